@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+// Condition types. Ready is always present; Reconciling and Stalled are present only
+// when True, and never both (the kstatus contract that kubectl wait, Flux and Argo CD
+// rely on).
+const (
+	// ConditionReady is True when the object does what its spec asks for.
+	ConditionReady = "Ready"
+	// ConditionReconciling is True while the controller works towards the spec.
+	ConditionReconciling = "Reconciling"
+	// ConditionStalled is True when nothing will change until a person changes something.
+	ConditionStalled = "Stalled"
+
+	// ConditionSSOConfigured (IdentityProvider) is True when the SAML metadata is
+	// usable for sign-on now.
+	ConditionSSOConfigured = "SSOConfigured"
+	// ConditionScimReady (IdentityProvider) is True when the ScimEndpoint serves.
+	ConditionScimReady = "ScimReady"
+
+	// ConditionTokenReady (ScimEndpoint) is True when a token has been issued and the
+	// servers hold its digest.
+	ConditionTokenReady = "TokenReady"
+	// ConditionAvailable (ScimEndpoint) is True when at least one replica serves and
+	// no rollout is under way without one.
+	ConditionAvailable = "Available"
+	// ConditionExposed (ScimEndpoint) is True when the Ingress or HTTPRoute exists as
+	// asked for, or none was asked for. It never waits for a load balancer's address.
+	ConditionExposed = "Exposed"
+
+	// ConditionActive (ScimUser) is True when the person may sign in.
+	ConditionActive = "Active"
+)
+
+// Reasons common to several kinds.
+const (
+	ReasonSucceeded       = "Succeeded"
+	ReasonProgressing     = "Progressing"
+	ReasonReconcileFailed = "ReconcileFailed"
+	ReasonInvalidSpec     = "InvalidSpec"
+	ReasonTerminating     = "Terminating"
+	// ReasonChildConflict: an object of a child's name exists and belongs to somebody else.
+	ReasonChildConflict = "ChildConflict"
+)
+
+// Reasons of SSOConfigured.
+const (
+	ReasonMetadataValid        = "MetadataValid"
+	ReasonCertificateExpiring  = "CertificateExpiring"
+	ReasonCertificateExpired   = "CertificateExpired"
+	ReasonMetadataInvalid      = "MetadataInvalid"
+	ReasonMetadataNotFound     = "MetadataNotFound"
+	ReasonMetadataUnreachable  = "MetadataUnreachable"
+	ReasonMetadataURLForbidden = "MetadataURLForbidden"
+)
+
+// Reasons of ScimReady and of the Ready condition it leads to.
+const (
+	ReasonSSONotConfigured     = "SSONotConfigured"
+	ReasonProvisioningEnabled  = "ProvisioningEnabled"
+	ReasonProvisioningDisabled = "ProvisioningDisabled"
+	ReasonProvisioningPaused   = "ProvisioningPaused"
+	ReasonEndpointNotReady     = "EndpointNotReady"
+)
+
+// Reasons of TokenReady.
+const (
+	ReasonTokenIssued      = "TokenIssued"
+	ReasonTokenDigestsLost = "TokenDigestsLost"
+)
+
+// Reasons of Available.
+const (
+	ReasonReplicasReady   = "ReplicasReady"
+	ReasonReplicasUnready = "ReplicasUnready"
+	ReasonRolloutFailed   = "RolloutFailed"
+)
+
+// Reasons of Exposed.
+const (
+	ReasonIngressApplied    = "IngressApplied"
+	ReasonHTTPRouteApplied  = "HTTPRouteApplied"
+	ReasonNotExposed        = "NotExposed"
+	ReasonGatewayAPIMissing = "GatewayAPIMissing"
+	// ReasonHostInUse: an older ScimEndpoint is exposed under the same host and path.
+	ReasonHostInUse = "HostInUse"
+)
+
+// Reasons of a ScimUser's Active condition.
+const (
+	ReasonProvisioned           = "Provisioned"
+	ReasonDeactivatedByProvider = "DeactivatedByProvider"
+	ReasonDeletedByProvider     = "DeletedByProvider"
+)
+
+// Reasons of a ScimGroup's Ready condition.
+const (
+	ReasonMembersResolved   = "MembersResolved"
+	ReasonMembersUnresolved = "MembersUnresolved"
+	// ReasonMembersLost: a slice that the group names does not exist.
+	ReasonMembersLost = "MembersLost"
+)
+
+// ManagedByLabel and ManagedByValue mark the objects the operator made for its own use;
+// the manager's cache holds no Secret without them.
+const (
+	ManagedByLabel = "app.kubernetes.io/managed-by"
+	ManagedByValue = "scim-operator"
+	// EndpointLabel names the ScimEndpoint an object belongs to.
+	EndpointLabel = "scim-operator.io/endpoint"
+	// ClaimsFinalizer keeps a user or group until its claims are released, so that a
+	// claim whose holder is missing always means a creation that was never finished. It
+	// keeps an abandoned one until its creation cannot be under way any more.
+	ClaimsFinalizer = "scim-operator.io/claims"
+	// AbandonedAnnotation marks a user or group that only keeps its id from being used: a
+	// creation that was under way under this id was given up and must not succeed any
+	// more. It is never live.
+	AbandonedAnnotation = "scim-operator.io/abandoned"
+	// ChildSuffix ends the name of every child of a ScimEndpoint, the ServiceAccount's
+	// included: the admission policy recognises a server's identity by it.
+	ChildSuffix = "-scim"
+)

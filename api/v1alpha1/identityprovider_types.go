@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// IdentityProviderType is the product behind an identity provider.
+// +kubebuilder:validation:Enum=Okta;EntraID;OneLogin;GoogleWorkspace;JumpCloud;PingIdentity;Duo;Keycloak;Generic
+type IdentityProviderType string
+
+// The products known by name. Every one of them is served by the same endpoint.
+const (
+	ProviderOkta            IdentityProviderType = "Okta"
+	ProviderEntraID         IdentityProviderType = "EntraID"
+	ProviderOneLogin        IdentityProviderType = "OneLogin"
+	ProviderGoogleWorkspace IdentityProviderType = "GoogleWorkspace"
+	ProviderJumpCloud       IdentityProviderType = "JumpCloud"
+	ProviderPingIdentity    IdentityProviderType = "PingIdentity"
+	ProviderDuo             IdentityProviderType = "Duo"
+	ProviderKeycloak        IdentityProviderType = "Keycloak"
+	ProviderGeneric         IdentityProviderType = "Generic"
+)
+
+// Provisioning says whether the identity provider may change the directory.
+// +kubebuilder:validation:Enum=Disabled;Enabled;Paused
+type Provisioning string
+
+const (
+	// ProvisioningDisabled serves nothing; users and groups stay.
+	ProvisioningDisabled Provisioning = "Disabled"
+	// ProvisioningEnabled serves SCIM.
+	ProvisioningEnabled Provisioning = "Enabled"
+	// ProvisioningPaused answers 503 with Retry-After, so that the identity provider
+	// tries again later and nothing is lost.
+	ProvisioningPaused Provisioning = "Paused"
+)
+
+// IdentityProviderSpec is what an administrator decides about one identity provider.
+type IdentityProviderSpec struct {
+	// type is the product behind the identity provider.
+	// +required
+	Type IdentityProviderType `json:"type,omitempty"`
+
+	// displayName is a name for people.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	DisplayName string `json:"displayName,omitempty"`
+
+	// saml is the single sign-on of this identity provider. SCIM stays off until it is
+	// usable.
+	// +required
+	SAML SAMLSpec `json:"saml,omitzero"`
+
+	// scim is the provisioning of users and groups by this identity provider. Left
+	// out, provisioning is Disabled.
+	// +optional
+	SCIM *SCIMSpec `json:"scim,omitempty"`
+}
+
+// SAMLSpec says where the identity provider's SAML 2.0 metadata is.
+type SAMLSpec struct {
+	// metadata is the identity provider's SAML metadata document.
+	// +required
+	Metadata SAMLMetadataSource `json:"metadata,omitzero"`
+}
+
+// SAMLMetadataSource is exactly one place to read SAML metadata from.
+// +kubebuilder:validation:MinProperties=1
+// +kubebuilder:validation:XValidation:rule="[has(self.url), has(self.xml), has(self.configMapKeyRef)].filter(x, x).size() == 1",message="give the SAML metadata in exactly one way: url, xml or configMapKeyRef"
+type SAMLMetadataSource struct {
+	// url is an HTTPS address that serves the metadata. It is read again every hour.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getHost() != ''",message="url must be an absolute URL such as https://idp.example.com/saml/metadata"
+	URL string `json:"url,omitempty"`
+
+	// xml is the metadata itself.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=262144
+	XML string `json:"xml,omitempty"`
+
+	// configMapKeyRef names a key of a ConfigMap in the same namespace that holds the metadata.
+	// +optional
+	ConfigMapKeyRef *ConfigMapKeyReference `json:"configMapKeyRef,omitempty"`
+}
+
+// ConfigMapKeyReference names one key of a ConfigMap in the same namespace.
+type ConfigMapKeyReference struct {
+	// name of the ConfigMap.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="the ConfigMap's name must have only lower case letters, digits, hyphens and dots, and begin and end with a letter or digit"
+	Name string `json:"name,omitempty"`
+
+	// key in its data.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$') && self != '.' && !self.startsWith('..')",message="key must be a ConfigMap key: letters, digits, hyphens, underscores and dots, and not . or anything that begins with .."
+	Key string `json:"key,omitempty"`
+}
+
+// SCIMSpec is the provisioning of users and groups by one identity provider.
+type SCIMSpec struct {
+	// provisioning is Enabled, Disabled or Paused. Left out, it is Disabled.
+	// +optional
+	Provisioning Provisioning `json:"provisioning,omitempty"`
+
+	// organizationID is the organization that end users belong to unless the identity
+	// provider says otherwise. Some identity providers ask the administrator for it.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	OrganizationID string `json:"organizationID,omitempty"`
+
+	// endpoint becomes part of the ScimEndpoint's spec.
+	// +optional
+	Endpoint *ScimEndpointTemplate `json:"endpoint,omitempty"`
+}
+
+// IdentityProviderStatus is what became of an IdentityProvider's spec.
+type IdentityProviderStatus struct {
+	// conditions are SSOConfigured, ScimReady and Ready, and Reconciling or Stalled when True.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// observedGeneration is the newest metadata.generation this status speaks of.
+	// +optional
+	// +kubebuilder:validation:Minimum=-1
+	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
+
+	// provisioning is the value in force.
+	// +optional
+	Provisioning Provisioning `json:"provisioning,omitempty"`
+
+	// saml is what the metadata said when it was last usable.
+	// +optional
+	SAML *SAMLStatus `json:"saml,omitempty"`
+
+	// connection is what an administrator copies into the identity provider.
+	// +optional
+	Connection *ConnectionStatus `json:"connection,omitempty"`
+
+	// users is the number of live users that this identity provider has provisioned.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Users *int64 `json:"users,omitempty"`
+
+	// technicians is the number of those users who are technicians.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Technicians *int64 `json:"technicians,omitempty"`
+
+	// groups is the number of groups that this identity provider has provisioned.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Groups *int64 `json:"groups,omitempty"`
+}
+
+// SAMLStatus is what the SAML metadata says.
+type SAMLStatus struct {
+	// entityID of the identity provider.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	EntityID string `json:"entityID,omitempty"`
+
+	// signOnURL is where the identity provider takes authentication requests.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	SignOnURL string `json:"signOnURL,omitempty"`
+
+	// certificates are the signing certificates, at most 16 of them.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	Certificates []CertificateStatus `json:"certificates,omitempty"`
+
+	// nextExpiry is when the first certificate that is valid now expires.
+	// +optional
+	NextExpiry *metav1.Time `json:"nextExpiry,omitempty"`
+}
+
+// CertificateStatus describes a signing certificate.
+type CertificateStatus struct {
+	// subject is the distinguished name.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Subject string `json:"subject,omitempty"`
+
+	// sha256 is the fingerprint of the certificate, 64 hexadecimal digits.
+	// +required
+	// +kubebuilder:validation:MinLength=64
+	// +kubebuilder:validation:MaxLength=64
+	SHA256 string `json:"sha256,omitempty"`
+
+	// notBefore is when the certificate becomes valid.
+	// +required
+	NotBefore metav1.Time `json:"notBefore,omitempty,omitzero"`
+
+	// notAfter is when the certificate expires.
+	// +required
+	NotAfter metav1.Time `json:"notAfter,omitempty,omitzero"`
+}
+
+// ConnectionStatus is what an administrator copies into the identity provider's portal.
+type ConnectionStatus struct {
+	// baseURL is the SCIM base URL ("tenant URL", "SCIM connector base URL").
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	BaseURL string `json:"baseURL,omitempty"`
+
+	// tokenSecretName names the Secret in which the token was delivered. The Secret
+	// may be deleted once the token has been copied.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	TokenSecretName string `json:"tokenSecretName,omitempty"`
+
+	// organizationID is the organization that end users belong to.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	OrganizationID string `json:"organizationID,omitempty"`
+
+	// samlEntityID of the identity provider.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	SAMLEntityID string `json:"samlEntityID,omitempty"`
+}
+
+// IdentityProvider is one identity provider of one tenant: its single sign-on, and the
+// provisioning of users and groups that becomes possible once sign-on is configured.
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=idp,categories=scim
+// +kubebuilder:printcolumn:name="Type",type=string,JSONPath=`.spec.type`
+// +kubebuilder:printcolumn:name="SSO",type=string,JSONPath=`.status.conditions[?(@.type=="SSOConfigured")].status`
+// +kubebuilder:printcolumn:name="SCIM",type=string,JSONPath=`.status.conditions[?(@.type=="ScimReady")].reason`
+// +kubebuilder:printcolumn:name="Users",type=integer,JSONPath=`.status.users`
+// +kubebuilder:printcolumn:name="URL",type=string,JSONPath=`.status.connection.baseURL`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`,priority=1
+// +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:selectablefield:JSONPath=`.spec.type`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 50",message="the name of an IdentityProvider may have at most 50 characters, because its endpoint's objects are named after it"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",message="the name of an IdentityProvider must begin with a letter and have only lower case letters, digits and hyphens, because its endpoint's Service is named after it"
+type IdentityProvider struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is standard object metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+
+	// spec is what the administrator decides.
+	// +required
+	Spec IdentityProviderSpec `json:"spec,omitempty,omitzero"`
+
+	// status is what became of it.
+	// +optional
+	// +default={"observedGeneration":-1}
+	Status IdentityProviderStatus `json:"status,omitempty,omitzero"`
+}
+
+// IdentityProviderList is a list of IdentityProviders.
+// +kubebuilder:object:root=true
+type IdentityProviderList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []IdentityProvider `json:"items"`
+}
+
+// EffectiveProvisioning is the value in force when the spec leaves it out.
+func (p *IdentityProvider) EffectiveProvisioning() Provisioning {
+	if p.Spec.SCIM == nil || p.Spec.SCIM.Provisioning == "" {
+		return ProvisioningDisabled
+	}
+	return p.Spec.SCIM.Provisioning
+}
+
+// GetConditions lets shared helpers read the conditions.
+func (p *IdentityProvider) GetConditions() []metav1.Condition { return p.Status.Conditions }
+
+// SetConditions lets shared helpers replace the conditions.
+func (p *IdentityProvider) SetConditions(c []metav1.Condition) { p.Status.Conditions = c }

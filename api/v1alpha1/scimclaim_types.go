@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// ClaimedAttribute is an attribute whose values are unique within an endpoint.
+// +kubebuilder:validation:Enum=User.userName;Group.displayName
+type ClaimedAttribute string
+
+// The attributes whose values are claimed.
+const (
+	ClaimUserName         ClaimedAttribute = "User.userName"
+	ClaimGroupDisplayName ClaimedAttribute = "Group.displayName"
+)
+
+// ScimClaimSpec says to whom a value belongs.
+type ScimClaimSpec struct {
+	// endpointRef names the ScimEndpoint within which the value is unique.
+	// +required
+	EndpointRef EndpointReference `json:"endpointRef,omitzero"`
+
+	// attribute that has the value.
+	// +required
+	Attribute ClaimedAttribute `json:"attribute,omitempty"`
+
+	// value that is claimed, case-folded and normalised, which may make it longer than
+	// the attribute's own bound.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=32768
+	Value string `json:"value,omitempty"`
+
+	// holderRef names the ScimUser or ScimGroup that the value belongs to.
+	// +required
+	HolderRef ObjectReference `json:"holderRef,omitzero"`
+
+	// previousHolderRef names the holder from whom the claim was last taken over. A write
+	// of it may still be under way until the new holder has the value.
+	// +optional
+	PreviousHolderRef *ObjectReference `json:"previousHolderRef,omitempty"`
+}
+
+// ScimClaim says that a value of an attribute belongs to a user or group. Its name is a
+// hash of endpoint, attribute and value, so that creating it is the lock. Only the
+// machinery touches it.
+// +kubebuilder:object:root=true
+// +kubebuilder:resource:categories=scim-internal
+// +kubebuilder:printcolumn:name="Attribute",type=string,JSONPath=`.spec.attribute`
+// +kubebuilder:printcolumn:name="Value",type=string,JSONPath=`.spec.value`
+// +kubebuilder:printcolumn:name="Holder",type=string,JSONPath=`.spec.holderRef.name`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:selectablefield:JSONPath=`.spec.endpointRef.name`
+// +kubebuilder:selectablefield:JSONPath=`.spec.holderRef.name`
+type ScimClaim struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is standard object metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+
+	// spec says to whom the value belongs.
+	// +required
+	Spec ScimClaimSpec `json:"spec,omitempty,omitzero"`
+}
+
+// ScimClaimList is a list of ScimClaims.
+// +kubebuilder:object:root=true
+type ScimClaimList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []ScimClaim `json:"items"`
+}

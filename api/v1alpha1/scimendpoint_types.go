@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import (
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+const (
+	// DefaultReplicas is the number of servers when the spec names none.
+	DefaultReplicas int32 = 1
+	// DefaultBasePath is the path of a base URL that the spec does not give.
+	DefaultBasePath = "/scim/v2"
+	// ServicePort is the port of an endpoint's Service.
+	ServicePort int32 = 80
+)
+
+// ScimEndpointTemplate is the part of a ScimEndpoint's spec that an IdentityProvider
+// passes on.
+type ScimEndpointTemplate struct {
+	// replicas is the number of servers, 1 to 32. Left out, it is 1.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=32
+	Replicas *int32 `json:"replicas,omitempty"`
+
+	// exposure says how identity providers reach the endpoint from outside the
+	// cluster. Left out, only the Service exists.
+	// +optional
+	Exposure *Exposure `json:"exposure,omitempty"`
+
+	// resources of each server. Left out, 100m CPU and 128Mi memory are requested and
+	// memory is limited to 1Gi.
+	// +optional
+	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
+
+	// extensions add attributes of one's own to users and groups. A change of them
+	// starts the servers anew, one after the other. What users and groups have of an
+	// extension that is no longer here stays in their spec.
+	// +optional
+	// +listType=map
+	// +listMapKey=schema
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:XValidation:rule="self.all(a, self.exists_one(b, a.schema.lowerAscii() == b.schema.lowerAscii()))",message="two extensions have the same schema; URNs are compared without case"
+	Extensions []SchemaExtension `json:"extensions,omitempty"`
+}
+
+// Exposure says how identity providers reach an endpoint.
+// +kubebuilder:validation:XValidation:rule="!(has(self.ingress) && has(self.httpRoute))",message="expose the endpoint through an Ingress or an HTTPRoute, not both"
+// +kubebuilder:validation:XValidation:rule="has(self.ingress) || has(self.httpRoute) || has(self.baseURL)",message="give ingress, httpRoute, or the baseURL under which you expose the Service yourself"
+type Exposure struct {
+	// baseURL under which identity providers reach the endpoint, when it is not
+	// https://<host>/scim/v2. Its path is also the path that is routed and served.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:XValidation:rule="isURL(self) && self.matches('^https?://([A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?([.][A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)*|[[][0-9A-Fa-f:.]+[]])(:[0-9]+)?(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$')",message="baseURL must look like https://host[:port]/path: the host a DNS name or IP address; the path of letters, digits and . _ ~ - with no part that begins with a dot; without a trailing slash, query, fragment or user information"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^[a-z]+://[^/]*:[0-9]+(/|$)') || self.matches('^[a-z]+://[^/]*:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])(/|$)')",message="the port in baseURL must be a number from 1 to 65535"
+	BaseURL string `json:"baseURL,omitempty"`
+
+	// ingress exposes the endpoint through an Ingress.
+	// +optional
+	Ingress *IngressExposure `json:"ingress,omitempty"`
+
+	// httpRoute exposes the endpoint through a Gateway API HTTPRoute.
+	// +optional
+	HTTPRoute *HTTPRouteExposure `json:"httpRoute,omitempty"`
+}
+
+// IngressExposure describes the Ingress to make.
+type IngressExposure struct {
+	// className of the Ingress. Left out, the cluster's default class takes it.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="className must have only lower case letters, digits, hyphens and dots, and begin and end with a letter or digit"
+	ClassName string `json:"className,omitempty"`
+
+	// host name under which the endpoint is reached.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$') && !self.matches('^[0-9.]+$')",message="host must be a DNS name in lower case, without a port, and not an IP address"
+	Host string `json:"host,omitempty"`
+
+	// tlsSecretName names the Secret of type kubernetes.io/tls with the host's
+	// certificate. Left out, the Ingress controller's own certificate is used.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="tlsSecretName must have only lower case letters, digits, hyphens and dots, and begin and end with a letter or digit"
+	TLSSecretName string `json:"tlsSecretName,omitempty"`
+
+	// annotations for the Ingress, such as a cert-manager issuer.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=32
+	Annotations map[string]string `json:"annotations,omitempty"`
+}
+
+// HTTPRouteExposure describes the Gateway API HTTPRoute to make.
+type HTTPRouteExposure struct {
+	// host name under which the endpoint is reached.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$') && !self.matches('^[0-9.]+$')",message="host must be a DNS name in lower case, without a port, and not an IP address"
+	Host string `json:"host,omitempty"`
+
+	// parentRefs name the Gateways (or their listeners) that the route attaches to.
+	// +required
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	ParentRefs []GatewayReference `json:"parentRefs,omitempty"`
+}
+
+// GatewayReference names a Gateway, and one of its listeners where wanted.
+type GatewayReference struct {
+	// name of the Gateway.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="the Gateway's name must have only lower case letters, digits, hyphens and dots, and begin and end with a letter or digit"
+	Name string `json:"name,omitempty"`
+
+	// namespace of the Gateway. Left out, it is the endpoint's own.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="namespace must have only lower case letters, digits and hyphens, and begin and end with a letter or digit"
+	Namespace string `json:"namespace,omitempty"`
+
+	// sectionName names a listener of the Gateway.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="sectionName must have only lower case letters, digits, hyphens and dots, and begin and end with a letter or digit"
+	SectionName string `json:"sectionName,omitempty"`
+}
+
+// ScimEndpointSpec is one served SCIM endpoint.
+type ScimEndpointSpec struct {
+	ScimEndpointTemplate `json:",inline"`
+
+	// provisioning is Enabled or Paused. Left out, it is Enabled. An endpoint that is
+	// to be switched off is deleted; its users and groups stay.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="self != 'Disabled'",message="to disable a ScimEndpoint delete it; its users and groups stay"
+	Provisioning Provisioning `json:"provisioning,omitempty"`
+
+	// organizationID is the organization that end users belong to unless the identity
+	// provider says otherwise.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	OrganizationID string `json:"organizationID,omitempty"`
+}
+
+// ScimEndpointStatus is what became of a ScimEndpoint's spec.
+type ScimEndpointStatus struct {
+	// conditions are TokenReady, Available, Exposed and Ready, and Reconciling or Stalled when True.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// observedGeneration is the newest metadata.generation this status speaks of.
+	// +optional
+	// +kubebuilder:validation:Minimum=-1
+	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
+
+	// baseURL is the SCIM base URL in force.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	BaseURL string `json:"baseURL,omitempty"`
+
+	// replicas is the number of servers asked for.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Replicas *int32 `json:"replicas,omitempty"`
+
+	// readyReplicas is the number of servers that take requests.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	ReadyReplicas *int32 `json:"readyReplicas,omitempty"`
+
+	// tokens that the servers accept. Never a secret.
+	// +optional
+	// +listType=map
+	// +listMapKey=id
+	// +kubebuilder:validation:MaxItems=2
+	Tokens []TokenStatus `json:"tokens,omitempty"`
+
+	// servers are the running replicas, each entry written by the replica itself: it
+	// is how replicas find each other to keep reads consistent.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=64
+	Servers []ServerStatus `json:"servers,omitempty"`
+}
+
+// TokenStatus describes a token without revealing it.
+type TokenStatus struct {
+	// id is the first 12 hexadecimal digits of the token's SHA-256 digest.
+	// +required
+	// +kubebuilder:validation:MinLength=12
+	// +kubebuilder:validation:MaxLength=12
+	ID string `json:"id,omitempty"`
+
+	// secretName names the Secret in which the token was delivered.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	SecretName string `json:"secretName,omitempty"`
+
+	// createdTime is when the token was issued.
+	// +required
+	CreatedTime metav1.Time `json:"createdTime,omitempty,omitzero"`
+}
+
+// ServerStatus is one running replica of an endpoint.
+type ServerStatus struct {
+	// name of the pod.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+
+	// address is host:port where its peers ask for the newest write it has acknowledged.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=300
+	Address string `json:"address,omitempty"`
+
+	// incarnation is different after every start of the replica's process.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	Incarnation string `json:"incarnation,omitempty"`
+}
+
+// ScimEndpoint is one served SCIM 2.0 endpoint: a Deployment behind a Service and,
+// where asked for, an Ingress or HTTPRoute, with a token of its own.
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=scimep,categories=scim
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Replicas",type=integer,JSONPath=`.status.readyReplicas`
+// +kubebuilder:printcolumn:name="URL",type=string,JSONPath=`.status.baseURL`
+// +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 50",message="the name of a ScimEndpoint may have at most 50 characters, because its children are named after it"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",message="the name of a ScimEndpoint must begin with a letter and have only lower case letters, digits and hyphens, because its Service is named after it"
+type ScimEndpoint struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is standard object metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+
+	// spec is the endpoint asked for.
+	// +optional
+	Spec ScimEndpointSpec `json:"spec,omitempty,omitzero"`
+
+	// status is what became of it.
+	// +optional
+	// +default={"observedGeneration":-1}
+	Status ScimEndpointStatus `json:"status,omitempty,omitzero"`
+}
+
+// ScimEndpointList is a list of ScimEndpoints.
+// +kubebuilder:object:root=true
+type ScimEndpointList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []ScimEndpoint `json:"items"`
+}
+
+// ChildName is the name of every child of the endpoint but the Secrets.
+func (e *ScimEndpoint) ChildName() string { return e.Name + ChildSuffix }
+
+// TokenSecretName is the name of the Secret in which the token is delivered.
+func (e *ScimEndpoint) TokenSecretName() string { return e.ChildName() + "-token" }
+
+// DigestSecretName is the name of the Secret from which servers read token digests.
+func (e *ScimEndpoint) DigestSecretName() string { return e.ChildName() + "-digests" }
+
+// EffectiveReplicas is the number of servers in force.
+func (e *ScimEndpoint) EffectiveReplicas() int32 {
+	if e.Spec.Replicas == nil {
+		return DefaultReplicas
+	}
+	return *e.Spec.Replicas
+}
+
+// Paused says whether requests are to be answered with 503 and Retry-After.
+func (e *ScimEndpoint) Paused() bool { return e.Spec.Provisioning == ProvisioningPaused }
+
+// Host is the name under which the endpoint is exposed, or "" when it is not.
+func (e *ScimEndpoint) Host() string {
+	switch x := e.Spec.Exposure; {
+	case x == nil:
+		return ""
+	case x.Ingress != nil:
+		return x.Ingress.Host
+	case x.HTTPRoute != nil:
+		return x.HTTPRoute.Host
+	default:
+		return ""
+	}
+}
+
+// BaseURL is the SCIM base URL in force, without a trailing slash.
+func (e *ScimEndpoint) BaseURL() string {
+	if x := e.Spec.Exposure; x != nil && x.BaseURL != "" {
+		return x.BaseURL
+	}
+	if host := e.Host(); host != "" {
+		return "https://" + host + DefaultBasePath
+	}
+	return "http://" + e.ChildName() + "." + e.Namespace + ".svc" + DefaultBasePath
+}
+
+// BasePath is the path of the base URL: "" or "/a/b". Nothing in a base URL that the
+// schema admits needs parsing or unescaping to tell its path.
+func (e *ScimEndpoint) BasePath() string {
+	_, rest, _ := strings.Cut(e.BaseURL(), "://")
+	_, path, found := strings.Cut(rest, "/")
+	if !found {
+		return ""
+	}
+	return "/" + path
+}
+
+// GetConditions lets shared helpers read the conditions.
+func (e *ScimEndpoint) GetConditions() []metav1.Condition { return e.Status.Conditions }
+
+// SetConditions lets shared helpers replace the conditions.
+func (e *ScimEndpoint) SetConditions(c []metav1.Condition) { e.Status.Conditions = c }

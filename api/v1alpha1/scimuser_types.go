@@ -1,0 +1,471 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import (
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// ScimUserSpec is what the identity provider said about a person, attribute by
+// attribute as in RFC 7643 §4.1 and §4.3. Only the endpoint's server writes it.
+type ScimUserSpec struct {
+	// endpointRef names the ScimEndpoint through which the user was provisioned.
+	// +required
+	EndpointRef EndpointReference `json:"endpointRef,omitzero"`
+
+	// userName identifies the user at the identity provider, unique within the
+	// endpoint without regard to case.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	UserName string `json:"userName,omitempty"`
+
+	// externalId is the identity provider's own identifier of the user.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	ExternalID string `json:"externalId,omitempty"`
+
+	// name is the person's name in its components.
+	// +optional
+	Name *PersonName `json:"name,omitempty"`
+
+	// displayName is the name shown to people.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16384
+	DisplayName string `json:"displayName,omitempty"`
+
+	// nickName is a casual name.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16384
+	NickName string `json:"nickName,omitempty"`
+
+	// profileUrl is a page about the person.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16384
+	ProfileURL string `json:"profileUrl,omitempty"`
+
+	// title is the person's title, such as Vice President.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16384
+	Title string `json:"title,omitempty"`
+
+	// userType is the relation to the organization, such as Employee or Contractor.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16384
+	UserType string `json:"userType,omitempty"`
+
+	// preferredLanguage in the form of an Accept-Language header.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16384
+	PreferredLanguage string `json:"preferredLanguage,omitempty"`
+
+	// locale for dates, numbers and currency, such as en-US.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16384
+	Locale string `json:"locale,omitempty"`
+
+	// timezone by its name in the IANA database, such as America/Los_Angeles.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16384
+	Timezone string `json:"timezone,omitempty"`
+
+	// active says whether the identity provider wants the person to be able to sign in.
+	// +optional
+	Active *bool `json:"active,omitempty"`
+
+	// emails of the person.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=1000
+	Emails []MultiValue `json:"emails,omitempty"`
+
+	// phoneNumbers of the person.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=1000
+	PhoneNumbers []MultiValue `json:"phoneNumbers,omitempty"`
+
+	// ims are instant messaging addresses.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=1000
+	IMs []MultiValue `json:"ims,omitempty"`
+
+	// photos are URLs of pictures.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=1000
+	Photos []MultiValue `json:"photos,omitempty"`
+
+	// addresses are postal addresses.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=1000
+	Addresses []Address `json:"addresses,omitempty"`
+
+	// entitlements are things the person is entitled to.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=1000
+	Entitlements []MultiValue `json:"entitlements,omitempty"`
+
+	// roles of the person.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=1000
+	Roles []MultiValue `json:"roles,omitempty"`
+
+	// x509Certificates of the person, DER in base64.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=1000
+	X509Certificates []Certificate `json:"x509Certificates,omitempty"`
+
+	// enterprise holds the attributes of the enterprise extension (RFC 7643 §4.3).
+	// +optional
+	Enterprise *EnterpriseUser `json:"enterprise,omitempty"`
+
+	// account holds the attributes of this project's own extension.
+	// +optional
+	Account *AccountExtension `json:"account,omitempty"`
+
+	// extensions holds the attributes of custom extensions by schema URN.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=32
+	Extensions map[string]apiextensionsv1.JSON `json:"extensions,omitempty"`
+
+	// lastModifiedTime is when the identity provider last changed the user.
+	// +optional
+	LastModifiedTime *metav1.MicroTime `json:"lastModifiedTime,omitempty"`
+
+	// deletedTime is when the identity provider deleted the user. The user is gone
+	// over SCIM and stays here as an inactive record.
+	// +optional
+	DeletedTime *metav1.MicroTime `json:"deletedTime,omitempty"`
+}
+
+// PersonName is the components of a person's name.
+type PersonName struct {
+	// formatted is the full name, ready for display.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16384
+	Formatted string `json:"formatted,omitempty"`
+
+	// familyName is the last name in most Western languages.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16384
+	FamilyName string `json:"familyName,omitempty"`
+
+	// givenName is the first name in most Western languages.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16384
+	GivenName string `json:"givenName,omitempty"`
+
+	// middleName is one or more middle names.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16384
+	MiddleName string `json:"middleName,omitempty"`
+
+	// honorificPrefix such as Ms.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16384
+	HonorificPrefix string `json:"honorificPrefix,omitempty"`
+
+	// honorificSuffix such as III.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16384
+	HonorificSuffix string `json:"honorificSuffix,omitempty"`
+}
+
+// MultiValue is one value of a multi-valued attribute with the sub-attributes of
+// RFC 7643 §2.4.
+type MultiValue struct {
+	// value of the attribute: an address, a number, a URL, a name.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16384
+	Value string `json:"value,omitempty"`
+
+	// display is a name for people.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16384
+	Display string `json:"display,omitempty"`
+
+	// type labels the value, such as work or home.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16384
+	Type string `json:"type,omitempty"`
+
+	// primary marks the preferred value; at most one is.
+	// +optional
+	Primary *bool `json:"primary,omitempty"`
+}
+
+// Certificate is one X.509 certificate.
+type Certificate struct {
+	// value is the certificate, DER in base64.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=65536
+	Value string `json:"value,omitempty"`
+
+	// display is a name for people.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16384
+	Display string `json:"display,omitempty"`
+
+	// type labels the certificate.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16384
+	Type string `json:"type,omitempty"`
+
+	// primary marks the preferred certificate; at most one is.
+	// +optional
+	Primary *bool `json:"primary,omitempty"`
+}
+
+// Address is a postal address.
+type Address struct {
+	// formatted is the whole address, ready for display.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16384
+	Formatted string `json:"formatted,omitempty"`
+
+	// streetAddress is the street with house number or the post office box.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16384
+	StreetAddress string `json:"streetAddress,omitempty"`
+
+	// locality is the city.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16384
+	Locality string `json:"locality,omitempty"`
+
+	// region is the state or province.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16384
+	Region string `json:"region,omitempty"`
+
+	// postalCode is the postal code.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16384
+	PostalCode string `json:"postalCode,omitempty"`
+
+	// country is the ISO 3166-1 alpha-2 code.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16384
+	Country string `json:"country,omitempty"`
+
+	// type labels the address, such as work or home.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16384
+	Type string `json:"type,omitempty"`
+
+	// primary marks the preferred address; at most one is.
+	// +optional
+	Primary *bool `json:"primary,omitempty"`
+}
+
+// EnterpriseUser holds the attributes of
+// urn:ietf:params:scim:schemas:extension:enterprise:2.0:User.
+type EnterpriseUser struct {
+	// employeeNumber is an identifier assigned by the organization.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16384
+	EmployeeNumber string `json:"employeeNumber,omitempty"`
+
+	// costCenter is the name of a cost center.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16384
+	CostCenter string `json:"costCenter,omitempty"`
+
+	// organization is the name of an organization.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16384
+	Organization string `json:"organization,omitempty"`
+
+	// division is the name of a division.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16384
+	Division string `json:"division,omitempty"`
+
+	// department is the name of a department.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16384
+	Department string `json:"department,omitempty"`
+
+	// manager of the person.
+	// +optional
+	Manager *Manager `json:"manager,omitempty"`
+}
+
+// Manager refers to a person's manager.
+type Manager struct {
+	// value is the SCIM id of the manager.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Value string `json:"value,omitempty"`
+
+	// ref is the URI of the manager ($ref).
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16384
+	Ref string `json:"ref,omitempty"`
+
+	// displayName of the manager.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16384
+	DisplayName string `json:"displayName,omitempty"`
+}
+
+// AccountExtension holds the attributes of
+// urn:ietf:params:scim:schemas:extension:scim-operator:2.0:User: what the identity
+// provider says about the account in the application.
+type AccountExtension struct {
+	// userType is Technician or endUser, in any case.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16384
+	UserType string `json:"userType,omitempty"`
+
+	// organizationIds are the organizations of the account, or All.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=1000
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=1024
+	OrganizationIDs []string `json:"organizationIds,omitempty"`
+}
+
+// AccountType says what an account is for.
+// +kubebuilder:validation:Enum=Technician;EndUser
+type AccountType string
+
+const (
+	// AccountTechnician works on behalf of the organizations.
+	AccountTechnician AccountType = "Technician"
+	// AccountEndUser belongs to an organization.
+	AccountEndUser AccountType = "EndUser"
+)
+
+// ScimUserStatus is what the operator made of a user.
+type ScimUserStatus struct {
+	// conditions are Active and Ready, and Reconciling or Stalled when True.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// observedGeneration is the newest metadata.generation this status speaks of.
+	// +optional
+	// +kubebuilder:validation:Minimum=-1
+	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
+
+	// userType is what the account is for.
+	// +optional
+	UserType AccountType `json:"userType,omitempty"`
+
+	// userTypeRule is the rule that decided userType.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	UserTypeRule string `json:"userTypeRule,omitempty"`
+
+	// organizations that the account belongs to; All means every one.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=1000
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=1024
+	Organizations []string `json:"organizations,omitempty"`
+}
+
+// ScimUser is a person whom an identity provider has provisioned. Its name is the SCIM id.
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=scimuser,categories=scim
+// +kubebuilder:printcolumn:name="UserName",type=string,JSONPath=`.spec.userName`
+// +kubebuilder:printcolumn:name="Type",type=string,JSONPath=`.status.userType`
+// +kubebuilder:printcolumn:name="Active",type=string,JSONPath=`.status.conditions[?(@.type=="Active")].status`
+// +kubebuilder:printcolumn:name="Provider",type=string,JSONPath=`.spec.endpointRef.name`
+// +kubebuilder:printcolumn:name="DisplayName",type=string,JSONPath=`.spec.displayName`,priority=1
+// +kubebuilder:printcolumn:name="ExternalID",type=string,JSONPath=`.spec.externalId`,priority=1
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Active")].reason`,priority=1
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:selectablefield:JSONPath=`.spec.userName`
+// +kubebuilder:selectablefield:JSONPath=`.spec.externalId`
+// +kubebuilder:selectablefield:JSONPath=`.spec.endpointRef.name`
+type ScimUser struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is standard object metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+
+	// spec is what the identity provider said.
+	// +required
+	Spec ScimUserSpec `json:"spec,omitempty,omitzero"`
+
+	// status is what the operator made of it.
+	// +optional
+	// +default={"observedGeneration":-1}
+	Status ScimUserStatus `json:"status,omitempty,omitzero"`
+}
+
+// ScimUserList is a list of ScimUsers.
+// +kubebuilder:object:root=true
+type ScimUserList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []ScimUser `json:"items"`
+}
+
+// Live says whether the user exists over SCIM: neither deleted by the identity provider
+// nor being deleted from the cluster nor only there to keep its id from being used.
+func (u *ScimUser) Live() bool {
+	return u.DeletionTimestamp.IsZero() && u.Spec.DeletedTime == nil && !u.Abandoned()
+}
+
+// Abandoned says whether the user only keeps its id from being used.
+func (u *ScimUser) Abandoned() bool { return u.Annotations[AbandonedAnnotation] != "" }
+
+// GetConditions lets shared helpers read the conditions.
+func (u *ScimUser) GetConditions() []metav1.Condition { return u.Status.Conditions }
+
+// SetConditions lets shared helpers replace the conditions.
+func (u *ScimUser) SetConditions(c []metav1.Condition) { u.Status.Conditions = c }
