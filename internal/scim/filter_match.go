@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package scim
+
+import "strings"
+
+// Match says whether the resource matches. m is nil unless it is a group. It
+// allocates nothing, but for filters on members other than by value.
+//
+// A multi-valued attribute matches when any of its values does. An attribute
+// without a value is null: it matches `ne` with any value, and `eq null`.
+func (f *Filter) Match(o *Object, m MemberReader) bool {
+	return f.root.match(o, m)
+}
+
+// match evaluates a node on a resource, or within a value path on one value.
+func (n *node) match(o *Object, m MemberReader) bool {
+	switch n.op {
+	case opAnd:
+		return n.left.match(o, m) && n.right.match(o, m)
+	case opOr:
+		return n.left.match(o, m) || n.right.match(o, m)
+	case opNot:
+		return !n.left.match(o, m)
+	default:
+	}
+	switch n.attr.role {
+	case roleMembers:
+		return n.matchMembers(m)
+	case roleSchemas:
+		return n.matchSchemas(o)
+	default:
+	}
+	if n.container != nil {
+		o = o.Object(n.container)
+	}
+	if n.op == opValuePath {
+		return n.matchAnyValue(o.Get(n.attr))
+	}
+	return n.test(o.Get(n.attr))
+}
+
+// matchAnyValue evaluates a value path.
+func (n *node) matchAnyValue(v Value) bool {
+	switch v := v.(type) {
+	case *Object:
+		return n.left.match(v, nil)
+	case List:
+		for _, element := range v {
+			if o, ok := element.(*Object); ok && n.left.match(o, nil) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// test compares the value of an attribute, or of its sub-attribute.
+func (n *node) test(v Value) bool {
+	list, isList := v.(List)
+	if !isList {
+		return n.testOne(n.descend(v))
+	}
+	found := false
+	for _, element := range list {
+		if v := n.descend(element); v != nil {
+			if found = true; n.testOne(v) {
+				return true
+			}
+		}
+	}
+	return !found && n.testOne(nil)
+}
+
+func (n *node) descend(v Value) Value {
+	if n.sub == nil {
+		return v
+	}
+	o, _ := v.(*Object)
+	return o.Get(n.sub)
+}
+
+// testOne compares one value; nil is null.
+func (n *node) testOne(v Value) bool {
+	switch {
+	case n.op == opPresent:
+		return v != nil
+	case n.operand.kind == operandNull:
+		return (v == nil) == (n.op == opEqual)
+	case v == nil:
+		return n.op == opNotEqual
+	}
+	switch v := v.(type) {
+	case string:
+		return n.testText(v)
+	case bool:
+		return (v == n.operand.boolean) == (n.op == opEqual)
+	case int64:
+		return n.op.accepts(n.operand.compareInteger(v))
+	case float64:
+		return n.op.accepts(n.operand.compareFloat(v))
+	}
+	return false
+}
+
+func (n *node) testText(s string) bool {
+	x := &n.operand
+	switch {
+	case x.kind == operandInstant:
+		t, ok := parseInstant(s)
+		if !ok {
+			return n.op == opNotEqual
+		}
+		return n.op.accepts(t.compare(x.instant))
+	case x.exact:
+		return n.op.testExact(s, x.text)
+	}
+	return n.op.testFolded(s, x.text)
+}
+
+func (op operator) testExact(s, text string) bool {
+	switch op {
+	case opEqual:
+		return s == text
+	case opNotEqual:
+		return s != text
+	case opContains:
+		return strings.Contains(s, text)
+	case opStartsWith:
+		return strings.HasPrefix(s, text)
+	case opEndsWith:
+		return strings.HasSuffix(s, text)
+	default:
+		return op.accepts(compareStrings(s, text))
+	}
+}
+
+func (op operator) testFolded(s, folded string) bool {
+	switch op {
+	case opEqual:
+		return equalFolded(s, folded)
+	case opNotEqual:
+		return !equalFolded(s, folded)
+	case opContains:
+		return containsFolded(s, folded)
+	case opStartsWith:
+		return prefixFolded(s, folded)
+	case opEndsWith:
+		return suffixFolded(s, folded)
+	default:
+		return op.accepts(compareFolded(s, folded))
+	}
+}
+
+// accepts says whether the operator holds for how a value compares.
+func (op operator) accepts(order int) bool {
+	switch op {
+	case opEqual:
+		return order == 0
+	case opNotEqual:
+		return order != 0
+	case opGreater:
+		return order > 0
+	case opGreaterOrEqual:
+		return order >= 0
+	case opLess:
+		return order < 0
+	case opLessOrEqual:
+		return order <= 0
+	default:
+		return false
+	}
+}
+
+func (x *operand) compareInteger(v int64) int {
+	if x.kind == operandInteger {
+		return compareInts(v, x.integer)
+	}
+	return compareFloats(float64(v), x.float)
+}
+
+func (x *operand) compareFloat(v float64) int {
+	return compareFloats(v, x.float)
+}
+
+func compareFloats(a, b float64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// matchSchemas evaluates a comparison with `schemas`, which is computed from what
+// the resource has.
+func (n *node) matchSchemas(o *Object) bool {
+	if n.op == opPresent {
+		return true
+	}
+	root := n.attr.parent
+	if n.testOne(root.urn) {
+		return true
+	}
+	for i := range o.Len() {
+		if a := o.fields[i].Attr; a.role == roleExtension && n.testOne(a.urn) {
+			return true
+		}
+	}
+	return false
+}
+
+// matchMembers evaluates a comparison with a group's members.
+func (n *node) matchMembers(m MemberReader) bool {
+	if m == nil {
+		m = noMembers{}
+	}
+	if value, ok := n.memberValue(); ok {
+		member, found := m.Get(value)
+		return found && (n.op != opValuePath || n.left.matchMember(member))
+	}
+	sub := n.sub
+	if sub == nil {
+		sub = n.attr.value
+	}
+	if n.op == opPresent && sub == n.attr.value {
+		return m.Len() > 0
+	}
+	return n.matchAnyMember(m, sub)
+}
+
+// matchAnyMember looks at every member. It is apart from matchMembers because a
+// loop over an iterator allocates.
+func (n *node) matchAnyMember(m MemberReader, sub *Attribute) bool {
+	found := false
+	for member := range m.All() {
+		if n.op == opValuePath {
+			if n.left.matchMember(member) {
+				return true
+			}
+			continue
+		}
+		if v := memberField(member, sub); v != nil {
+			if found = true; n.testOne(v) {
+				return true
+			}
+		}
+	}
+	return n.op != opValuePath && !found && n.testOne(nil)
+}
+
+// memberValue finds the one member that a node can match, when it names one.
+func (n *node) memberValue() (value string, ok bool) {
+	switch n.op {
+	case opEqual:
+		return n.operand.raw, n.operand.kind == operandText && n.last().Name == "value"
+	case opAnd:
+		if value, ok = n.left.memberValue(); ok {
+			return value, true
+		}
+		return n.right.memberValue()
+	case opValuePath:
+		return n.left.memberValue()
+	default:
+		return "", false
+	}
+}
+
+// matchMember evaluates a node of a value path on one member.
+func (n *node) matchMember(m Member) bool {
+	switch n.op {
+	case opAnd:
+		return n.left.matchMember(m) && n.right.matchMember(m)
+	case opOr:
+		return n.left.matchMember(m) || n.right.matchMember(m)
+	case opNot:
+		return !n.left.matchMember(m)
+	default:
+		return n.testOne(memberField(m, n.attr))
+	}
+}
+
+func memberField(m Member, a *Attribute) Value {
+	text := ""
+	switch a.Name {
+	case "value":
+		text = m.Value
+	case "type":
+		text = m.Type
+	case "display":
+		text = m.Display
+	case "$ref":
+		text = m.Ref
+	}
+	if text == "" {
+		return nil
+	}
+	return text
+}

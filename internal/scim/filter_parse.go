@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package scim
+
+import (
+	"fmt"
+	"strings"
+)
+
+// ParseFilter compiles a filter. Errors are 400 invalidFilter and say at which
+// column what was expected.
+func (rt *ResourceType) ParseFilter(s string) (*Filter, error) {
+	if len(s) > maxFilterBytes {
+		return nil, errFilter(s, 0, fmt.Sprintf("the filter is longer than %d bytes", maxFilterBytes))
+	}
+	p := filterParser{rt: rt, text: s}
+	root, err := p.disjunction()
+	if err != nil {
+		return nil, err
+	}
+	if p.skipBlanks(); p.pos < len(s) {
+		return nil, p.fail("expected and, or, or the end of the filter")
+	}
+	return &Filter{text: s, root: root, equalities: root.appendEqualities(nil), members: root.touchesMembers()}, nil
+}
+
+// filterParser reads a filter, or a PATCH path, by recursive descent. `and` binds
+// closer than `or`, `not` closest (RFC 7644 §3.4.2.2).
+type filterParser struct {
+	rt    *ResourceType
+	scope *Attribute // within a value path, the attribute whose values are filtered
+	text  string
+	pos   int
+	depth int
+	nodes int
+}
+
+func (p *filterParser) fail(reason string) error { return errFilter(p.text, p.pos, reason) }
+
+func (p *filterParser) failAt(pos int, reason string) error { return errFilter(p.text, pos, reason) }
+
+func (p *filterParser) skipBlanks() {
+	for p.pos < len(p.text) && (p.text[p.pos] == ' ' || p.text[p.pos] == '\t') {
+		p.pos++
+	}
+}
+
+// next gives the next byte behind blanks, 0 at the end.
+func (p *filterParser) next() byte {
+	p.skipBlanks()
+	if p.pos == len(p.text) {
+		return 0
+	}
+	return p.text[p.pos]
+}
+
+// word gives the letters ahead without reading them.
+func (p *filterParser) word() string {
+	p.skipBlanks()
+	end := p.pos
+	for end < len(p.text) && isPathByte(p.text[end]) {
+		end++
+	}
+	return p.text[p.pos:end]
+}
+
+// keyword reads a word if it is the next one, in any case.
+func (p *filterParser) keyword(word string) bool {
+	if w := p.word(); len(w) != len(word) || !strings.EqualFold(w, word) {
+		return false
+	}
+	p.pos += len(word)
+	return true
+}
+
+func (p *filterParser) count(n *node) (*node, error) {
+	if p.nodes++; p.nodes > maxFilterNodes {
+		return nil, p.fail(fmt.Sprintf("the filter has more than %d parts", maxFilterNodes))
+	}
+	return n, nil
+}
+
+func (p *filterParser) enter() error {
+	if p.depth++; p.depth > maxFilterDepth {
+		return p.fail(fmt.Sprintf("more than %d nested groups", maxFilterDepth))
+	}
+	return nil
+}
+
+func (p *filterParser) disjunction() (*node, error) {
+	left, err := p.conjunction()
+	for err == nil && p.keyword("or") {
+		var right *node
+		if right, err = p.conjunction(); err == nil {
+			left, err = p.count(&node{op: opOr, left: left, right: right})
+		}
+	}
+	return left, err
+}
+
+func (p *filterParser) conjunction() (*node, error) {
+	left, err := p.term()
+	for err == nil && p.keyword("and") {
+		var right *node
+		if right, err = p.term(); err == nil {
+			left, err = p.count(&node{op: opAnd, left: left, right: right})
+		}
+	}
+	return left, err
+}
+
+// term reads a group, a negated group, or a comparison.
+func (p *filterParser) term() (*node, error) {
+	if p.next() == '(' {
+		return p.group()
+	}
+	start := p.pos
+	if p.keyword("not") {
+		if p.next() == '(' {
+			inner, err := p.group()
+			if err != nil {
+				return nil, err
+			}
+			return p.count(&node{op: opNot, left: inner})
+		}
+		p.pos = start
+	}
+	return p.comparison()
+}
+
+func (p *filterParser) group() (*node, error) {
+	if err := p.enter(); err != nil {
+		return nil, err
+	}
+	p.pos++
+	inner, err := p.disjunction()
+	if err != nil {
+		return nil, err
+	}
+	if p.next() != ')' {
+		return nil, p.fail("expected ')'")
+	}
+	p.pos++
+	p.depth--
+	return inner, nil
+}
+
+// comparison reads `path op value`, `path pr`, or a value path.
+func (p *filterParser) comparison() (*node, error) {
+	path := p.word()
+	if path == "" {
+		return nil, p.fail("expected an attribute name")
+	}
+	start := p.pos
+	t, problem := p.resolve(path)
+	if problem != "" {
+		return nil, p.fail(problem)
+	}
+	if problem := unfilterable(t); problem != "" {
+		return nil, p.fail(problem)
+	}
+	p.pos += len(path)
+	if p.pos < len(p.text) && p.text[p.pos] == '[' {
+		return p.valuePath(t, start)
+	}
+	n := &node{target: t}
+	if err := p.operation(n); err != nil {
+		return nil, err
+	}
+	return p.count(n)
+}
+
+// resolve finds an attribute of the resource or, within a value path, of a value.
+func (p *filterParser) resolve(path string) (t target, problem string) {
+	if p.scope == nil {
+		return p.rt.resolve(path)
+	}
+	if t.attr = lookupName(p.scope.lookup, path); t.attr == nil {
+		return t, quoteName(path) + " is not a sub-attribute of " + p.scope.path
+	}
+	return t, ""
+}
+
+func unfilterable(t target) string {
+	a := t.last()
+	switch {
+	case a == nil || t.attr == nil:
+		return "expected an attribute, not a schema"
+	case a.Mutability == WriteOnly || a.Returned == ReturnedNever:
+		return a.path + " cannot be filtered"
+	}
+	return ""
+}
+
+// valuePath reads `attr[filter]` and, as Entra ID writes it, `attr[filter].sub op
+// value`: one value of the attribute satisfies both.
+func (p *filterParser) valuePath(t target, start int) (*node, error) {
+	inner, err := p.bracket(t, start)
+	if err != nil {
+		return nil, err
+	}
+	if p.pos < len(p.text) && p.text[p.pos] == '.' {
+		p.pos++
+		name := p.word()
+		sub := lookupName(t.attr.lookup, name)
+		if sub == nil {
+			return nil, p.fail(quoteName(name) + " is not a sub-attribute of " + t.attr.path)
+		}
+		p.pos += len(name)
+		n := &node{target: target{attr: sub}}
+		if err := p.operation(n); err != nil {
+			return nil, err
+		}
+		if inner, err = p.count(&node{op: opAnd, left: inner, right: n}); err != nil {
+			return nil, err
+		}
+	}
+	return p.count(&node{op: opValuePath, target: t, left: inner})
+}
+
+// bracket reads `[filter]` behind the attribute whose values it filters.
+func (p *filterParser) bracket(t target, start int) (*node, error) {
+	switch {
+	case p.scope != nil:
+		return nil, p.fail("a value path within a value path")
+	case t.sub != nil || t.attr.Type != Complex:
+		return nil, p.failAt(start, t.last().path+" has no sub-attributes to filter")
+	}
+	if err := p.enter(); err != nil {
+		return nil, err
+	}
+	p.pos++
+	p.scope = t.attr
+	inner, err := p.disjunction()
+	if err != nil {
+		return nil, err
+	}
+	if p.next() != ']' {
+		return nil, p.fail("expected ']'")
+	}
+	p.pos++
+	p.scope = nil
+	p.depth--
+	return inner, nil
+}
+
+// operation reads the operator and value of a comparison into n.
+func (p *filterParser) operation(n *node) error {
+	word := p.word()
+	op, ok := operatorOf(word)
+	if !ok {
+		return p.fail("expected an operator: eq, ne, co, sw, ew, pr, gt, ge, lt or le")
+	}
+	at := p.pos
+	p.pos += len(word)
+	if n.op = op; op == opPresent {
+		return nil
+	}
+	valueAt := p.pos
+	v, err := p.literal()
+	if err != nil {
+		return err
+	}
+	if !v.isNull() {
+		n.useValueAttribute()
+	}
+	a := n.last()
+	if problem := op.unfit(a, v); problem != "" {
+		return p.failAt(at, problem)
+	}
+	if problem := n.operand.prepare(op, a, v); problem != "" {
+		p.pos = valueAt
+		p.skipBlanks()
+		return p.fail(problem)
+	}
+	return nil
+}
+
+// useValueAttribute compares a complex attribute by its `value` (RFC 7644
+// §3.4.2.2).
+func (n *node) useValueAttribute() {
+	if a := n.last(); a.Type == Complex && a.value != nil {
+		n.sub = a.value
+	}
+}
+
+// unfit says why an attribute cannot be compared this way.
+func (op operator) unfit(a *Attribute, v literal) string {
+	equality := op == opEqual || op == opNotEqual
+	switch {
+	case v.isNull():
+		if !equality {
+			return "only eq and ne compare with null"
+		}
+	case a.Type == Complex:
+		return a.path + " is complex: compare one of its sub-attributes"
+	case op.ordering() && (a.Type == Boolean || a.Type == Binary):
+		return a.path + " is " + article(a.Type) + ", which has no order"
+	case op.textual() && (a.Type == Boolean || a.Type == Integer || a.Type == Decimal):
+		return a.path + " is " + article(a.Type) + ", which has no text to search"
+	}
+	return ""
+}
