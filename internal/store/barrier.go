@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// barrier makes reads see every write acknowledged before they began. A replica's own
+// writes are in its index before they are acknowledged. For those of the others a
+// reader asks, after it began, for the newest revision that each has acknowledged or
+// shown, and waits until its own watch has come to it. Where that cannot be learned (a
+// peer does not answer) or was lost (a peer is gone: its epoch is over), or the watch
+// does not come, it reads from the API server.
+type barrier struct {
+	peers Peers
+	ask   shared[answer]
+
+	users, groups refresher
+}
+
+type answer struct {
+	revisions Revisions
+	epoch     uint64
+}
+
+// refresher reads all resources of a kind from the API server.
+type refresher struct {
+	shared[struct{}]
+	epoch atomic.Uint64 // up to which what peers had acknowledged is in the index
+}
+
+func (s *Store) newBarrier(peers Peers) *barrier {
+	b := &barrier{peers: peers}
+	b.ask.timeout = s.timeouts.barrier
+	b.ask.run = func(ctx context.Context) (answer, error) {
+		revisions, err := peers.Revisions(ctx)
+		// After the question: a peer that was lost meanwhile is in this epoch.
+		return answer{revisions: revisions, epoch: peers.Epoch()}, err
+	}
+	for k, r := range map[*kind]*refresher{s.users: &b.users, s.groups: &b.groups} {
+		r.timeout = s.timeouts.refresh
+		r.run = func(ctx context.Context) (struct{}, error) { return struct{}{}, s.relist(ctx, k, r) }
+	}
+	return b
+}
+
+func (s *Store) refresherOf(k *kind) *refresher {
+	if k == s.users {
+		return &s.barrier.users
+	}
+	return &s.barrier.groups
+}
+
+// fresh returns when the index shows every write of the kinds that was acknowledged
+// before the call, refreshing what would not come by itself.
+func (s *Store) fresh(ctx context.Context, kinds ...*kind) error {
+	behind, err := s.behind(ctx, kinds...)
+	if err != nil {
+		return err
+	}
+	for _, k := range behind {
+		if err := s.refresh(ctx, k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// behind waits for the kinds to catch up and gives those that did not.
+func (s *Store) behind(ctx context.Context, kinds ...*kind) ([]*kind, error) {
+	if err := s.serving(); err != nil {
+		return nil, err
+	}
+	if s.barrier.peers == nil {
+		return nil, nil
+	}
+	a, err := s.barrier.ask.do(ctx)
+	if ctx.Err() != nil {
+		return nil, unavailable(ctx.Err())
+	}
+	if err != nil {
+		s.log.V(1).Info("A peer did not answer; reading from the API server", "reason", err.Error())
+		return kinds, nil
+	}
+	waiting, cancel := context.WithTimeout(ctx, s.timeouts.barrier)
+	defer cancel()
+	var behind []*kind
+	for _, k := range kinds {
+		revision := a.revisions.Groups
+		if k == s.users {
+			revision = a.revisions.Users
+		}
+		if a.epoch > s.refresherOf(k).epoch.Load() || !s.index.waitFor(waiting, k.shelf, revision) {
+			behind = append(behind, k)
+		}
+	}
+	if ctx.Err() != nil {
+		return nil, unavailable(ctx.Err())
+	}
+	return behind, nil
+}
+
+// waitFor returns true when readers see everything up to the revision, and false when
+// they do not before ctx ends.
+func (x *index) waitFor(ctx context.Context, s *shelf, revision uint64) bool {
+	for {
+		x.mu.Lock()
+		seen, advanced := s.seen(), x.advanced
+		x.mu.Unlock()
+		if seen >= revision {
+			return true
+		}
+		select {
+		case <-advanced:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// refresh brings the index up to what the API server has after the call.
+func (s *Store) refresh(ctx context.Context, k *kind) error {
+	if _, err := s.refresherOf(k).do(ctx); err != nil {
+		return s.answer(err, k)
+	}
+	return nil
+}
+
+// relist reads everything of a kind with one consistent list.
+func (s *Store) relist(ctx context.Context, k *kind, r *refresher) error {
+	started := time.Now()
+	var epoch uint64
+	if s.barrier.peers != nil {
+		epoch = s.barrier.peers.Epoch()
+	}
+	list := k.newList()
+	if err := s.client.list(ctx, k.resource, s.listOptions(metav1.ListOptions{}), list); err != nil {
+		return err
+	}
+	listMeta, err := meta.ListAccessor(list)
+	if err != nil {
+		return err
+	}
+	revision, err := revisionOf(&metav1.ObjectMeta{Name: "list", ResourceVersion: listMeta.GetResourceVersion()})
+	if err != nil {
+		return err
+	}
+	var objects []any
+	if err := meta.EachListItem(list, func(o runtime.Object) error { objects = append(objects, o); return nil }); err != nil {
+		return err
+	}
+	if err := s.replace(k, objects, revision, false); err != nil {
+		return err
+	}
+	if k == s.groups {
+		if err := s.completeGroups(ctx); err != nil {
+			return err
+		}
+	}
+	r.epoch.Store(max(r.epoch.Load(), epoch))
+	s.log.V(1).Info("Refreshed the index from the API server", "resource", k.resource, "objects", len(objects),
+		"seconds", time.Since(started).Seconds())
+	return nil
+}
+
+// completeGroups makes the newest version of every group visible.
+func (s *Store) completeGroups(ctx context.Context) error {
+	for _, id := range s.index.pendingGroups() {
+		if _, err := s.live(ctx, s.groups, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}

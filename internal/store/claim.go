@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "scim-operator.io/api/v1alpha1"
+	"scim-operator.io/internal/scim"
+)
+
+// How a value stays unique, whatever runs at once and wherever a process dies.
+//
+// A resource X holds a value v when it is live and its name folds to v. Whoever wants v
+// first needs the claim on v, whose name is a hash of v: its creation is the lock. The
+// claim names its holder. A claim that exists already is judged by what its holder is
+// now, read from the API server:
+//
+//   - X holds v: v is taken.
+//   - X does not exist: its creation is under way, or was never finished. Whoever wants
+//     v gives it a moment, and then creates X as abandoned: never live, only there so that
+//     the creation fails however late it comes. The manager removes it when no creation
+//     can be under way any more. Then the claim is taken over.
+//   - X exists and does not hold v: it gave v up, or is on its way to v, or away and back.
+//     The claim is taken over by compare-and-swap, and then X is fenced: an annotation
+//     moves its resourceVersion, so that a write of X under way fails and has to look at
+//     the claim again. If X turns out to have v by then, X was first: the claim is given
+//     back.
+//
+// A claim that was taken over remembers from whom, because the process may have died
+// before the fence: the next one makes up for it.
+//
+// Every creation has an id of its own that nobody has used before, so that an id never
+// belongs to two, one after the other.
+//
+// A claim is deleted under a precondition on its resourceVersion, read before the holder
+// gave the value up. Who claims a value that its own resource claims already writes the
+// claim, so that a deletion under way fails.
+
+const (
+	// fencedAnnotation makes a write of the resource that is under way fail.
+	fencedAnnotation = "scim-operator.io/fenced"
+
+	// maxClaimRounds bounds how often a claim is judged anew because it changed.
+	maxClaimRounds = 32
+	// creationPatience is how long a creation under way is waited for at first before it
+	// is abandoned; each time that others come first it is twice as long, up to
+	// maxCreationPatience, so that of many who want one value somebody gets it.
+	creationPatience    = 50 * time.Millisecond
+	maxCreationPatience = 2 * time.Second
+)
+
+// claimant is who wants a value.
+type claimant struct {
+	id string
+	// existing says that the resource exists: a rename, or a user who comes back.
+	existing bool
+	// lost is how often others came first already.
+	lost int
+}
+
+// held is a claim that has been acquired.
+type held struct {
+	name, value, revision string
+	uid                   string
+	made                  bool // by this acquisition: it may be undone
+}
+
+func (s *Store) claimName(k *kind, value string) string {
+	h := sha256.New()
+	for _, part := range []string{s.endpoint, string(k.claimed), value} {
+		h.Write(fmt.Appendf(nil, "%d:%s", len(part), part))
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// acquire claims a value. The error is 409 when another resource holds it.
+func (s *Store) acquire(ctx context.Context, k *kind, value string, who claimant) (*held, error) {
+	name := s.claimName(k, value)
+	waitedAt := "" // the claim's resourceVersion at which its holder was waited for
+	for range maxClaimRounds {
+		claim := &api.ScimClaim{}
+		err := s.client.create(ctx, claimsResource, s.newClaim(k, name, value, who), claim)
+		if err == nil {
+			return heldBy(claim, true), nil
+		}
+		if apierrors.IsInvalid(err) {
+			// A claim's value has a bound of its own, beyond that of any name.
+			return nil, scim.ErrInvalidValue(k.unique.Path(), "the value is longer than the server can store")
+		}
+		if !apierrors.IsAlreadyExists(err) && refused(err) {
+			return nil, s.answer(err, k)
+		}
+		// The claim exists. If it is not known whether the creation succeeded, look.
+		claim = &api.ScimClaim{}
+		if err := s.client.get(ctx, claimsResource, name, claim); apierrors.IsNotFound(err) {
+			continue
+		} else if err != nil {
+			return nil, s.answer(err, k)
+		}
+		got, err := s.judge(ctx, k, claim, who)
+		switch {
+		case errors.Is(err, errUnfinished) && claim.ResourceVersion != waitedAt:
+			waitedAt = claim.ResourceVersion
+			if err := s.waitForCreation(ctx, who.lost); err != nil {
+				return nil, err
+			}
+			who.lost++
+		case errors.Is(err, errUnfinished):
+			if err := s.abandonCreation(ctx, k, claim.Spec.HolderRef.Name); err != nil {
+				return nil, err
+			}
+		case !errors.Is(err, errAgain):
+			return got, err
+		}
+	}
+	return nil, unavailable(fmt.Errorf("the claim %s changed too often", name))
+}
+
+var (
+	// errAgain says that a claim has to be judged anew.
+	errAgain = errors.New("the claim has changed")
+	// errUnfinished says that the holder of a claim does not exist.
+	errUnfinished = errors.New("the creation of the claim's holder is not finished")
+)
+
+// waitForCreation gives a creation that is under way the time to finish.
+func (s *Store) waitForCreation(ctx context.Context, lost int) error {
+	patience := min(s.timeouts.creation<<min(lost, 8), maxCreationPatience)
+	// At random, so that those who abandon each other do not do so for ever.
+	timer := time.NewTimer(patience/2 + rand.N(patience)) //nolint:gosec // a pause is no secret
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return unavailable(ctx.Err())
+	}
+}
+
+// judge decides about a claim that exists already.
+func (s *Store) judge(ctx context.Context, k *kind, claim *api.ScimClaim, who claimant) (*held, error) {
+	holder := claim.Spec.HolderRef.Name
+	if holder == who.id {
+		return s.judgeOwn(ctx, k, claim, who)
+	}
+	state, err := s.holderState(ctx, k, holder, claim.Spec.Value)
+	if err != nil {
+		return nil, err
+	}
+	if state == holds {
+		return nil, scim.ErrUniqueness(k.rt.Name, k.unique.Path())
+	}
+	if err := s.settlePrevious(ctx, k, claim, who); err != nil {
+		return nil, err
+	}
+	switch state {
+	case missing:
+		return nil, errUnfinished
+	case abandoned:
+		return s.rewrite(ctx, k, claim, who, nil) // no write of it can succeed
+	default:
+		return s.takeOver(ctx, k, claim, who, holder)
+	}
+}
+
+// judgeOwn decides about a claim of the claimant's own: from an earlier or another write
+// of the same resource, or from a call whose answer was lost.
+func (s *Store) judgeOwn(ctx context.Context, k *kind, claim *api.ScimClaim, who claimant) (*held, error) {
+	if err := s.settlePrevious(ctx, k, claim, who); err != nil {
+		return nil, err
+	}
+	if !who.existing {
+		return heldBy(claim, true), nil // nobody else has ever had this id
+	}
+	got, err := s.rewrite(ctx, k, claim, who, nil)
+	if err == nil {
+		got.made = false
+	}
+	return got, err
+}
+
+// holderState is what the holder of a claim is now.
+type holderState int
+
+const (
+	missing   holderState = iota // it does not exist at all
+	abandoned                    // it cannot be created any more
+	released                     // it exists and does not hold the value
+	holds
+)
+
+func (s *Store) holderState(ctx context.Context, k *kind, id, value string) (holderState, error) {
+	o := k.newObject()
+	if err := s.client.get(ctx, k.resource, id, o); apierrors.IsNotFound(err) {
+		return missing, nil
+	} else if err != nil {
+		return 0, s.answer(err, k)
+	}
+	return stateOf(o, value), nil
+}
+
+func stateOf(o object, value string) holderState {
+	switch {
+	case o.GetAnnotations()[api.AbandonedAnnotation] != "":
+		return abandoned
+	case isLive(o) && scim.Fold(nameOf(o)) == value:
+		return holds
+	}
+	return released
+}
+
+// isLive says whether a custom resource exists over SCIM.
+func isLive(o object) bool {
+	switch o := o.(type) {
+	case *api.ScimUser:
+		return o.Live()
+	case *api.ScimGroup:
+		return o.Live()
+	}
+	return false
+}
+
+func nameOf(o object) string {
+	switch o := o.(type) {
+	case *api.ScimUser:
+		return o.Spec.UserName
+	case *api.ScimGroup:
+		return o.Spec.DisplayName
+	}
+	return ""
+}
+
+// settlePrevious makes sure that the one from whom the claim was taken over cannot get
+// the value back unnoticed; if it has it, the claim is given back.
+func (s *Store) settlePrevious(ctx context.Context, k *kind, claim *api.ScimClaim, who claimant) error {
+	previous := claim.Spec.PreviousHolderRef
+	if previous == nil || previous.Name == who.id {
+		return nil
+	}
+	state, err := s.fence(ctx, k, previous.Name, claim.Spec.Value)
+	if err != nil || state != holds {
+		return err
+	}
+	if _, err := s.rewrite(ctx, k, claim, claimant{id: previous.Name, existing: true}, nil); err != nil {
+		return err
+	}
+	return errAgain
+}
+
+// takeOver makes the claim that of another holder. from is the one who may have a write
+// under way.
+func (s *Store) takeOver(ctx context.Context, k *kind, claim *api.ScimClaim, who claimant, from string) (*held, error) {
+	got, err := s.rewrite(ctx, k, claim, who, &api.ObjectReference{Name: from})
+	if err != nil {
+		return nil, err
+	}
+	state, err := s.fence(ctx, k, from, claim.Spec.Value)
+	if err != nil {
+		return nil, err
+	}
+	if state == holds {
+		// It came first. Whoever finds the claim as it is now does the same.
+		_, err := s.rewrite(ctx, k, claim, claimant{id: from, existing: true}, nil)
+		if err == nil {
+			err = errAgain
+		}
+		return nil, err
+	}
+	return got, nil
+}
+
+// rewrite is a compare-and-swap of a claim, which becomes what was written. It moves the
+// claim's resourceVersion even when it changes nothing else.
+func (s *Store) rewrite(ctx context.Context, k *kind, claim *api.ScimClaim, who claimant, previous *api.ObjectReference) (*held, error) {
+	next := claim.DeepCopy()
+	next.ManagedFields = nil
+	next.Spec.HolderRef.Name, next.Spec.PreviousHolderRef = who.id, previous
+	if next.Annotations == nil {
+		next.Annotations = map[string]string{}
+	}
+	next.Annotations[fencedAnnotation] = randomSuffix()
+	var written api.ScimClaim
+	err := s.client.update(ctx, claimsResource, next, &written)
+	switch {
+	case err == nil:
+		*claim = written
+		return heldBy(claim, true), nil
+	case apierrors.IsConflict(err), apierrors.IsNotFound(err), !refused(err):
+		return nil, errAgain
+	}
+	return nil, s.answer(err, k)
+}
+
+// fence makes writes of a resource that are under way fail, and says what it is now.
+func (s *Store) fence(ctx context.Context, k *kind, id, value string) (holderState, error) {
+	patch := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, fencedAnnotation, randomSuffix())
+	o := k.newObject()
+	if err := s.client.mergePatch(ctx, k.resource, id, patch, o); apierrors.IsNotFound(err) {
+		return missing, nil
+	} else if err != nil {
+		return 0, s.answer(err, k)
+	}
+	return stateOf(o, value), nil
+}
+
+func (s *Store) newClaim(k *kind, name, value string, who claimant) *api.ScimClaim {
+	return &api.ScimClaim{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: name, Namespace: s.namespace,
+			Labels: map[string]string{api.EndpointLabel: s.endpoint},
+		},
+		Spec: api.ScimClaimSpec{
+			EndpointRef: api.EndpointReference{Name: s.endpoint},
+			Attribute:   k.claimed, Value: value,
+			HolderRef: api.ObjectReference{Name: who.id},
+		},
+	}
+}
+
+func heldBy(claim *api.ScimClaim, made bool) *held {
+	return &held{
+		name: claim.Name, value: claim.Spec.Value, revision: claim.ResourceVersion, uid: string(claim.UID),
+		made: made,
+	}
+}

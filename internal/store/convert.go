@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"maps"
+	"time"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+
+	"scim-operator.io/internal/scim"
+)
+
+// Times on the wire: creation is known to the second, changes to the microsecond.
+const (
+	createdFormat  = "2006-01-02T15:04:05Z"
+	modifiedFormat = "2006-01-02T15:04:05.000000Z"
+)
+
+// buildMeta sets `meta` (RFC 7643 §3.1).
+func (a *commonAttributes) buildMeta(b *scim.Builder, e *entry, typeName, location string) {
+	m := scim.NewBuilder(5)
+	m.SetText(a.resourceType, typeName)
+	m.SetText(a.created, time.Unix(e.created, 0).UTC().Format(createdFormat))
+	m.SetText(a.lastModified, time.UnixMicro(e.modified).UTC().Format(modifiedFormat))
+	m.SetText(a.location, location)
+	m.SetText(a.version, versionOf(e.generation))
+	b.Set(a.meta, m.Object())
+}
+
+// buildCustom sets the attributes of custom extensions and gives those that this server
+// does not know or cannot read, so that a write does not lose them.
+func buildCustom(b *scim.Builder, known []customExtension, stored map[string]apiextensionsv1.JSON) map[string]apiextensionsv1.JSON {
+	if len(stored) == 0 {
+		return nil
+	}
+	rest := maps.Clone(stored)
+	for _, extension := range known {
+		document, ok := stored[extension.urn]
+		if !ok {
+			continue
+		}
+		value, err := extension.container.DecodeValue(document.Raw)
+		if o, isObject := value.(*scim.Object); err == nil && isObject {
+			setObject(b, extension.container, o)
+			delete(rest, extension.urn)
+		}
+	}
+	if len(rest) == 0 {
+		return nil
+	}
+	return rest
+}
+
+// customOf is the way back.
+func customOf(o *scim.Object, known []customExtension, rest map[string]apiextensionsv1.JSON) map[string]apiextensionsv1.JSON {
+	custom := maps.Clone(rest)
+	for _, extension := range known {
+		value := o.Object(extension.container)
+		if value.Len() == 0 {
+			continue
+		}
+		if custom == nil {
+			custom = make(map[string]apiextensionsv1.JSON)
+		}
+		custom[extension.urn] = apiextensionsv1.JSON{Raw: scim.AppendValue(nil, value)}
+	}
+	return custom
+}

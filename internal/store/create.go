@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "scim-operator.io/api/v1alpha1"
+	"scim-operator.io/internal/scim"
+)
+
+// maxCreateRounds bounds how often a creation begins anew because another one came first.
+const maxCreateRounds = 8
+
+// Create makes a resource. A user whom the identity provider had deleted and who comes
+// back, which the externalId tells, gets the old record and id back, and so does one whom
+// it had deactivated (same externalId and userName).
+func (s *Store) Create(ctx context.Context, rt *scim.ResourceType, p *scim.Parsed) (*Resource, error) {
+	k, err := s.kindOf(rt)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.serving(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := s.writeContext(ctx)
+	defer cancel()
+	value := scim.Fold(p.Object.Text(k.unique))
+	if value == "" {
+		return nil, scim.ErrInvalidValue(k.unique.Path(), "a value is required")
+	}
+	for round := range maxCreateRounds {
+		if k == s.users {
+			r, err := s.returning(ctx, p.Object, value)
+			if r != nil || err != nil && !errors.Is(err, errAgain) {
+				return r, err
+			}
+		}
+		r, err := s.createNew(ctx, k, p, claimant{id: uuid.NewString(), lost: round}, value)
+		if !errors.Is(err, errAgain) {
+			return r, err
+		}
+	}
+	return nil, unavailable(fmt.Errorf("a %s with this %s was created and deleted too often meanwhile", rt.Name, k.unique.Path()))
+}
+
+// writeContext bounds a write. A client that goes away does not stop it half-way.
+func (s *Store) writeContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline := time.Now().Add(s.timeouts.write)
+	if given, ok := ctx.Deadline(); ok && given.Before(deadline) {
+		deadline = given
+	}
+	return context.WithDeadline(context.WithoutCancel(ctx), deadline)
+}
+
+// createNew makes a resource with an id that nobody has used. The error is errAgain when
+// others have given the creation up: the claim is theirs.
+func (s *Store) createNew(ctx context.Context, k *kind, p *scim.Parsed, who claimant, value string) (*Resource, error) {
+	claim, err := s.acquire(ctx, k, value, who)
+	if err != nil {
+		return nil, err
+	}
+	e, err := s.createObject(ctx, k, who.id, p)
+	if err != nil {
+		var refusal *scim.Error
+		if errors.As(err, &refusal) {
+			s.undo(ctx, claim)
+		}
+		return nil, err
+	}
+	s.index.put(k.shelf, e)
+	return s.resource(s.index.view(), k, e, false), nil
+}
+
+// createObject is the second write of a creation. The error is errAgain when
+// somebody else has abandoned it.
+func (s *Store) createObject(ctx context.Context, k *kind, id string, p *scim.Parsed) (*entry, error) {
+	now := metav1.NowMicro()
+	m := s.newMetadata(id)
+	var o object
+	var members *memberList
+	if k == s.users {
+		u := s.userObject(m, p.Object, nil)
+		u.Spec.LastModifiedTime = &now
+		o = u
+	} else {
+		g := s.groupObject(m, p.Object, nil)
+		g.Spec.LastModifiedTime = &now
+		var err error
+		if members, err = s.newMembers(ctx, id, p.Members); err != nil {
+			return nil, err
+		}
+		members.setIn(g)
+		o = g
+	}
+	created := k.newObject()
+	err := s.client.create(ctx, k.resource, o, created)
+	if err != nil && !refused(err) {
+		err = s.lookAgain(ctx, k, o, created, err)
+	}
+	switch {
+	case apierrors.IsAlreadyExists(err):
+		s.deleteSlices(ctx, members)
+		return nil, errAgain
+	case err != nil:
+		if refused(err) {
+			s.deleteSlices(ctx, members)
+		}
+		return nil, s.answer(err, k)
+	}
+	v, err := s.read(created)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	if members != nil {
+		v.entry.members = members
+	}
+	return v.entry, nil
+}
+
+// lookAgain finds out whether a write whose answer was lost was carried out: sent is
+// what was to be written, found becomes what is there.
+func (s *Store) lookAgain(ctx context.Context, k *kind, sent, found object, cause error) error {
+	there := k.newObject()
+	if err := s.client.get(ctx, k.resource, sent.GetName(), there); err != nil {
+		return cause
+	}
+	if !sameSpec(sent, there) {
+		if sent.GetResourceVersion() == "" {
+			return apierrors.NewAlreadyExists(api.Resource(string(k.resource)), sent.GetName())
+		}
+		return cause
+	}
+	copyInto(there, found)
+	return nil
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "scim-operator.io/api/v1alpha1"
+	"scim-operator.io/internal/scim"
+)
+
+// Delete removes one resource over SCIM at once. A user stays as an inactive record.
+func (s *Store) Delete(ctx context.Context, rt *scim.ResourceType, id string, m Match) error {
+	k, err := s.named(rt, id)
+	if err != nil {
+		return err
+	}
+	if err := s.serving(); err != nil {
+		return err
+	}
+	return s.writers.exclusive(ctx, k, id, func(ctx context.Context) error { return s.delete(ctx, k, id, m) })
+}
+
+func (s *Store) delete(ctx context.Context, k *kind, id string, m Match) error {
+	base, err := s.current(ctx, k, id)
+	fresh := false
+	for range maxAttempts {
+		switch {
+		case err != nil:
+			return err
+		case base == nil || !base.live():
+			return scim.ErrNotFound(k.rt.Name, id)
+		case !m.Holds(base.version()):
+			if _, err = s.confirm(ctx, k, base, fresh); err == nil {
+				return scim.ErrInvalidVersion()
+			}
+		case k == s.users:
+			err = s.retire(ctx, base)
+		default:
+			err = s.deleteGroup(ctx, base)
+		}
+		if !errors.Is(err, errAgain) {
+			return err
+		}
+		base, err = s.live(ctx, k, id)
+		fresh = true
+	}
+	return unavailable(fmt.Errorf("%s %s changed too often meanwhile", k.rt.Name, id))
+}
+
+// retire makes a user one whom the identity provider deleted. Its name is free at once.
+func (s *Store) retire(ctx context.Context, base *entry) error {
+	claim, err := s.claimOf(ctx, s.users, base.name, base.id)
+	if err != nil {
+		return err
+	}
+	u := s.userObject(s.metadata(base), base.object, base.unreadExtensions())
+	modified := metav1.NewMicroTime(time.UnixMicro(base.modified))
+	u.Spec.LastModifiedTime, u.Spec.DeletedTime = &modified, laterThan(base.modified)
+	e, err := s.swap(ctx, s.users, u)
+	switch {
+	case apierrors.IsConflict(err), apierrors.IsNotFound(err):
+		return errAgain
+	case err != nil:
+		return s.answer(err, s.users)
+	}
+	s.index.put(s.users.shelf, e)
+	s.release(ctx, claim)
+	return nil
+}
+
+// deleteGroup deletes a group: it is gone once its deletion has begun. What then fails
+// is finished by the manager.
+func (s *Store) deleteGroup(ctx context.Context, base *entry) error {
+	revision := strconv.FormatUint(base.revision, 10)
+	var g api.ScimGroup
+	err := s.client.remove(ctx, groupsResource, base.id, metav1.Preconditions{UID: &base.uid, ResourceVersion: &revision}, &g)
+	if err != nil && !refused(err) {
+		err = s.deletionBegun(ctx, base, &g, err)
+	}
+	switch {
+	case apierrors.IsConflict(err), apierrors.IsNotFound(err):
+		return errAgain
+	case err != nil:
+		return s.answer(err, s.groups)
+	}
+	gone := *base
+	gone.gone = true
+	if gone.revision, err = s.deletedAt(ctx, base, &g); err != nil {
+		// It is not shown here any more, but what the others have to wait for is not known.
+		s.index.drop(s.groups.shelf, base.id, base.revision)
+		return s.answer(err, s.groups)
+	}
+	s.index.put(s.groups.shelf, &gone)
+	if err := s.finishDeletion(ctx, base); err != nil {
+		s.log.Info("The deletion of a group is left to the manager", "group", base.id, "reason", err.Error())
+	}
+	return nil
+}
+
+// deletionBegun finds out whether a deletion whose answer was lost has begun.
+func (s *Store) deletionBegun(ctx context.Context, base *entry, there *api.ScimGroup, cause error) error {
+	err := s.client.get(ctx, groupsResource, base.id, there)
+	if apierrors.IsNotFound(err) || err == nil && (there.UID != base.uid || there.DeletionTimestamp != nil) {
+		return nil
+	}
+	return cause
+}
+
+// deletedAt is a revision at which a group that was there is not live any more: that of
+// what is left of it or, if nothing is, one that the API server has come to since.
+func (s *Store) deletedAt(ctx context.Context, base *entry, left *api.ScimGroup) (uint64, error) {
+	if left.UID == base.uid {
+		return revisionOf(left)
+	}
+	var none api.ScimGroupList
+	if err := s.client.list(ctx, groupsResource, metav1.ListOptions{FieldSelector: "metadata.name=" + base.id}, &none); err != nil {
+		return 0, err
+	}
+	return revisionOf(&metav1.ObjectMeta{Name: "list", ResourceVersion: none.ResourceVersion})
+}
+
+// finishDeletion releases what a deleted group holds: first its claims, then, by its
+// finalizer, itself, then its slices.
+func (s *Store) finishDeletion(ctx context.Context, base *entry) error {
+	if err := s.releaseAll(ctx, base.id); err != nil {
+		return err
+	}
+	if err := s.dropFinalizer(ctx, s.groups, base.id); err != nil {
+		return err
+	}
+	s.deleteSlices(ctx, base.members)
+	return nil
+}
+
+// dropFinalizer lets the API server remove a resource whose deletion has begun.
+func (s *Store) dropFinalizer(ctx context.Context, k *kind, id string) error {
+	for range maxAttempts {
+		o := k.newObject()
+		if err := s.client.get(ctx, k.resource, id, o); apierrors.IsNotFound(err) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		finalizers := o.GetFinalizers()
+		i := slices.Index(finalizers, api.ClaimsFinalizer)
+		if o.GetDeletionTimestamp() == nil || i < 0 {
+			return nil
+		}
+		o.SetFinalizers(slices.Delete(finalizers, i, i+1))
+		err := s.client.update(ctx, k.resource, o, k.newObject())
+		if !apierrors.IsConflict(err) {
+			if apierrors.IsNotFound(err) {
+				return nil
+			}
+			return err
+		}
+	}
+	return fmt.Errorf("%s changed too often meanwhile", id)
+}
+
+// sameJSON compares two values as they are stored.
+func sameJSON(a, b any) bool {
+	first, errFirst := json.Marshal(a)
+	second, errSecond := json.Marshal(b)
+	return errFirst == nil && errSecond == nil && bytes.Equal(first, second)
+}

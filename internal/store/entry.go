@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	api "scim-operator.io/api/v1alpha1"
+	"scim-operator.io/internal/scim"
+)
+
+// entry is one stored user or group as the index holds it: the resource as SCIM sees
+// it, and what a write needs to know of the custom resource. It never changes.
+type entry struct {
+	id         string
+	uid        types.UID
+	revision   uint64 // metadata.resourceVersion
+	generation int64
+	created    int64 // seconds since 1970
+	modified   int64 // microseconds since 1970
+	deleted    *metav1.MicroTime
+	gone       bool // its deletion from the cluster has begun, or it was never finished
+
+	name     string   // folded userName or displayName
+	external string   // externalId
+	emails   []string // folded
+	object   *scim.Object
+	extra    *extra // nil when there is none
+
+	members *memberList // nil for users
+}
+
+// extra is what a custom resource holds beyond the usual; a write keeps it.
+type extra struct {
+	labels, annotations map[string]string
+	finalizers          []string
+	owners              []metav1.OwnerReference
+	extensions          map[string]apiextensionsv1.JSON // custom ones that cannot be read
+}
+
+// live says whether the resource exists over SCIM.
+func (e *entry) live() bool { return e.deleted == nil && !e.gone }
+
+// returnable says whether a user whom the identity provider deleted can come back.
+func (e *entry) returnable() bool { return e.deleted != nil && !e.gone }
+
+func (e *entry) version() string { return versionOf(e.generation) }
+
+// revisionOf reads a resourceVersion: a number since KEP-5504.
+func revisionOf(o metav1.Object) (uint64, error) {
+	revision, err := strconv.ParseUint(o.GetResourceVersion(), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("resourceVersion of %s is not a number: %w", o.GetName(), err)
+	}
+	return revision, nil
+}
+
+// newEntry reads the metadata of a user or group.
+func (s *Store) newEntry(o metav1.Object, modified *metav1.MicroTime) (*entry, error) {
+	revision, err := revisionOf(o)
+	if err != nil {
+		return nil, err
+	}
+	created := o.GetCreationTimestamp()
+	e := &entry{
+		id: o.GetName(), uid: o.GetUID(), revision: revision, generation: o.GetGeneration(),
+		created: created.Unix(), modified: created.UnixMicro(),
+		gone:  o.GetDeletionTimestamp() != nil || o.GetAnnotations()[api.AbandonedAnnotation] != "",
+		extra: s.extraOf(o),
+	}
+	if modified != nil {
+		e.modified = modified.UnixMicro()
+	}
+	return e, nil
+}
+
+func (s *Store) extraOf(o metav1.Object) *extra {
+	labels, finalizers := o.GetLabels(), o.GetFinalizers()
+	usual := len(labels) == 1 && labels[api.EndpointLabel] == s.endpoint &&
+		len(finalizers) == 1 && finalizers[0] == api.ClaimsFinalizer
+	if usual && len(o.GetAnnotations()) == 0 && len(o.GetOwnerReferences()) == 0 {
+		return nil
+	}
+	return &extra{labels: labels, annotations: o.GetAnnotations(), finalizers: finalizers, owners: o.GetOwnerReferences()}
+}
+
+// keepExtensions remembers custom extensions that cannot be read.
+func (e *entry) keepExtensions(unread map[string]apiextensionsv1.JSON) {
+	if unread == nil {
+		return
+	}
+	if e.extra == nil {
+		e.extra = &extra{}
+	}
+	e.extra.extensions = unread
+}
+
+func (e *entry) unreadExtensions() map[string]apiextensionsv1.JSON {
+	if e.extra == nil {
+		return nil
+	}
+	return e.extra.extensions
+}
+
+// metadata is what a compare-and-swap of the resource sends: everything that was there.
+func (s *Store) metadata(e *entry) metav1.ObjectMeta {
+	m := s.newMetadata(e.id)
+	m.UID, m.ResourceVersion = e.uid, strconv.FormatUint(e.revision, 10)
+	if e.extra == nil {
+		return m
+	}
+	if e.extra.labels != nil {
+		labels := maps.Clone(e.extra.labels)
+		maps.Copy(labels, m.Labels)
+		m.Labels = labels
+	}
+	m.Annotations, m.OwnerReferences = e.extra.annotations, e.extra.owners
+	if len(e.extra.finalizers) > 0 {
+		m.Finalizers = slices.Clone(e.extra.finalizers)
+	}
+	if !e.gone && !slices.Contains(m.Finalizers, api.ClaimsFinalizer) {
+		m.Finalizers = append(m.Finalizers, api.ClaimsFinalizer)
+	}
+	return m
+}
+
+// newMetadata is what a new user or group begins with.
+func (s *Store) newMetadata(id string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{
+		Name: id, Namespace: s.namespace,
+		Labels:     map[string]string{api.EndpointLabel: s.endpoint},
+		Finalizers: []string{api.ClaimsFinalizer},
+	}
+}
+
+// userEntry reads a stored user.
+func (s *Store) userEntry(u *api.ScimUser) (*entry, error) {
+	e, err := s.newEntry(u, u.Spec.LastModifiedTime)
+	if err != nil {
+		return nil, err
+	}
+	a := s.userAttributes
+	b := scim.NewBuilder(16)
+	b.SetText(a.id, e.id)
+	a.build(b, &u.Spec)
+	e.keepExtensions(buildCustom(b, a.custom, u.Spec.Extensions))
+	a.buildMeta(b, e, s.users.rt.Name, s.location(s.users, e.id))
+	e.object = b.Object()
+	e.name, e.external, e.deleted = scim.Fold(u.Spec.UserName), u.Spec.ExternalID, u.Spec.DeletedTime
+	for i := range u.Spec.Emails {
+		if address := scim.Fold(u.Spec.Emails[i].Value); address != "" && !slices.Contains(e.emails, address) {
+			e.emails = append(e.emails, address)
+		}
+	}
+	return e, nil
+}
+
+// userObject is the custom resource that a write sends for an entry's next state.
+func (s *Store) userObject(m metav1.ObjectMeta, o *scim.Object, unread map[string]apiextensionsv1.JSON) *api.ScimUser {
+	u := &api.ScimUser{ObjectMeta: m, Spec: s.userAttributes.spec(o)}
+	u.Spec.EndpointRef.Name = s.endpoint
+	u.Spec.Extensions = customOf(o, s.userAttributes.custom, unread)
+	return u
+}
+
+// groupEntry reads a stored group; its members are for the caller.
+func (s *Store) groupEntry(g *api.ScimGroup) (*entry, error) {
+	e, err := s.newEntry(g, g.Spec.LastModifiedTime)
+	if err != nil {
+		return nil, err
+	}
+	a := s.groupAttributes
+	b := scim.NewBuilder(6)
+	b.SetText(a.id, e.id)
+	b.SetText(a.externalID, g.Spec.ExternalID)
+	b.SetText(a.displayName, g.Spec.DisplayName)
+	e.keepExtensions(buildCustom(b, a.custom, g.Spec.Extensions))
+	a.buildMeta(b, e, s.groups.rt.Name, s.location(s.groups, e.id))
+	e.object = b.Object()
+	e.name, e.external = scim.Fold(g.Spec.DisplayName), g.Spec.ExternalID
+	return e, nil
+}
+
+// groupObject is the custom resource that a write sends, without its members.
+func (s *Store) groupObject(m metav1.ObjectMeta, o *scim.Object, unread map[string]apiextensionsv1.JSON) *api.ScimGroup {
+	a := s.groupAttributes
+	g := &api.ScimGroup{ObjectMeta: m}
+	g.Spec.EndpointRef.Name = s.endpoint
+	g.Spec.DisplayName, g.Spec.ExternalID = o.Text(a.displayName), o.Text(a.externalID)
+	g.Spec.Extensions = customOf(o, a.custom, unread)
+	return g
+}
+
+// location is `meta.location` and `$ref` of a resource.
+func (s *Store) location(k *kind, id string) string {
+	return s.baseURL + k.rt.Endpoint + "/" + id
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"scim-operator.io/internal/scim"
+)
+
+// version makes a version of a user.
+func version(id, name string, revision uint64) *entry {
+	return &entry{id: id, name: name, revision: revision, object: &scim.Object{}}
+}
+
+func groupVersion(id string, revision uint64, chunks ...*chunk) *entry {
+	return &entry{id: id, name: id, revision: revision, object: &scim.Object{}, members: newMemberList(chunks...)}
+}
+
+func (x *index) shown(s func(*snapshot) *table) map[string]uint64 {
+	revisions := map[string]uint64{}
+	for e := range s(x.view()).byCreation.all() {
+		revisions[e.id] = e.revision
+	}
+	return revisions
+}
+
+func liveUsers(v *snapshot) *table  { return &v.users.live }
+func liveGroups(v *snapshot) *table { return &v.groups.live }
+
+func TestALateEventUndoesNothing(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		events func(x *index)
+		want   uint64 // revision of the user shown; 0 for none
+	}{
+		{"an older version", func(x *index) {
+			x.put(x.users, version("u", "new", 7))
+			x.put(x.users, version("u", "old", 5))
+		}, 7},
+		{"a version of what was deleted since", func(x *index) {
+			x.put(x.users, version("u", "a", 5))
+			x.drop(x.users, "u", 8)
+			x.put(x.users, version("u", "a", 7))
+		}, 0},
+		{"a deletion of what came back since", func(x *index) {
+			x.put(x.users, version("u", "a", 9))
+			x.drop(x.users, "u", 8)
+		}, 9},
+		{"a version of what a newer list did not have", func(x *index) {
+			x.replace(x.users, nil, 10, false)
+			x.put(x.users, version("u", "a", 9))
+		}, 0},
+		{"a version newer than the list", func(x *index) {
+			x.replace(x.users, nil, 10, false)
+			x.put(x.users, version("u", "a", 11))
+		}, 11},
+		{"a list that is older than an own write", func(x *index) {
+			x.put(x.users, version("u", "a", 12))
+			x.replace(x.users, nil, 10, true)
+		}, 12},
+		{"a list that no longer has it", func(x *index) {
+			x.put(x.users, version("u", "a", 8))
+			x.replace(x.users, nil, 10, true)
+		}, 0},
+		{"an old list that still has what was deleted", func(x *index) {
+			x.put(x.users, version("u", "a", 8))
+			x.drop(x.users, "u", 11)
+			x.replace(x.users, []groupOrUser{{entry: version("u", "a", 8)}}, 10, true)
+		}, 0},
+		{"a list after the history was set back", func(x *index) {
+			x.put(x.users, version("u", "a", 50))
+			x.watchedTo(x.users, 60)
+			x.replace(x.users, []groupOrUser{{entry: version("u", "a", 8)}}, 10, true)
+		}, 8},
+		{"a version that ends it", func(x *index) {
+			x.put(x.users, version("u", "a", 8))
+			gone := version("u", "a", 9)
+			gone.gone = true
+			x.put(x.users, gone)
+			x.put(x.users, version("u", "a", 8))
+		}, 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			x := newIndex()
+			row.events(x)
+			if got := x.shown(liveUsers)["u"]; got != row.want {
+				t.Errorf("revision %d is shown, want %d", got, row.want)
+			}
+		})
+	}
+}
+
+func TestASnapshotDoesNotChange(t *testing.T) {
+	x := newIndex()
+	x.put(x.users, version("u", "before", 1))
+	view := x.view()
+	x.put(x.users, version("u", "after", 2))
+	x.put(x.users, version("v", "new", 3))
+	if e, _ := view.users.live.find("u"); e.name != "before" || view.users.live.len() != 1 {
+		t.Errorf("the snapshot shows %q and %d users", e.name, view.users.live.len())
+	}
+	if found := slices.Collect(x.view().users.live.named("before")); len(found) != 0 {
+		t.Error("the name given up finds somebody")
+	}
+}
+
+func TestAGroupIsSeenWhenAllItsSlicesAreHere(t *testing.T) {
+	x := newIndex()
+	a, b, c := newTestChunk("a", "1"), newTestChunk("b", "2"), newTestChunk("c", "3")
+	sees := func(what string, revision uint64, seen uint64) {
+		t.Helper()
+		if got := x.shown(liveGroups)["g"]; got != revision {
+			t.Errorf("%s: revision %d is shown, want %d", what, got, revision)
+		}
+		if got := x.groups.seen(); got != seen {
+			t.Errorf("%s: everything up to %d is seen, want %d", what, got, seen)
+		}
+	}
+	x.putVersion(x.groups, groupOrUser{entry: groupVersion("g", 5), slices: []string{"a", "b"}})
+	x.watchedTo(x.groups, 6)
+	sees("without slices", 0, 4)
+	x.putSlice(b, 3)
+	sees("with one of two", 0, 4)
+	x.putSlice(a, 2)
+	sees("with both", 5, 6)
+	x.putVersion(x.groups, groupOrUser{entry: groupVersion("g", 8), slices: []string{"a", "c"}})
+	x.watchedTo(x.groups, 9)
+	x.dropSlice("b")
+	sees("while the next version is not complete", 5, 7)
+	if got := slices.Collect(x.view().groupsOf("2")); len(got) != 1 {
+		t.Error("a member of the version shown is lost")
+	}
+	x.putVersion(x.groups, groupOrUser{entry: groupVersion("g", 7), slices: []string{"a"}})
+	sees("after a late event", 5, 7)
+	x.putSlice(c, 7)
+	sees("with the new slice", 8, 9)
+	for member, want := range map[string]int{"1": 1, "2": 0, "3": 1} {
+		if got := slices.Collect(x.view().groupsOf(member)); len(got) != want {
+			t.Errorf("%s is a member of %d groups, want %d", member, len(got), want)
+		}
+	}
+	x.drop(x.groups, "g", 12)
+	if x.memberships.len() != 0 {
+		t.Errorf("%d memberships stay", x.memberships.len())
+	}
+}
+
+// This replica's write is answered after the watch has brought the next one's, of whose
+// slices one is missing.
+func TestAnAcknowledgedVersionIsShownWhileALaterOneIsPending(t *testing.T) {
+	for _, shown := range []bool{true, false} {
+		x := newIndex()
+		if shown {
+			x.put(x.groups, groupVersion("g", 5))
+		}
+		later := groupVersion("g", 12)
+		later.members = nil
+		if shown {
+			x.putVersion(x.groups, groupOrUser{entry: later, slices: []string{"s"}})
+		} else {
+			x.replace(x.groups, []groupOrUser{{entry: later, slices: []string{"s"}}}, 15, true)
+		}
+		for _, revision := range []uint64{10, 9} { // the older one comes too late
+			x.put(x.groups, groupVersion("g", revision, newTestChunk("", "u")))
+		}
+		if e, ok := x.view().groups.live.find("g"); !ok || e.revision != 10 || x.groups.newest.Load() != 10 {
+			t.Errorf("shown before: %v; the acknowledged version is not shown, or peers are told of %d", shown, x.groups.newest.Load())
+		}
+		if seen := x.groups.seen(); seen > 11 {
+			t.Errorf("readers are said to see %d", seen)
+		}
+		x.putSlice(newTestChunk("s", "v"), 11)
+		if e, _ := x.view().groups.live.find("g"); e.revision != 12 || e.members.count != 1 {
+			t.Errorf("the later version is not shown: %v", e)
+		}
+	}
+}
+
+func newTestChunk(slice string, values ...string) *chunk {
+	c := &chunk{slice: slice}
+	for _, v := range values {
+		c.members = append(c.members, member{value: v})
+	}
+	return c
+}
+
+func TestWaitingEndsWhenTheWatchHasCome(t *testing.T) {
+	x := newIndex()
+	done := make(chan bool, 1)
+	go func() { done <- x.waitFor(t.Context(), x.users, 10) }()
+	x.watchedTo(x.users, 9)
+	x.watchedTo(x.users, 10)
+	if !<-done {
+		t.Error("waiting was in vain")
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if x.waitFor(ended, x.users, 11) {
+		t.Error("a revision was seen that did not come")
+	}
+}
+
+func TestTombsAreForgotten(t *testing.T) {
+	x := newIndex()
+	for i := range uint64(100 * minTombs) {
+		x.drop(x.users, string(rune(i)), i)
+		x.watchedTo(x.users, i)
+	}
+	if len(x.users.tombs) > 2*minTombs {
+		t.Errorf("%d tombs are remembered", len(x.users.tombs))
+	}
+}

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sort"
+
+	"scim-operator.io/internal/scim"
+)
+
+// Query selects and pages resources of one type.
+type Query struct {
+	Type       *scim.ResourceType
+	Filter     *scim.Filter // nil matches all
+	Sort       *scim.Sort   // nil sorts by creation
+	StartIndex int          // of the first resource wanted, from 1; below 1 means 1
+	After      *Position    // the first resource wanted is the one behind it; instead of StartIndex
+	Count      int          // of resources wanted; 0 or less asks for the total alone
+	NoGroups   bool         // the response does not contain a user's groups
+}
+
+// Page is the answer to a Query.
+type Page struct {
+	Total     int // resources that match, on all pages
+	Before    int // of them, those in front of this page
+	Resources []*Resource
+	Last      *Position // of the last resource of the page; nil when it is empty
+}
+
+// More says whether resources follow those of the page.
+func (p *Page) More() bool { return p.Before+len(p.Resources) < p.Total }
+
+// Position is a place in a list: behind the resource that it was taken from, whatever
+// became of that resource. As the order of a list without Sort never changes, a walk
+// from position to position comes by every resource that exists all the time exactly
+// once, whatever is created and deleted meanwhile. With Sort that holds for resources
+// whose sort keys do not change.
+type Position struct {
+	Key     string // scim.Sort.Key of the resource
+	Created int64  // seconds since 1970
+	ID      string
+}
+
+// Compare is negative when p comes before q in a list of this order, nil for that of
+// creation.
+func (p *Position) Compare(order *scim.Sort, q *Position) int {
+	if c := order.CompareKeys(p.Key, q.Key); c != 0 {
+		return c
+	}
+	return cmp.Or(cmp.Compare(p.Created, q.Created), cmp.Compare(p.ID, q.ID))
+}
+
+// Get reads one resource; 404 when it does not exist over SCIM.
+func (s *Store) Get(ctx context.Context, rt *scim.ResourceType, id string) (*Resource, error) {
+	k, err := s.named(rt, id)
+	if err != nil {
+		return nil, err
+	}
+	// The other kind shows too: a user's groups, the names of a group's members.
+	behind, err := s.behind(ctx, s.users, s.groups)
+	if err != nil {
+		return nil, err
+	}
+	for _, other := range behind {
+		if other == k {
+			_, err = s.live(ctx, k, id)
+		} else {
+			err = s.refresh(ctx, other)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	view := s.index.view()
+	e, ok := view.shelf(s, k).live.find(id)
+	if !ok {
+		return nil, scim.ErrNotFound(rt.Name, id)
+	}
+	return s.resource(view, k, e, false), nil
+}
+
+func (v *snapshot) shelf(s *Store, k *kind) *shelfView {
+	if k == s.users {
+		return &v.users
+	}
+	return &v.groups
+}
+
+// List reads one page of the resources that match.
+func (s *Store) List(ctx context.Context, q Query) (*Page, error) {
+	k, err := s.kindOf(q.Type)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.fresh(ctx, s.users, s.groups); err != nil {
+		return nil, err
+	}
+	l := s.newListing(k, &q)
+	entries, total, err := l.page(ctx)
+	if err != nil {
+		return nil, err
+	}
+	page := &Page{Total: total, Before: min(l.first, total), Resources: make([]*Resource, len(entries))}
+	if len(entries) > 0 {
+		page.Last = l.position(entries[len(entries)-1])
+	}
+	for i, e := range entries {
+		page.Resources[i] = s.resource(l.view, k, e, q.NoGroups)
+	}
+	return page, nil
+}
+
+// listing answers one query on one snapshot.
+type listing struct {
+	store *Store
+	kind  *kind
+	query *Query
+	view  *snapshot
+	table *table
+
+	// A user's groups are computed only where filter or order look at them.
+	filterGroups, sortGroups bool
+	first                    int // place of the page's first match, from 0; where a position decides, once it is found
+	count                    int // of matches on the page at most
+}
+
+func (s *Store) newListing(k *kind, q *Query) *listing {
+	view := s.index.view()
+	l := &listing{store: s, kind: k, query: q, view: view, table: &view.shelf(s, k).live}
+	if q.After == nil {
+		l.first = min(max(q.StartIndex, 1)-1, l.table.len())
+	}
+	l.count = min(max(q.Count, 0), l.table.len()) // so that no sum overflows
+	if k == s.users {
+		l.filterGroups = q.Filter != nil && namesGroups(q.Filter)
+		l.sortGroups = q.Sort != nil && s.sortsByGroups(q.Sort)
+	}
+	return l
+}
+
+// page gives the entries of the page and how many match on all pages.
+func (l *listing) page(ctx context.Context) ([]*entry, int, error) {
+	if l.query.Filter == nil && l.query.Sort == nil {
+		return l.unfiltered(), l.table.len(), nil
+	}
+	candidates, indexed := l.candidates()
+	if !indexed {
+		candidates = l.table.byCreation.all()
+	}
+	sorted := !indexed && l.query.Sort == nil
+	var found []*entry
+	examined, total := 0, 0
+	for e := range candidates {
+		if examined++; examined%1024 == 0 && ctx.Err() != nil {
+			return nil, 0, unavailable(ctx.Err())
+		}
+		if !l.matches(e) {
+			continue
+		}
+		// What comes in the order of the page need not be kept beyond it.
+		if !sorted || l.reaches(e, total) {
+			found = append(found, e)
+		}
+		total++
+	}
+	if sorted {
+		return found, total, nil
+	}
+	return l.cut(l.sort(found)), total, nil
+}
+
+// reaches says whether a match is on the page. Matches come in the order of creation;
+// before is the number of those that came.
+func (l *listing) reaches(e *entry, before int) bool {
+	if l.query.After != nil && l.orderOfCreation(e) < 0 {
+		l.first = before + 1
+	}
+	return before >= l.first && before < l.first+l.count
+}
+
+// cut takes the page out of all matches, which are sorted.
+func (l *listing) cut(matches []sortable) []*entry {
+	if l.query.After != nil {
+		l.first = sort.Search(len(matches), func(i int) bool { return l.isBehind(&matches[i]) })
+	}
+	matches = matches[min(l.first, len(matches)):]
+	matches = matches[:min(l.count, len(matches))]
+	entries := make([]*entry, len(matches))
+	for i := range matches {
+		entries[i] = matches[i].entry
+	}
+	return entries
+}
+
+// isBehind says whether a match is behind the position that the query names.
+func (l *listing) isBehind(m *sortable) bool {
+	at := Position{Key: m.key, Created: m.entry.created, ID: m.entry.id}
+	return at.Compare(l.query.Sort, l.query.After) > 0
+}
+
+// orderOfCreation is negative for what is not behind the position that the query names,
+// without regard to the order it asks for.
+func (l *listing) orderOfCreation(e *entry) int {
+	after := l.query.After
+	if cmp.Or(cmp.Compare(e.created, after.Created), cmp.Compare(e.id, after.ID)) > 0 {
+		return 1
+	}
+	return -1
+}
+
+func (l *listing) position(e *entry) *Position {
+	p := &Position{Created: e.created, ID: e.id}
+	if l.query.Sort != nil {
+		p.Key = l.query.Sort.Key(l.object(e, l.sortGroups))
+	}
+	return p
+}
+
+func (l *listing) unfiltered() []*entry {
+	if l.query.After != nil {
+		l.first = l.table.byCreation.rank(l.orderOfCreation)
+	}
+	entries := make([]*entry, 0, min(l.count, l.table.len()-l.first))
+	if cap(entries) == 0 {
+		return entries
+	}
+	for e := range l.table.byCreation.page(l.first) {
+		if entries = append(entries, e); len(entries) == cap(entries) {
+			break
+		}
+	}
+	return entries
+}
+
+func (l *listing) matches(e *entry) bool {
+	if l.query.Filter == nil {
+		return true
+	}
+	if l.kind == l.store.groups {
+		return l.query.Filter.Match(e.object, groupMembers{store: l.store, view: l.view, group: e})
+	}
+	return l.query.Filter.Match(l.object(e, l.filterGroups), nil)
+}
+
+func (l *listing) object(e *entry, withGroups bool) *scim.Object {
+	if withGroups {
+		return l.store.withGroups(l.view, e)
+	}
+	return e.object
+}
+
+// sortable is a match and what it is sorted by.
+type sortable struct {
+	entry *entry
+	key   string
+}
+
+// sort orders entries as the query asks, and by creation where that leaves it open.
+func (l *listing) sort(entries []*entry) []sortable {
+	sortables := make([]sortable, len(entries))
+	for i, e := range entries {
+		sortables[i].entry = e
+		if l.query.Sort != nil {
+			sortables[i].key = l.query.Sort.Key(l.object(e, l.sortGroups))
+		}
+	}
+	slices.SortFunc(sortables, func(a, b sortable) int {
+		return cmp.Or(l.query.Sort.CompareKeys(a.key, b.key), compareCreation(a.entry, b.entry))
+	})
+	return sortables
+}

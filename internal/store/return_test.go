@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+func TestADeactivatedUserWhoIsCreatedAgainIsTheSame(t *testing.T) {
+	const leaver = `"externalId":"9","active":false,"title":"A"`
+	for _, row := range []struct {
+		name          string
+		before, again string
+		same          bool
+	}{
+		{name: "active again", before: leaver, again: `"externalId":"9","active":true`, same: true},
+		{name: "active as a matter of course", before: leaver, again: `"externalId":"9"`, same: true},
+		{name: "still inactive", before: leaver, again: `"externalId":"9","active":false`},
+		{name: "another person", before: leaver, again: `"externalId":"10","active":true`},
+		{name: "nobody knows whether it is the same person", before: `"active":false`, again: `"active":true`},
+		{name: "one who never left", before: `"externalId":"9","active":true`, again: `"externalId":"9","active":true`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t)
+			r := w.replica()
+			u := r.user(userBody("frank", row.before))
+			again, err := r.tryUser(userBody("Frank", row.again))
+			if !row.same {
+				requireTaken(t, err)
+			} else if err != nil || again.ID != u.ID || again.Version == u.Version {
+				t.Fatalf("%v, %v; the user before is %s", again, err, u.ID)
+			} else if title, name := again.Object.Lookup("title"), again.Object.Lookup("userName"); title != nil || name != "Frank" {
+				t.Errorf("title is %v and userName is %v", title, name)
+			}
+			w.requireUnique()
+		})
+	}
+}
+
+func TestRacingReturnsOfADeactivatedUserHaveOneWinner(t *testing.T) {
+	w := newWorld(t)
+	replicas := []*replica{w.replica(), w.replica()}
+	u := replicas[0].user(userBody("grace", `"externalId":"11","active":false`))
+	var winners atomic.Int64
+	var racing sync.WaitGroup
+	for i := range 16 {
+		racing.Go(func() {
+			back, err := replicas[i%2].tryUser(userBody("grace", `"externalId":"11","active":true`))
+			switch {
+			case err == nil && back.ID == u.ID:
+				winners.Add(1)
+			case err == nil:
+				t.Errorf("there is another user: %s", back.ID)
+			default:
+				requireTaken(t, err)
+			}
+		})
+	}
+	racing.Wait()
+	if winners.Load() != 1 {
+		t.Errorf("%d have brought the user back", winners.Load())
+	}
+	w.requireUnique()
+}

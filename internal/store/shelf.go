@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import "sync/atomic"
+
+// shelf is what the index knows of one type of resource: the resources, and how far
+// through the API server's history it has come. The index's lock guards it.
+type shelf struct {
+	live    table
+	retired table // users whom the identity provider deleted and who may come back
+
+	listed  uint64        // revision of the newest list: what it did not have does not exist at it
+	watched uint64        // revision that the watch has come to
+	newest  atomic.Uint64 // revision of the newest change that readers have been able to see
+	tombs   map[string]uint64
+	// remembered is the number of tombs after the last look at them.
+	remembered int
+	pending    map[string]*pendingGroup // of groups alone
+	synced     bool
+}
+
+// pendingGroup is a version of a group that cannot be seen before all its slices are here.
+type pendingGroup struct {
+	entry  *entry
+	slices []string
+}
+
+func newShelf() *shelf {
+	return &shelf{live: newTable(), retired: newTable(), tombs: map[string]uint64{}, pending: map[string]*pendingGroup{}}
+}
+
+func (s *shelf) find(id string) *entry {
+	if e, ok := s.live.find(id); ok {
+		return e
+	}
+	if e, ok := s.retired.find(id); ok {
+		return e
+	}
+	return nil
+}
+
+// news says whether an event tells the index something that it does not know yet.
+// Events come late when the index has learned of a write by making it, or from a list.
+// A complete version is news where the same version, or a later one, is pending.
+func (s *shelf) news(id string, revision uint64, complete bool) bool {
+	waiting, isPending := s.pending[id]
+	if isPending && (!complete || revision > waiting.entry.revision) {
+		return revision > waiting.entry.revision
+	}
+	if old := s.find(id); old != nil {
+		return revision > old.revision
+	}
+	// A list that did not have what is pending is older than it.
+	return revision > s.tombs[id] && (isPending || revision > s.listed)
+}
+
+func (s *shelf) tableOf(e *entry) *table {
+	if e.live() {
+		return &s.live
+	}
+	return &s.retired
+}
+
+// seen is the revision up to which readers see every change.
+func (s *shelf) seen() uint64 {
+	seen := max(s.watched, s.listed)
+	for _, waiting := range s.pending {
+		seen = min(seen, waiting.entry.revision-1)
+	}
+	return seen
+}
+
+// see records that readers see the change of the revision from now on.
+func (s *shelf) see(revision uint64) {
+	if revision > s.newest.Load() {
+		s.newest.Store(revision)
+	}
+}
+
+// settle ends the waiting for a version that is no newer than what is known now.
+func (s *shelf) settle(id string, revision uint64) {
+	if waiting, ok := s.pending[id]; ok && waiting.entry.revision <= revision {
+		delete(s.pending, id)
+	}
+}
+
+// bury remembers that the resource does not exist at the revision.
+func (s *shelf) bury(id string, revision uint64) {
+	s.settle(id, revision)
+	s.tombs[id] = max(s.tombs[id], revision)
+	s.see(revision)
+}
+
+// minTombs is the number of tombs that are not worth a look.
+const minTombs = 1024
+
+// forget drops the tombs that no late event can come to. It looks at all of them when
+// there are twice as many as the last time.
+func (s *shelf) forget() {
+	if len(s.tombs) < max(minTombs, 2*s.remembered) {
+		return
+	}
+	for id, revision := range s.tombs {
+		if revision <= s.watched {
+			delete(s.tombs, id)
+		}
+	}
+	s.remembered = len(s.tombs)
+}
+
+// shelfView is a shelf as readers have it.
+type shelfView struct{ live, retired table }
+
+func (s *shelf) snapshot(next *owner) shelfView {
+	return shelfView{live: s.live.snapshot(next), retired: s.retired.snapshot(next)}
+}

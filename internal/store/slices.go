@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+
+	"golang.org/x/sync/errgroup"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "scim-operator.io/api/v1alpha1"
+	"scim-operator.io/internal/scim"
+)
+
+// sliceWriters bounds the slices that one write of a group has under way at a time.
+const sliceWriters = 8
+
+// setIn puts the members into the group that is to be written, or the names of the
+// slices that hold them.
+func (l *memberList) setIn(g *api.ScimGroup) {
+	count := int64(l.count)
+	g.Spec.MemberCount = &count
+	if !l.sliced() {
+		for _, c := range l.chunks {
+			g.Spec.Members = append(g.Spec.Members, c.stored()...)
+		}
+		return
+	}
+	g.Spec.Slices = make([]string, len(l.chunks))
+	for i, c := range l.chunks {
+		g.Spec.Slices[i] = c.slice
+	}
+}
+
+// newMembers writes the slices of a new group, if it needs any.
+func (s *Store) newMembers(ctx context.Context, group string, members []scim.Member) (*memberList, error) {
+	if len(members) > maxGroupMembers {
+		return nil, errTooManyMembers
+	}
+	l := settle(withAdded(nil, members), newMemberList())
+	if err := s.writeSlices(ctx, group, l); err != nil {
+		return nil, err
+	}
+	return l.next, nil
+}
+
+// writeSlices writes the fresh slices of a layout. They become visible when the group
+// names them. On an error none is left, as far as possible.
+func (s *Store) writeSlices(ctx context.Context, group string, l *layout) error {
+	writers, writing := errgroup.WithContext(ctx)
+	writers.SetLimit(sliceWriters)
+	for _, c := range l.fresh {
+		c.slice = group + "-" + randomSuffix()
+		writers.Go(func() error { return s.writeSlice(writing, group, c) })
+	}
+	if err := writers.Wait(); err != nil {
+		s.removeSlices(ctx, l.fresh)
+		return s.answer(err, s.groups)
+	}
+	return nil
+}
+
+func (s *Store) writeSlice(ctx context.Context, group string, c *chunk) error {
+	slice := &api.ScimGroupSlice{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: c.slice, Namespace: s.namespace,
+			Labels: map[string]string{api.EndpointLabel: s.endpoint},
+		},
+		Spec: api.ScimGroupSliceSpec{
+			EndpointRef: api.EndpointReference{Name: s.endpoint},
+			GroupRef:    api.ObjectReference{Name: group},
+			Members:     c.stored(),
+		},
+	}
+	var written api.ScimGroupSlice
+	if err := s.client.create(ctx, slicesResource, slice, &written); err != nil {
+		return err
+	}
+	revision, err := revisionOf(&written)
+	if err != nil {
+		return err
+	}
+	s.index.putSlice(c, revision)
+	return nil
+}
+
+// deleteSlices deletes the slices of a list of members that no group names.
+func (s *Store) deleteSlices(ctx context.Context, l *memberList) {
+	if l != nil && l.sliced() {
+		s.removeSlices(ctx, l.chunks)
+	}
+}
+
+// removeSlices deletes slices. The manager collects those that stay.
+func (s *Store) removeSlices(ctx context.Context, chunks []*chunk) {
+	var removers errgroup.Group
+	removers.SetLimit(sliceWriters)
+	for _, c := range chunks {
+		removers.Go(func() error {
+			err := s.client.remove(ctx, slicesResource, c.slice, metav1.Preconditions{}, &api.ScimGroupSlice{})
+			if err != nil && !apierrors.IsNotFound(err) {
+				s.log.V(1).Info("A slice that no group names was not deleted", "slice", c.slice, "reason", err.Error())
+				return nil
+			}
+			s.index.dropSlice(c.slice)
+			return nil
+		})
+	}
+	_ = removers.Wait() // no error comes from it
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"k8s.io/utils/ptr"
+
+	api "scim-operator.io/api/v1alpha1"
+	"scim-operator.io/internal/scim"
+)
+
+const costSchema = "urn:example:cost:2.0:Group"
+
+// declared is an endpoint's spec.extensions.
+func declared() []api.SchemaExtension {
+	value := func(name string, typ api.AttributeType) api.SchemaValue {
+		return api.SchemaValue{Name: name, Type: typ}
+	}
+	color := value("color", "string")
+	color.CanonicalValues, color.CanonicalOnly = []string{"Red", "Blue"}, ptr.To(true)
+	number := value("number", "integer")
+	number.Mutability, number.Required = "immutable", ptr.To(true)
+	pin := value("pin", "string")
+	pin.Returned, pin.CaseExact = "request", ptr.To(true)
+	doors := value("doors", "complex")
+	doors.MultiValued = ptr.To(true)
+	return []api.SchemaExtension{{
+		Schema: badgeSchema, ResourceType: api.MemberUser, Name: "Badge", Description: "A badge.",
+		Attributes: []api.SchemaAttribute{
+			{SchemaValue: number}, {SchemaValue: color}, {SchemaValue: pin}, {SchemaValue: value("photo", "reference")},
+			{SchemaValue: doors, SubAttributes: []api.SchemaSubAttribute{
+				{SchemaValue: value("value", "string")}, {SchemaValue: value("until", "dateTime")},
+			}},
+		},
+	}, {
+		Schema: costSchema, ResourceType: api.MemberGroup,
+		Attributes: []api.SchemaAttribute{{SchemaValue: value("center", "string")}},
+	}}
+}
+
+func declaredTypes(t testing.TB) *scim.Registry {
+	t.Helper()
+	types, err := NewTypes(declared())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return types
+}
+
+func TestDeclaredExtensionsArePublished(t *testing.T) {
+	types := declaredTypes(t)
+	for _, d := range types.SchemaDocuments("https://x") {
+		if d.ID != badgeSchema {
+			continue
+		}
+		var schema struct {
+			Name       string
+			Attributes []map[string]any
+		}
+		if err := json.Unmarshal(d.JSON, &schema); err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range []string{
+			"number integer immutable true default false", "color string readWrite false default false",
+			"pin string readWrite false request true", "photo reference readWrite false default true",
+			"doors complex readWrite false default false",
+		} {
+			a := schema.Attributes[i]
+			if got := fmt.Sprint(a["name"], " ", a["type"], " ", a["mutability"], " ", a["required"], " ", a["returned"], " ", a["caseExact"]); got != want {
+				t.Errorf("/Schemas has %s, want %s", got, want)
+			}
+		}
+	}
+	group := string(types.ResourceTypeDocuments("https://x")[1].JSON)
+	if !strings.Contains(group, costSchema) || strings.Contains(group, badgeSchema) {
+		t.Errorf("the groups' extensions are in %s", group)
+	}
+	core, err := NewTypes(nil)
+	if err != nil || core != scim.Core() {
+		t.Errorf("without extensions: %v", err)
+	}
+}
+
+func TestExtensionsThatCannotBe(t *testing.T) {
+	for name, change := range map[string]func(e *api.SchemaExtension){
+		`there is no type "text"`:        func(e *api.SchemaExtension) { e.Attributes[0].Type = "text" },
+		`there is no mutability "never"`: func(e *api.SchemaExtension) { e.Attributes[0].Mutability = "never" },
+		`"often" is not when`:            func(e *api.SchemaExtension) { e.Attributes[4].SubAttributes[0].Returned = "often" },
+		`is there twice`:                 func(e *api.SchemaExtension) { e.Attributes[0].Name = "COLOR" },
+		`the schema`:                     func(e *api.SchemaExtension) { e.Schema = scim.EnterpriseUserSchema },
+		`does not exist`:                 func(e *api.SchemaExtension) { e.ResourceType = "Device" },
+	} {
+		extensions := declared()
+		change(&extensions[0])
+		if _, err := NewTypes(extensions); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("the error is %v, want %s", err, name)
+		}
+	}
+}
+
+func TestDeclaredExtensionsAreKept(t *testing.T) {
+	w := newWorld(t)
+	r := w.start(func(c *Config) { c.Types = declaredTypes(t) }, nil)
+	rt := r.users.rt
+	const badge = `"` + badgeSchema + `"`
+	u := r.user(userBody("quinn", badge+`:{"number":7,"color":"blue","pin":"aB1","doors":[{"value":"north","until":"2030-01-01T00:00:00Z"}],"unknown":1}`))
+	other := r.user(userBody("rita", badge+`:{"number":8,"color":"RED"}`))
+	for filter, want := range map[string]string{
+		badgeSchema + `:number eq 7`:    u.ID,
+		badgeSchema + `:color eq "red"`: other.ID,
+		badgeSchema + `:pin eq "aB1"`:   u.ID,
+		badgeSchema + `:doors[value eq "North" and until gt "2029-01-01T00:00:00Z"]`: u.ID,
+		badgeSchema + `:number gt 7`: other.ID,
+	} {
+		if found := r.find(rt, filter); !slices.Equal(found, []string{want}) {
+			t.Errorf("%s finds %v", filter, found)
+		}
+	}
+	if found := r.find(rt, badgeSchema+`:pin eq "ab1"`); len(found) != 0 {
+		t.Error("caseExact is not honoured")
+	}
+	r.patch(rt, u.ID, `{"op":"add","path":"`+badgeSchema+`:doors","value":[{"value":"south"}]},{"op":"replace","path":"`+badgeSchema+`:color","value":"Red"}`)
+	for operations, scimType := range map[string]string{
+		`{"op":"replace","path":"` + badgeSchema + `:number","value":9}`:      scim.ScimTypeMutability,
+		`{"op":"replace","path":"` + badgeSchema + `:color","value":"green"}`: scim.ScimTypeInvalidValue,
+	} {
+		p, err := rt.ParsePatch([]byte(`{"Operations":[` + operations + `]}`))
+		if err == nil {
+			_, _, err = r.Update(t.Context(), rt, u.ID, Match{}, p.Apply)
+		}
+		requireStatus(t, err, 400, scimType)
+	}
+	_, err := rt.Parse([]byte(userBody("sam", badge+`:{"color":"Red"}`)))
+	requireStatus(t, err, 400, scim.ScimTypeInvalidValue)
+
+	var stored api.ScimUser
+	if err := w.raw.get(t.Context(), usersResource, u.ID, &stored); err != nil {
+		t.Fatal(err)
+	}
+	// The API server sorts the names.
+	want := `{"color":"Red","doors":[{"until":"2030-01-01T00:00:00Z","value":"north"},{"value":"south"}],"number":7,"pin":"aB1"}`
+	if got := string(stored.Spec.Extensions[badgeSchema].Raw); got != want {
+		t.Errorf("stored is %s, want %s", got, want)
+	}
+	g := r.group(`{"displayName":"G","` + costSchema + `":{"center":"4711"}}`)
+	if found := r.find(r.groups.rt, costSchema+`:center eq "4711"`); !slices.Equal(found, []string{g.ID}) {
+		t.Errorf("found %v", found)
+	}
+
+	// A server that does not know the extension any more, or not yet, keeps what there is.
+	without := w.replica()
+	without.patch(without.users.rt, u.ID, `{"op":"replace","path":"title","value":"x"}`)
+	shown, err := r.Get(t.Context(), rt, u.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := shown.Object.Lookup(badgeSchema + ":number"); got != int64(7) {
+		t.Errorf("the number is %v", got)
+	}
+}

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	api "scim-operator.io/api/v1alpha1"
+	"scim-operator.io/internal/scim"
+)
+
+// maxAttempts bounds how often a write begins anew because the resource changed under it.
+const maxAttempts = 16
+
+// Mutate computes what an update makes of a resource: the new object and whether
+// anything changed, members included. It records changes of a group's members in
+// members, which is nil for other types. It may run again on a fresher object and must
+// not keep what it is given. ReadOnly attributes of the result are ignored.
+type Mutate func(current *scim.Object, members *scim.Members) (result *scim.Object, changed bool, err error)
+
+// Update changes one resource through mutate, whole or not at all, and says whether it
+// changed; nothing is written when it did not. Match is checked against the resource
+// that is changed: 412 when it fails.
+func (s *Store) Update(ctx context.Context, rt *scim.ResourceType, id string, m Match, mutate Mutate) (*Resource, bool, error) {
+	k, err := s.named(rt, id)
+	if err != nil {
+		return nil, false, err
+	}
+	if err := s.serving(); err != nil {
+		return nil, false, err
+	}
+	o := s.writers.do(ctx, k, id, &change{match: m, mutate: mutate})
+	return o.resource, o.changed, o.err
+}
+
+// settleChanges writes what the changes make of a resource, and gives what became of the
+// first of them; the others are for the next write.
+func (s *Store) settleChanges(ctx context.Context, k *kind, id string, changes []*change) []outcome {
+	base, err := s.current(ctx, k, id)
+	fresh := false // base is known to be the newest version
+	for range maxAttempts {
+		if err != nil {
+			return sameForAll(changes, err)
+		}
+		if base == nil || !base.live() {
+			return sameForAll(changes, scim.ErrNotFound(k.rt.Name, id))
+		}
+		m := s.merge(k, base, changes)
+		var written *entry
+		if m.dirty {
+			written, err = s.write(ctx, m)
+		} else {
+			written, err = s.confirm(ctx, k, base, fresh)
+		}
+		var refusal *scim.Error
+		switch {
+		case err == nil:
+			s.index.put(k.shelf, written)
+			return m.outcomes(written)
+		case errors.Is(err, errAgain), !fresh && errors.As(err, &refusal):
+			// A refusal, too, has to be one of the newest version.
+			base, err = s.live(ctx, k, id)
+			fresh = true
+		case errors.As(err, &refusal) && len(m.results) > 1:
+			changes = changes[:1] // one of them is at fault
+		default:
+			return sameForAll(changes[:len(m.results)], err)
+		}
+	}
+	return sameForAll(changes, unavailable(fmt.Errorf("%s %s changed too often meanwhile", k.rt.Name, id)))
+}
+
+// outcomes are those of the changes that were merged.
+func (m *merged) outcomes(written *entry) []outcome {
+	r := m.store.resource(m.store.index.view(), m.kind, written, false)
+	for i := range m.results {
+		if m.results[i].err == nil && m.results[i].panicked == nil {
+			m.results[i].resource = r
+		}
+	}
+	return m.results
+}
+
+func sameForAll(changes []*change, err error) []outcome {
+	outcomes := make([]outcome, len(changes))
+	for i := range outcomes {
+		outcomes[i].err = err
+	}
+	return outcomes
+}
+
+// current gives the newest version of a resource that the index knows; nil when the
+// resource does not exist.
+func (s *Store) current(ctx context.Context, k *kind, id string) (*entry, error) {
+	if e, ok := s.index.view().shelf(s, k).live.find(id); ok {
+		return e, nil
+	}
+	behind, err := s.behind(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	if len(behind) > 0 {
+		return s.live(ctx, k, id)
+	}
+	e, _ := s.index.view().shelf(s, k).live.find(id)
+	return e, nil
+}
+
+// confirm makes sure that a version that is not changed is the newest; the error is
+// errAgain when it is not.
+func (s *Store) confirm(ctx context.Context, k *kind, base *entry, fresh bool) (*entry, error) {
+	if fresh {
+		return base, nil
+	}
+	behind, err := s.behind(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	now, ok := s.index.view().shelf(s, k).live.find(base.id)
+	if len(behind) > 0 || !ok || now.revision != base.revision {
+		return nil, errAgain
+	}
+	return base, nil
+}
+
+// write carries out a change of a resource. The error is errAgain when the resource was
+// changed by somebody else.
+func (s *Store) write(ctx context.Context, m *merged) (*entry, error) {
+	var claim, old *held
+	if m.renamed {
+		var err error
+		who := claimant{id: m.base.id, existing: true}
+		if claim, err = s.acquire(ctx, m.kind, scim.Fold(m.object.Text(m.kind.unique)), who); err != nil {
+			return nil, err
+		}
+		// As it is before the name is given up: what claims it later is not released.
+		if old, err = s.claimOf(ctx, m.kind, m.base.name, m.base.id); err != nil {
+			s.undo(ctx, claim)
+			return nil, err
+		}
+	}
+	e, err := s.writeResource(ctx, m)
+	var refusal *scim.Error
+	switch {
+	case err == nil:
+		s.release(ctx, old)
+		return e, nil
+	case refused(err), errors.As(err, &refusal):
+		s.undo(ctx, claim)
+	}
+	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+		return nil, errAgain
+	}
+	return nil, s.answer(err, m.kind)
+}
+
+func (s *Store) writeResource(ctx context.Context, m *merged) (*entry, error) {
+	if m.kind == s.groups {
+		return s.writeGroup(ctx, m)
+	}
+	u := s.userObject(s.metadata(m.base), m.object, m.base.unreadExtensions())
+	u.Spec.LastModifiedTime = laterThan(m.base.modified)
+	return s.swap(ctx, s.users, u)
+}
+
+// writeGroup writes fresh slices, then the group that names them, and then deletes those
+// that it names no longer.
+func (s *Store) writeGroup(ctx context.Context, m *merged) (*entry, error) {
+	l := &layout{next: m.base.members}
+	if m.members.Changed() {
+		l = plan(m.base.members, m.members)
+	}
+	if err := s.writeSlices(ctx, m.base.id, l); err != nil {
+		return nil, err
+	}
+	g := s.groupObject(s.metadata(m.base), m.object, m.base.unreadExtensions())
+	g.Spec.LastModifiedTime = laterThan(m.base.modified)
+	l.next.setIn(g)
+	e, err := s.swap(ctx, s.groups, g)
+	if err != nil {
+		if refused(err) {
+			s.removeSlices(ctx, l.fresh)
+		}
+		return nil, err
+	}
+	e.members = l.next
+	s.index.put(s.groups.shelf, e) // before the slices go that it replaced
+	s.removeSlices(ctx, l.replaced)
+	return e, nil
+}
+
+// swap writes the next version of a resource if it is still the version that it was made
+// from. Errors are the API server's.
+func (s *Store) swap(ctx context.Context, k *kind, o object) (*entry, error) {
+	written := k.newObject()
+	err := s.client.update(ctx, k.resource, o, written)
+	if err != nil && !refused(err) {
+		err = s.lookAgain(ctx, k, o, written, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	v, err := s.read(written)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return v.entry, nil
+}
+
+// laterThan is now, or the time of the last change if a clock went backwards.
+func laterThan(modified int64) *metav1.MicroTime {
+	t := metav1.NewMicroTime(time.UnixMicro(max(time.Now().UnixMicro(), modified)))
+	return &t
+}
+
+// sameSpec says whether what is there is what was sent.
+func sameSpec(sent, there object) bool {
+	switch sent := sent.(type) {
+	case *api.ScimUser:
+		there, ok := there.(*api.ScimUser)
+		return ok && sameJSON(&sent.Spec, &there.Spec)
+	case *api.ScimGroup:
+		there, ok := there.(*api.ScimGroup)
+		return ok && sameJSON(&sent.Spec, &there.Spec)
+	}
+	return false
+}
+
+// copyInto makes to what from is; both are of one type.
+func copyInto(from, to object) {
+	switch to := to.(type) {
+	case *api.ScimUser:
+		from.(*api.ScimUser).DeepCopyInto(to)
+	case *api.ScimGroup:
+		from.(*api.ScimGroup).DeepCopyInto(to)
+	}
+}
