@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"scim-operator.io/internal/scim"
+)
+
+// discovery holds the discovery documents (RFC 7644 §4), which never change while the
+// server runs.
+type discovery struct {
+	serviceProviderConfig []byte
+	resourceTypes         []scim.Document
+	schemas               []scim.Document
+}
+
+func newDiscovery(types *scim.Registry, baseURL string, limits Limits) *discovery {
+	config := scim.ServiceProviderConfig{
+		BulkMaxOperations:   limits.BulkOperations,
+		BulkMaxPayloadBytes: int(limits.BodyBytes),
+		FilterMaxResults:    limits.MaxPageSize,
+		DefaultPageSize:     limits.DefaultPageSize,
+		MaxPageSize:         limits.MaxPageSize,
+		CursorPagination:    true,
+		CursorTimeout:       limits.CursorTimeout,
+		AuthenticationSchemes: []scim.AuthenticationScheme{{
+			Type: "oauthbearertoken", Name: "Bearer token", Primary: true,
+			Description: "The endpoint's token in the header Authorization: Bearer <token>",
+			SpecURI:     "https://www.rfc-editor.org/info/rfc6750",
+		}, {
+			Type: "httpbasic", Name: "HTTP Basic",
+			Description: "The endpoint's token as the password of any user",
+			SpecURI:     "https://www.rfc-editor.org/info/rfc7617",
+		}},
+	}
+	return &discovery{
+		serviceProviderConfig: config.Document(baseURL),
+		resourceTypes:         types.ResourceTypeDocuments(baseURL),
+		schemas:               types.SchemaDocuments(baseURL),
+	}
+}
+
+func (s *Server) serviceProviderConfig(x *exchange) error {
+	if err := x.refuseFilter(); err != nil {
+		return err
+	}
+	x.send(http.StatusOK, s.discovery.serviceProviderConfig)
+	return nil
+}
+
+func (s *Server) listResourceTypes(x *exchange) error {
+	return x.sendDocuments(s.discovery.resourceTypes)
+}
+
+func (s *Server) listSchemas(x *exchange) error { return x.sendDocuments(s.discovery.schemas) }
+
+func (s *Server) getResourceType(x *exchange) error {
+	return x.sendDocument("ResourceType", s.discovery.resourceTypes)
+}
+
+func (s *Server) getSchema(x *exchange) error { return x.sendDocument("Schema", s.discovery.schemas) }
+
+func (x *exchange) sendDocuments(documents []scim.Document) error {
+	if err := x.refuseFilter(); err != nil {
+		return err
+	}
+	b := x.newBody(http.StatusOK)
+	b.listHeader(listHead{total: len(documents), startIndex: 1, count: len(documents)})
+	for i, d := range documents {
+		b.separator(i == 0)
+		b.document(d.JSON)
+		b.spill()
+	}
+	b.listEnd()
+	b.end()
+	return nil
+}
+
+// sendDocument finds a document by its id; URNs are compared without case (RFC 8141 §3).
+func (x *exchange) sendDocument(kind string, documents []scim.Document) error {
+	if err := x.refuseFilter(); err != nil {
+		return err
+	}
+	for _, d := range documents {
+		if strings.EqualFold(d.ID, x.id) {
+			x.send(http.StatusOK, d.JSON)
+			return nil
+		}
+	}
+	return errNoDocument(kind)
+}
+
+// refuseFilter refuses the one parameter that discovery must not ignore: a client that
+// filters would take the whole answer for what it asked for.
+func (x *exchange) refuseFilter() error {
+	if x.r.URL.RawQuery == "" {
+		return nil
+	}
+	values, _ := url.ParseQuery(x.r.URL.RawQuery)
+	for name := range values {
+		if strings.EqualFold(name, "filter") {
+			return errDiscoveryFilter()
+		}
+	}
+	return nil
+}

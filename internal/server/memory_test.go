@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"scim-operator.io/internal/scim"
+	"scim-operator.io/internal/store"
+)
+
+// memoryStore is a Store in memory that keeps the contract of package store, so that
+// what is tested here is the server.
+type memoryStore struct {
+	mu      sync.Mutex
+	baseURL string
+	types   *scim.Registry
+	records []*record
+	clock   time.Time
+	before  func(ctx context.Context, operation string) error // a fault or a delay to inject
+	lists   []store.Query                                     // the queries it was asked
+	given   map[*store.Resource]scim.MemberReader
+}
+
+type record struct {
+	rt         *scim.ResourceType
+	id         string
+	object     *scim.Object
+	members    []scim.Member
+	deleted    bool
+	generation int
+	created    time.Time
+	modified   time.Time
+}
+
+func newMemoryStore(baseURL string) *memoryStore {
+	return &memoryStore{
+		baseURL: baseURL,
+		types:   scim.Core(),
+		clock:   time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
+		given:   make(map[*store.Resource]scim.MemberReader),
+	}
+}
+
+// members stands in for (*store.Resource).Members, which only package store can fill.
+func (m *memoryStore) members(r *store.Resource) scim.MemberReader {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.given[r]
+}
+
+func (m *memoryStore) enter(ctx context.Context, operation string) error {
+	if m.before != nil {
+		return m.before(ctx, operation)
+	}
+	return nil
+}
+
+func (m *memoryStore) now() time.Time {
+	m.clock = m.clock.Add(time.Second)
+	return m.clock
+}
+
+func (m *memoryStore) Create(ctx context.Context, rt *scim.ResourceType, p *scim.Parsed) (*store.Resource, error) {
+	if err := m.enter(ctx, "create"); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := m.returning(rt, p.Object)
+	if m.taken(rt, p.Object, r) {
+		return nil, scim.ErrUniqueness(rt.Name, nameAttribute(rt))
+	}
+	now := m.now()
+	if r == nil {
+		r = &record{rt: rt, id: uuid.NewString(), created: now}
+		m.records = append(m.records, r)
+	}
+	r.object, r.members, r.deleted, r.modified = p.Object, p.Members, false, now
+	r.generation++
+	return m.resource(r), nil
+}
+
+func (m *memoryStore) Get(ctx context.Context, rt *scim.ResourceType, id string) (*store.Resource, error) {
+	if err := m.enter(ctx, "get"); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, err := m.find(rt, id)
+	if err != nil {
+		return nil, err
+	}
+	return m.resource(r), nil
+}
+
+func (m *memoryStore) List(ctx context.Context, q store.Query) (*store.Page, error) {
+	if err := m.enter(ctx, "list"); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.lists = append(m.lists, q)
+	var found []*store.Resource
+	for _, r := range m.records {
+		if r.rt != q.Type || r.deleted {
+			continue
+		}
+		resource := m.resource(r)
+		if q.Filter == nil || q.Filter.Match(resource.Object, m.given[resource]) {
+			found = append(found, resource)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b *store.Resource) int { return q.Sort.Compare(a.Object, b.Object) })
+	first := min(max(q.StartIndex, 1)-1, len(found))
+	if q.After != nil {
+		first = 0
+		for first < len(found) && !m.behind(q, found[first]) {
+			first++
+		}
+	}
+	page := &store.Page{Total: len(found), Before: first}
+	if page.Resources = found[first:min(len(found), first+max(q.Count, 0))]; len(page.Resources) > 0 {
+		page.Last = m.position(q, page.Resources[len(page.Resources)-1])
+	}
+	return page, nil
+}
+
+func (m *memoryStore) position(q store.Query, r *store.Resource) *store.Position {
+	at := slices.IndexFunc(m.records, func(other *record) bool { return other.id == r.ID })
+	return &store.Position{Key: q.Sort.Key(r.Object), Created: int64(at), ID: r.ID}
+}
+
+func (m *memoryStore) behind(q store.Query, r *store.Resource) bool {
+	p := m.position(q, r)
+	if c := q.Sort.CompareKeys(p.Key, q.After.Key); c != 0 {
+		return c > 0
+	}
+	return p.Created > q.After.Created
+}
+
+func (m *memoryStore) Update(ctx context.Context, rt *scim.ResourceType, id string, match store.Match, mutate store.Mutate) (*store.Resource, bool, error) {
+	if err := m.enter(ctx, "update"); err != nil {
+		return nil, false, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, err := m.find(rt, id)
+	if err != nil {
+		return nil, false, err
+	}
+	current := m.resource(r)
+	if !match.Holds(current.Version) {
+		return nil, false, scim.ErrInvalidVersion()
+	}
+	var members *scim.Members
+	if rt.Members() != nil {
+		members = scim.NewMembers(scim.MemberList(r.members))
+	}
+	object, changed, err := mutate(current.Object, members)
+	if err != nil || !changed {
+		return current, false, err
+	}
+	if m.taken(rt, object, r) {
+		return nil, false, scim.ErrUniqueness(rt.Name, nameAttribute(rt))
+	}
+	r.object, r.modified = object, m.now()
+	if members != nil {
+		r.members = slices.Collect(members.All())
+	}
+	r.generation++
+	return m.resource(r), true, nil
+}
+
+func (m *memoryStore) Delete(ctx context.Context, rt *scim.ResourceType, id string, match store.Match) error {
+	if err := m.enter(ctx, "delete"); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, err := m.find(rt, id)
+	if err != nil {
+		return err
+	}
+	if !match.Holds(version(r)) {
+		return scim.ErrInvalidVersion()
+	}
+	r.deleted = true
+	r.generation++
+	return nil
+}
+
+func (m *memoryStore) find(rt *scim.ResourceType, id string) (*record, error) {
+	for _, r := range m.records {
+		if r.rt == rt && r.id == id && !r.deleted {
+			return r, nil
+		}
+	}
+	return nil, scim.ErrNotFound(rt.Name, id)
+}
+
+func nameAttribute(rt *scim.ResourceType) string {
+	if rt.Members() != nil {
+		return "displayName"
+	}
+	return "userName"
+}
+
+func (m *memoryStore) taken(rt *scim.ResourceType, o *scim.Object, self *record) bool {
+	name := rt.Attribute(nameAttribute(rt))
+	return slices.ContainsFunc(m.records, func(r *record) bool {
+		return r != self && r.rt == rt && !r.deleted && scim.Fold(r.object.Text(name)) == scim.Fold(o.Text(name))
+	})
+}
+
+// returning finds the record of a deleted or deactivated user who comes back.
+func (m *memoryStore) returning(rt *scim.ResourceType, o *scim.Object) *record {
+	external, name, active := rt.Attribute("externalId"), rt.Attribute(nameAttribute(rt)), rt.Attribute("active")
+	for _, r := range m.records {
+		if r.rt != rt || rt.Members() != nil {
+			continue
+		}
+		sameID := r.object.Text(external) == o.Text(external)
+		known := sameID && o.Text(external) != ""
+		sameName := scim.Fold(r.object.Text(name)) == scim.Fold(o.Text(name))
+		on, said := r.object.Bool(active)
+		if r.deleted && (known || sameID && sameName) || !r.deleted && known && sameName && said && !on {
+			return r
+		}
+	}
+	return nil
+}
+
+func version(r *record) string { return fmt.Sprintf(`W/"%d"`, r.generation) }
+
+func (m *memoryStore) resource(r *record) *store.Resource {
+	meta := scim.NewBuilder(5)
+	meta.SetText(r.rt.Attribute("meta.resourceType"), r.rt.Name)
+	meta.SetText(r.rt.Attribute("meta.created"), r.created.Format(time.RFC3339))
+	meta.SetText(r.rt.Attribute("meta.lastModified"), r.modified.Format(time.RFC3339))
+	meta.SetText(r.rt.Attribute("meta.location"), m.baseURL+r.rt.Endpoint+"/"+r.id)
+	meta.SetText(r.rt.Attribute("meta.version"), version(r))
+	object := r.object.With(r.rt.Attribute("id"), r.id).With(r.rt.Attribute("meta"), meta.Object())
+	if groups := r.rt.Attribute("groups"); groups != nil {
+		object = object.With(groups, m.groupsOf(r))
+	}
+	resource := &store.Resource{Type: r.rt, ID: r.id, Version: version(r), Object: object}
+	if r.rt.Members() != nil {
+		m.given[resource] = m.memberList(r)
+	}
+	return resource
+}
+
+func (m *memoryStore) groupsOf(r *record) scim.List {
+	var groups scim.List
+	for _, g := range m.records {
+		if g.deleted || !slices.ContainsFunc(g.members, func(member scim.Member) bool { return member.Value == r.id }) {
+			continue
+		}
+		b := scim.NewBuilder(4)
+		b.SetText(r.rt.Attribute("groups.value"), g.id)
+		b.SetText(r.rt.Attribute("groups.display"), g.object.Text(g.rt.Attribute("displayName")))
+		b.SetText(r.rt.Attribute("groups.type"), "direct")
+		groups = append(groups, b.Object())
+	}
+	return groups
+}
+
+// memberList fills in what a store resolves.
+func (m *memoryStore) memberList(r *record) scim.MemberList {
+	list := slices.Clone(r.members)
+	if len(list) > 1000 {
+		return list
+	}
+	for i := range list {
+		for _, other := range m.records {
+			if other.id == list[i].Value && !other.deleted {
+				list[i].Type = other.rt.Name
+				list[i].Display = other.object.Text(other.rt.Attribute("displayName"))
+				list[i].Ref = m.baseURL + other.rt.Endpoint + "/" + other.id
+			}
+		}
+	}
+	return list
+}

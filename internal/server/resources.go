@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"scim-operator.io/internal/scim"
+	"scim-operator.io/internal/store"
+)
+
+// get reads one resource (RFC 7644 §3.4.1), or says that it is still what the client
+// has (RFC 7232 §4.1), where the version can tell.
+func (s *Server) get(x *exchange) error {
+	projection, err := x.projection()
+	if err != nil {
+		return err
+	}
+	resource, err := s.store.Get(x.ctx, x.route.typ.ResourceType, x.id)
+	if err != nil {
+		return err
+	}
+	ifMatch, ifNoneMatch := x.conditions()
+	if !store.NewMatch(ifMatch, "").Holds(resource.Version) {
+		return scim.ErrInvalidVersion()
+	}
+	if x.route.typ.versioned(projection) && store.NewMatch("", ifNoneMatch).NotModified(resource.Version) {
+		x.resourceID = resource.ID
+		x.setVersion(resource)
+		x.sendStatus(http.StatusNotModified)
+		return nil
+	}
+	x.sendResource(http.StatusOK, resource, projection)
+	return nil
+}
+
+// versioned says whether the version changes whenever an answer does. It does not know
+// of what comes from other resources: the groups of a user, and who a group's members
+// are by now.
+func (t *resourceType) versioned(p *scim.Projection) bool {
+	if t.groups != nil {
+		return !p.Wants(t.groups)
+	}
+	return t.Members() == nil || !p.WantsMembers()
+}
+
+// create makes a resource (RFC 7644 §3.3).
+func (s *Server) create(x *exchange) error {
+	projection, body, err := x.content()
+	if err != nil {
+		return err
+	}
+	rt := x.route.typ.ResourceType
+	resource, err := s.createResource(x.ctx, rt, body)
+	if err != nil {
+		return err
+	}
+	x.w.Header()["Location"] = []string{s.location(rt, resource.ID)}
+	x.sendResource(http.StatusCreated, resource, projection)
+	return nil
+}
+
+func (s *Server) createResource(ctx context.Context, rt *scim.ResourceType, body []byte) (*store.Resource, error) {
+	parsed, err := rt.Parse(body)
+	if err != nil {
+		return nil, err
+	}
+	resource, err := s.store.Create(ctx, rt, parsed)
+	return resource, s.acknowledge(err)
+}
+
+func (s *Server) location(rt *scim.ResourceType, id string) string {
+	return s.baseURL + rt.Endpoint + "/" + id
+}
+
+// replace is PUT (RFC 7644 §3.5.1): what the body does not name is removed, a group's
+// members included.
+func (s *Server) replace(x *exchange) error {
+	projection, body, err := x.content()
+	if err != nil {
+		return err
+	}
+	resource, err := s.replaceResource(x.ctx, x.route.typ.ResourceType, x.id, x.match(), body)
+	if err != nil {
+		return err
+	}
+	x.sendResource(http.StatusOK, resource, projection)
+	return nil
+}
+
+func (s *Server) replaceResource(ctx context.Context, rt *scim.ResourceType, id string, m store.Match, body []byte) (*store.Resource, error) {
+	desired, err := rt.Parse(body)
+	if err != nil {
+		return nil, err
+	}
+	mutate := func(current *scim.Object, members *scim.Members) (*scim.Object, bool, error) {
+		result, changed, err := rt.Replace(current, desired.Object)
+		if err == nil && members != nil && members.Set(desired.Members) {
+			changed = true
+		}
+		return result, changed, err
+	}
+	resource, _, err := s.store.Update(ctx, rt, id, m, mutate)
+	return resource, s.acknowledge(err)
+}
+
+// patch changes a resource (RFC 7644 §3.5.2). The answer for a group is 204 unless the
+// client asks for attributes: nobody who adds one member wants 100,000 back.
+func (s *Server) patch(x *exchange) error {
+	projection, body, err := x.content()
+	if err != nil {
+		return err
+	}
+	rt := x.route.typ.ResourceType
+	resource, err := s.patchResource(x.ctx, rt, x.id, x.match(), body)
+	if err != nil {
+		return err
+	}
+	if rt.Members() != nil && projection == nil {
+		x.resourceID = resource.ID
+		x.setVersion(resource)
+		x.sendStatus(http.StatusNoContent)
+		return nil
+	}
+	x.sendResource(http.StatusOK, resource, projection)
+	return nil
+}
+
+func (s *Server) patchResource(ctx context.Context, rt *scim.ResourceType, id string, m store.Match, body []byte) (*store.Resource, error) {
+	patch, err := rt.ParsePatch(body)
+	if err != nil {
+		return nil, err
+	}
+	resource, _, err := s.store.Update(ctx, rt, id, m, patch.Apply)
+	return resource, s.acknowledge(err)
+}
+
+// delete removes a resource (RFC 7644 §3.6).
+func (s *Server) delete(x *exchange) error {
+	if err := s.deleteResource(x.ctx, x.route.typ.ResourceType, x.id, x.match()); err != nil {
+		return err
+	}
+	x.sendStatus(http.StatusNoContent)
+	return nil
+}
+
+func (s *Server) deleteResource(ctx context.Context, rt *scim.ResourceType, id string, m store.Match) error {
+	return s.acknowledge(s.store.Delete(ctx, rt, id, m))
+}
+
+// acknowledge lets a write be answered with success while the other servers know this
+// one. They do not ask one that was taken from their list what it has written, and would
+// go on answering as if nothing had been.
+func (s *Server) acknowledge(err error) error {
+	if err != nil {
+		return err
+	}
+	if err := s.state.Serving(); err != nil {
+		return errUnacknowledged(err)
+	}
+	return nil
+}
+
+// content reads what a write says: which attributes the answer is to have, and the body.
+func (x *exchange) content() (*scim.Projection, []byte, error) {
+	projection, err := x.projection()
+	if err != nil {
+		return nil, nil, err
+	}
+	body, err := x.readBody()
+	return projection, body, err
+}
+
+// projection reads which attributes the answer is to have; nil is the default.
+func (x *exchange) projection() (*scim.Projection, error) {
+	if x.r.URL.RawQuery == "" {
+		return nil, nil
+	}
+	p, err := x.server.limits.parseParameters(x.r.URL.RawQuery)
+	if err != nil {
+		return nil, err
+	}
+	return x.route.typ.ParseProjection(p.attributes, p.excluded)
+}
+
+// conditions gives the headers If-Match and If-None-Match, each joined as RFC 7230
+// §3.2.2 allows.
+func (x *exchange) conditions() (ifMatch, ifNoneMatch string) {
+	return strings.Join(x.r.Header["If-Match"], ","), strings.Join(x.r.Header["If-None-Match"], ",")
+}
+
+func (x *exchange) match() store.Match { return store.NewMatch(x.conditions()) }

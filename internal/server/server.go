@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"scim-operator.io/internal/scim"
+	"scim-operator.io/internal/store"
+)
+
+// Store is what the server needs of package store; *store.Store is one. Errors are
+// *scim.Error, for the client, or *store.Unavailable.
+type Store interface {
+	Create(ctx context.Context, rt *scim.ResourceType, p *scim.Parsed) (*store.Resource, error)
+	Get(ctx context.Context, rt *scim.ResourceType, id string) (*store.Resource, error)
+	List(ctx context.Context, q store.Query) (*store.Page, error)
+	Update(ctx context.Context, rt *scim.ResourceType, id string, m store.Match, mutate store.Mutate) (*store.Resource, bool, error)
+	Delete(ctx context.Context, rt *scim.ResourceType, id string, m store.Match) error
+}
+
+var _ Store = (*store.Store)(nil)
+
+// State says whether requests are to be answered at all. Both refuse with 503 and
+// Retry-After, which identity providers take as "later" and not as "no".
+type State interface {
+	// Serving is nil when requests can be answered, and otherwise says for the log why
+	// not: tokens not known, other replicas not told.
+	Serving() error
+	// Paused says that the administrator has paused provisioning.
+	Paused() bool
+}
+
+// Config is what a Server needs. Everything but Limits and Log is required.
+type Config struct {
+	BaseURL string         // of the SCIM service; its path is served, and begins meta.location
+	Types   *scim.Registry // the resource types served
+	Store   Store
+	Tokens  TokenVerifier
+	State   State
+	Cursors CursorKeys
+	Limits  Limits
+	Metrics prometheus.Registerer
+	Log     logr.Logger
+}
+
+// Server is an http.Handler that serves one SCIM endpoint. Serve it with Serve, which
+// also sees to the connections.
+type Server struct {
+	baseURL   string
+	router    *router
+	types     []*resourceType
+	discovery *discovery
+	store     Store
+	members   func(*store.Resource) scim.MemberReader // as the store gives them
+	tokens    TokenVerifier
+	state     State
+	cursors   CursorKeys
+	bookmarks bookmarks
+	limits    Limits
+	metrics   *metrics
+	log       logr.Logger
+	access    logr.Logger
+
+	now      func() time.Time // tests move it
+	serving  atomic.Int64
+	draining atomic.Bool
+}
+
+// New makes a Server, or says what is wrong with the configuration.
+func New(c Config) (*Server, error) {
+	base, err := url.Parse(c.BaseURL)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("base URL: %w", err)
+	case (base.Scheme != "https" && base.Scheme != "http") || base.Host == "":
+		return nil, errors.New("base URL: it does not look like https://host/path")
+	case base.RawQuery != "" || base.Fragment != "" || base.User != nil:
+		return nil, errors.New("base URL: it has a query, a fragment or user information")
+	case c.Types == nil || c.Store == nil || c.Tokens == nil || c.State == nil || c.Cursors == nil || c.Metrics == nil:
+		return nil, errors.New("types, store, tokens, state, keys of cursors and metrics are required")
+	}
+	limits := c.Limits.withDefaults()
+	if err := limits.check(); err != nil {
+		return nil, err
+	}
+	m, err := newMetrics(c.Metrics)
+	if err != nil {
+		return nil, err
+	}
+	baseURL := strings.TrimRight(c.BaseURL, "/")
+	types := resourceTypes(c.Types)
+	return &Server{
+		baseURL:   baseURL,
+		router:    newRouter(base.Path, types),
+		types:     types,
+		discovery: newDiscovery(c.Types, baseURL, limits),
+		store:     &measuredStore{next: c.Store, metrics: m},
+		members:   (*store.Resource).Members,
+		tokens:    c.Tokens,
+		state:     c.State,
+		cursors:   c.Cursors,
+		now:       time.Now,
+		limits:    limits,
+		metrics:   m,
+		log:       c.Log,
+		access:    c.Log.WithName("access"),
+	}, nil
+}
+
+func resourceTypes(registry *scim.Registry) []*resourceType {
+	all := registry.ResourceTypes()
+	types := make([]*resourceType, 0, len(all))
+	for _, rt := range all {
+		t := &resourceType{ResourceType: rt}
+		if rt == registry.User() {
+			t.groups = rt.Attribute("groups")
+		}
+		types = append(types, t)
+	}
+	return types
+}
+
+// ServeHTTP answers one request. Whatever happens, the answer is a SCIM response and
+// the access log has a line.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := s.newExchange(w, r)
+	defer x.finish()
+	if err := s.answer(x); err != nil {
+		x.refuse(err)
+	}
+}
+
+func (s *Server) answer(x *exchange) error {
+	if err := s.limits.admits(x.r); err != nil {
+		return err
+	}
+	defer s.serving.Add(-1)
+	if s.serving.Add(1) > int64(s.limits.Concurrent) {
+		return errBusy()
+	}
+	if err := s.admit(x); err != nil {
+		return err
+	}
+	handle := x.route.any
+	if handle == nil {
+		handle = x.route.methods[x.r.Method]
+	}
+	if handle == nil {
+		return errMethod(x.route.allow)
+	}
+	ctx, cancel := context.WithTimeout(x.r.Context(), s.limits.RequestTimeout)
+	defer cancel()
+	x.ctx = ctx
+	return handle(s, x)
+}
+
+// admit lets in who has a token, while the endpoint takes requests. A server that does
+// not know its tokens yet says "later" and not "no": a 401 makes identity providers
+// give up.
+func (s *Server) admit(x *exchange) error {
+	if err := s.state.Serving(); err != nil {
+		return errNotServing(err)
+	}
+	tokenID, err := s.authenticate(x.r)
+	if err != nil {
+		return err
+	}
+	x.tokenID = tokenID
+	if s.state.Paused() {
+		return errPaused()
+	}
+	return nil
+}
+
+func (s *Server) options(x *exchange) error {
+	x.w.Header().Set("Allow", x.route.allow)
+	x.sendStatus(http.StatusNoContent)
+	return nil
+}
