@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package replica
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"scim-operator.io/internal/store"
+)
+
+const (
+	// PeerPath begins the paths that peers ask at, on the port for operations.
+	PeerPath      = "/peer/v1/"
+	revisionsPath = PeerPath + "revisions"
+	confirmPath   = PeerPath + "confirm"
+
+	// confirmWait is how long a question to confirm waits for this replica's own watch to
+	// show who asks.
+	confirmWait = 2 * time.Second
+	maxName     = 253
+)
+
+// identity leads every answer: an address may by now belong to somebody else.
+type identity struct {
+	Name        string `json:"name"`
+	Incarnation string `json:"incarnation"`
+}
+
+type revisionsAnswer struct {
+	identity
+	Users  uint64 `json:"users"`
+	Groups uint64 `json:"groups"`
+}
+
+type confirmAnswer struct {
+	identity
+	Confirmed bool `json:"confirmed"`
+}
+
+// Handler answers the questions of peers below PeerPath. Nothing it says is secret, and
+// nothing it is asked changes anything.
+func (r *Replica) Handler(revisions func() store.Revisions) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+revisionsPath, func(w http.ResponseWriter, _ *http.Request) {
+		newest := revisions()
+		reply(w, revisionsAnswer{identity: r.identity(), Users: newest.Users, Groups: newest.Groups})
+	})
+	mux.HandleFunc("GET "+confirmPath, r.confirm)
+	return mux
+}
+
+// confirm says whether this replica knows the one that asks, in the given incarnation.
+func (r *Replica) confirm(w http.ResponseWriter, req *http.Request) {
+	query := req.URL.Query()
+	asking := peer{Name: query.Get("name"), Incarnation: query.Get("incarnation")}
+	if asking.Name == "" || len(asking.Name) > maxName || asking.Incarnation == "" || len(asking.Incarnation) > maxName {
+		http.Error(w, "name and incarnation are required", http.StatusBadRequest)
+		return
+	}
+	ctx, cancel := context.WithTimeout(req.Context(), confirmWait)
+	defer cancel()
+	_, known := r.roster.await(ctx, func(v *view) bool { return v.knows(asking) })
+	reply(w, confirmAnswer{identity: r.identity(), Confirmed: known})
+}
+
+func (r *Replica) identity() identity {
+	return identity{Name: r.config.Name, Incarnation: r.incarnation}
+}
+
+func reply(w http.ResponseWriter, answer any) {
+	w.Header().Set("Content-Type", "application/json")
+	// The only error is that the peer has gone.
+	_ = json.NewEncoder(w).Encode(answer)
+}

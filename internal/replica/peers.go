@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package replica
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"scim-operator.io/internal/store"
+)
+
+const (
+	maxAnswer = 4 << 10
+	// silenceFor is how long a peer that has not answered is not asked again: reads go to
+	// the API server meanwhile, without waiting for it first.
+	silenceFor = time.Second
+)
+
+func newPeerClient() *http.Client {
+	return &http.Client{
+		Transport: &http.Transport{
+			MaxIdleConnsPerHost: 4,
+			IdleConnTimeout:     5 * time.Minute,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+var errUnknownPeers = errors.New("replica: the other replicas are not known")
+
+// Revisions implements store.Peers. Any doubt is an error: who the peers are, whether
+// one has answered, and whether it is still the one that was entered.
+func (r *Replica) Revisions(ctx context.Context) (store.Revisions, error) {
+	v := r.roster.view()
+	if !v.exists {
+		return store.Revisions{}, errUnknownPeers
+	}
+	if len(v.peers) == 0 {
+		return store.Revisions{}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.config.AskTimeout)
+	defer cancel()
+	answers := make([]revisionsAnswer, len(v.peers))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, p := range v.peers {
+		group.Go(func() error { return r.askRevisions(ctx, p, &answers[i]) })
+	}
+	if err := group.Wait(); err != nil {
+		return store.Revisions{}, err
+	}
+	var newest store.Revisions
+	for _, a := range answers {
+		newest.Users, newest.Groups = max(newest.Users, a.Users), max(newest.Groups, a.Groups)
+	}
+	return newest, nil
+}
+
+func (r *Replica) askRevisions(ctx context.Context, p peer, answer *revisionsAnswer) error {
+	if r.silent.has(p) {
+		return fmt.Errorf("replica %s did not answer a moment ago", p.Name)
+	}
+	err := r.ask(ctx, p, revisionsPath, nil, answer)
+	if err == nil && answer.identity != (identity{p.Name, p.Incarnation}) {
+		err = fmt.Errorf("replica %s is no longer at its address", p.Name)
+	}
+	if err != nil && !errors.Is(err, context.Canceled) {
+		r.silent.add(p)
+	}
+	return err
+}
+
+// askToConfirm says whether a peer knows this replica, and whether it was heard at all.
+func (r *Replica) askToConfirm(ctx context.Context, p peer) (confirmed, heard bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, confirmTimeout)
+	defer cancel()
+	query := url.Values{"name": {r.config.Name}, "incarnation": {r.incarnation}}
+	var answer confirmAnswer
+	if err := r.ask(ctx, p, confirmPath, query, &answer); err != nil {
+		return false, false, err
+	}
+	switch {
+	case answer.Name != p.Name:
+		return false, false, errors.New("another replica is at its address")
+	case answer.Incarnation != p.Incarnation:
+		return false, true, errors.New("it has restarted and is not entered anew yet")
+	case !answer.Confirmed:
+		return false, true, errors.New("it has not heard of this replica yet")
+	}
+	return true, true, nil
+}
+
+func (r *Replica) ask(ctx context.Context, p peer, path string, query url.Values, answer any) error {
+	target := url.URL{Scheme: "http", Host: p.Address, Path: path, RawQuery: query.Encode()}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
+	if err != nil {
+		return err
+	}
+	resp, err := r.http.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("replica %s answered %s", p.Name, resp.Status)
+	}
+	return json.Unmarshal(body, answer)
+}
+
+// silences remembers which peers have just failed to answer.
+type silences struct {
+	mu    sync.Mutex
+	until map[peer]time.Time
+}
+
+func (s *silences) has(p peer) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Now().Before(s.until[p])
+}
+
+func (s *silences) add(p peer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	for other, until := range s.until {
+		if now.After(until) {
+			delete(s.until, other)
+		}
+	}
+	if s.until == nil {
+		s.until = make(map[peer]time.Time)
+	}
+	s.until[p] = now.Add(silenceFor)
+}
