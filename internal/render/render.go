@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package render says what the children of a ScimEndpoint look like. Every function is
+// pure: the same endpoint always gives the same child, spelled out so that applying it
+// twice changes nothing. The golden files in testdata show in review what a change here
+// does to a cluster.
+package render
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
+
+	"scim-operator.io/api/v1alpha1"
+)
+
+// Options are what the manager, not the endpoint, decides about the servers.
+type Options struct {
+	// Image of the servers, the operator's own.
+	Image string
+	// ImagePullPolicy of it; empty leaves the choice to Kubernetes.
+	ImagePullPolicy corev1.PullPolicy
+	// LogLevel is passed to the servers; empty leaves the choice to them.
+	LogLevel string
+}
+
+const (
+	// ContainerName names the only container of a server pod.
+	ContainerName = "server"
+	// HTTPPort serves SCIM, over HTTP/1.1 and HTTP/2 without TLS.
+	HTTPPort int32 = 8080
+	// HTTPPortName is its name in the pod and in the Service.
+	HTTPPortName = "http"
+	// OpsPort serves metrics, probes, and the questions of the other replicas.
+	OpsPort int32 = 8081
+	// OpsPortName is its name in the pod.
+	OpsPortName = "ops"
+
+	// ExtensionsAnnotation on a pod is a digest of the extensions it was started with.
+	ExtensionsAnnotation = "scim-operator.io/extensions"
+
+	nameLabel      = "app.kubernetes.io/name"
+	instanceLabel  = "app.kubernetes.io/instance"
+	componentLabel = "app.kubernetes.io/component"
+	appName        = "scim-server"
+	component      = "server"
+)
+
+// Labels are on every child of the endpoint.
+func Labels(ep *v1alpha1.ScimEndpoint) map[string]string {
+	return map[string]string{
+		nameLabel:               appName,
+		instanceLabel:           ep.Name,
+		componentLabel:          component,
+		v1alpha1.ManagedByLabel: v1alpha1.ManagedByValue,
+		v1alpha1.EndpointLabel:  ep.Name,
+	}
+}
+
+// PodLabels select the endpoint's server pods. A Deployment's selector can never
+// change, so neither can they.
+func PodLabels(ep *v1alpha1.ScimEndpoint) map[string]string {
+	return map[string]string{
+		nameLabel:              appName,
+		v1alpha1.EndpointLabel: ep.Name,
+	}
+}
+
+func podSelector(ep *v1alpha1.ScimEndpoint) *metav1ac.LabelSelectorApplyConfiguration {
+	return metav1ac.LabelSelector().WithMatchLabels(PodLabels(ep))
+}
+
+// owner is the reference of metav1.NewControllerRef in the form that is applied.
+func owner(ep *v1alpha1.ScimEndpoint) *metav1ac.OwnerReferenceApplyConfiguration {
+	ref := ownerReference(ep)
+	return metav1ac.OwnerReference().
+		WithAPIVersion(ref.APIVersion).
+		WithKind(ref.Kind).
+		WithName(ref.Name).
+		WithUID(ref.UID).
+		WithController(*ref.Controller).
+		WithBlockOwnerDeletion(*ref.BlockOwnerDeletion)
+}
+
+func ownerReference(ep *v1alpha1.ScimEndpoint) *metav1.OwnerReference {
+	return metav1.NewControllerRef(ep, v1alpha1.GroupVersion.WithKind("ScimEndpoint"))
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package render
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+
+	"scim-operator.io/api/v1alpha1"
+)
+
+// DigestSecret is what the servers know of the tokens. digests is the encoded list.
+func DigestSecret(ep *v1alpha1.ScimEndpoint, digests []byte) *corev1ac.SecretApplyConfiguration {
+	return corev1ac.Secret(ep.DigestSecretName(), ep.Namespace).
+		WithLabels(Labels(ep)).
+		WithOwnerReferences(owner(ep)).
+		WithType(v1alpha1.DigestSecretType).
+		WithData(map[string][]byte{v1alpha1.DigestsKey: digests})
+}
+
+// TokenSecret delivers a token in plain text, with what else an administrator copies
+// into the identity provider. It is for creating once, not for applying: the operator
+// does not write a token a second time.
+func TokenSecret(ep *v1alpha1.ScimEndpoint, token string) *corev1.Secret {
+	immutable := true
+	secret := &corev1.Secret{
+		TypeMeta: metav1.TypeMeta{APIVersion: corev1.SchemeGroupVersion.String(), Kind: "Secret"},
+		ObjectMeta: metav1.ObjectMeta{
+			Name:            ep.TokenSecretName(),
+			Namespace:       ep.Namespace,
+			Labels:          Labels(ep),
+			OwnerReferences: []metav1.OwnerReference{*ownerReference(ep)},
+		},
+		Immutable: &immutable,
+		Type:      v1alpha1.TokenSecretType,
+		Data: map[string][]byte{
+			v1alpha1.TokenKey:   []byte(token),
+			v1alpha1.BaseURLKey: []byte(ep.BaseURL()),
+		},
+	}
+	if ep.Spec.OrganizationID != "" {
+		secret.Data[v1alpha1.OrganizationIDKey] = []byte(ep.Spec.OrganizationID)
+	}
+	return secret
+}
