@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package controllers puts the controllers of all kinds into one manager.
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"maps"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+
+	"scim-operator.io/controllers/identityprovider"
+	"scim-operator.io/controllers/scimendpoint"
+	"scim-operator.io/controllers/scimgroup"
+	"scim-operator.io/controllers/scimuser"
+	"scim-operator.io/internal/render"
+)
+
+// Leader election announces itself with an event of the older API.
+// +kubebuilder:rbac:groups="",resources=events,verbs=create;patch
+
+// Options are what the controllers are told from outside.
+type Options struct {
+	// Servers is how the servers of endpoints run.
+	Servers render.Options
+	// Metadata gets SAML metadata from URLs.
+	Metadata identityprovider.Fetcher
+}
+
+// CacheOptions limit the manager's cache to what the controllers need, in the given
+// namespaces or, without any, in all: no Secret, Pod or other common object that is not
+// the operator's, nothing of what is in ConfigMaps, no managed fields.
+func CacheOptions(namespaces []string) cache.Options {
+	options := cache.Options{
+		DefaultTransform: cache.TransformStripManagedFields(),
+		ByObject:         scimendpoint.CacheByObject(),
+	}
+	maps.Copy(options.ByObject, identityprovider.CacheByObject())
+	for _, namespace := range namespaces {
+		if options.DefaultNamespaces == nil {
+			options.DefaultNamespaces = map[string]cache.Config{}
+		}
+		options.DefaultNamespaces[namespace] = cache.Config{}
+	}
+	return options
+}
+
+// Setup registers every controller with a manager that was made with CacheOptions.
+func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
+	if err := identityprovider.SetupWithManager(ctx, mgr, options.Metadata); err != nil {
+		return fmt.Errorf("set up the controller of IdentityProviders: %w", err)
+	}
+	if err := scimendpoint.SetupWithManager(ctx, mgr, options.Servers); err != nil {
+		return fmt.Errorf("set up the controller of ScimEndpoints: %w", err)
+	}
+	if err := scimuser.SetupWithManager(ctx, mgr); err != nil {
+		return fmt.Errorf("set up the controller of ScimUsers: %w", err)
+	}
+	if err := scimgroup.SetupWithManager(ctx, mgr); err != nil {
+		return fmt.Errorf("set up the controller of ScimGroups: %w", err)
+	}
+	return nil
+}

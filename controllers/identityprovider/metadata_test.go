@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package identityprovider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/internal/saml"
+)
+
+func TestDocumentsAreFetchedWhenTheyAreDue(t *testing.T) {
+	clock := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	var asked int
+	var fail error
+	d := &documents{
+		now:   func() time.Time { return clock },
+		known: map[client.ObjectKey]answer{},
+		fetch: func(context.Context, string) ([]byte, error) {
+			asked++
+			return fmt.Appendf(nil, "document %d", asked), fail
+		},
+	}
+	key := client.ObjectKey{Namespace: "acme", Name: "okta"}
+	const url = "https://acme.okta.com/metadata"
+	for _, step := range []struct {
+		what      string
+		after     time.Duration
+		url       string
+		fail      error
+		wantAsked int
+		// next is between these two.
+		atLeast, atMost time.Duration
+	}{
+		{"first", 0, url, nil, 1, 54 * time.Minute, 66 * time.Minute},
+		{"soon again", 10 * time.Minute, url, nil, 1, 44 * time.Minute, 56 * time.Minute},
+		{"after more than an hour", time.Hour, url, nil, 2, 54 * time.Minute, 66 * time.Minute},
+		{"it is down", 67 * time.Minute, url, saml.ErrUnreachable, 3, 27 * time.Second, 33 * time.Second},
+		{"it is still down", 34 * time.Second, url, saml.ErrUnreachable, 4, 54 * time.Second, 66 * time.Second},
+		{"and again", 67 * time.Second, url, saml.ErrUnreachable, 5, 108 * time.Second, 132 * time.Second},
+		{"another URL is asked at once", time.Second, url + "2", nil, 6, 54 * time.Minute, 66 * time.Minute},
+	} {
+		clock = clock.Add(step.after)
+		fail = step.fail
+		_, next, err := d.get(t.Context(), key, step.url)
+		if asked != step.wantAsked || !errors.Is(err, step.fail) || next < step.atLeast || next > step.atMost {
+			t.Errorf("%s: asked %d times, next in %s, error %v", step.what, asked, next, err)
+		}
+	}
+	d.forget(key)
+	if _, _, err := d.get(t.Context(), key, url); err != nil || asked != 7 {
+		t.Errorf("after it was forgotten: asked %d times, error %v", asked, err)
+	}
+}
+
+func TestRetriesNeverBecomeRarerThanTheRefetch(t *testing.T) {
+	a := answer{err: saml.ErrUnreachable}
+	now := time.Now()
+	for range 200 {
+		a.schedule(now)
+	}
+	if wait := a.due.Sub(now); wait < 54*time.Minute || wait > 66*time.Minute {
+		t.Errorf("after 200 failures the next try is in %s", wait)
+	}
+}
+
+func TestMetadataFailure(t *testing.T) {
+	for _, row := range []struct {
+		err    error
+		reason string
+	}{
+		{saml.ErrUnreachable, v1alpha1.ReasonMetadataUnreachable},
+		{saml.ErrForbidden, v1alpha1.ReasonMetadataURLForbidden},
+		{saml.ErrTooLarge, v1alpha1.ReasonMetadataInvalid},
+		{saml.ErrInvalid, v1alpha1.ReasonMetadataInvalid},
+	} {
+		if got := metadataFailure(row.err); got == nil || got.Reason != row.reason {
+			t.Errorf("%v: got %v", row.err, got)
+		}
+	}
+	if got := metadataFailure(errors.New("the API server did not answer")); got != nil {
+		t.Errorf("a fault of the API server says nothing about metadata, got %v", got)
+	}
+}

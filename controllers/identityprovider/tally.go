@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package identityprovider
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/controllers/internal/enqueue"
+)
+
+const (
+	// settle is how long a change of the counts waits for more of them.
+	settle = time.Second
+	// countsInterval is how often, at most, the counts of a provider are written while
+	// users stream in.
+	countsInterval = 10 * time.Second
+)
+
+// counts of an endpoint's directory.
+type counts struct{ users, technicians, groups int64 }
+
+// tally counts users and groups as they come and go. Counting them anew would copy the
+// whole directory for every change of it.
+type tally struct {
+	mu      sync.Mutex
+	counted map[client.ObjectKey]counts
+	written map[client.ObjectKey]time.Time
+}
+
+func newTally() *tally {
+	return &tally{counted: map[client.ObjectKey]counts{}, written: map[client.ObjectKey]time.Time{}}
+}
+
+func (t *tally) add(endpoint client.ObjectKey, c counts, sign int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	sum := t.counted[endpoint]
+	sum.users += sign * c.users
+	sum.technicians += sign * c.technicians
+	sum.groups += sign * c.groups
+	if sum == (counts{}) {
+		delete(t.counted, endpoint)
+		return
+	}
+	t.counted[endpoint] = sum
+}
+
+func (t *tally) get(endpoint client.ObjectKey) counts {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.counted[endpoint]
+}
+
+// wait is how long the counts of an endpoint must not be written yet.
+func (t *tally) wait(endpoint client.ObjectKey, now time.Time) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return max(countsInterval-now.Sub(t.written[endpoint]), 0)
+}
+
+func (t *tally) wrote(endpoint client.ObjectKey, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.written[endpoint] = now
+}
+
+func (t *tally) forget(endpoint client.ObjectKey) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.written, endpoint)
+}
+
+// showCounts brings the counts in the status up to date, or says how long to wait. The
+// endpoint of a provider has the provider's name.
+func (r *Reconciler) showCounts(idp *v1alpha1.IdentityProvider) time.Duration {
+	key := client.ObjectKeyFromObject(idp)
+	c := r.tally.get(key)
+	if shown, ok := countsIn(idp); ok {
+		if shown == c {
+			return 0
+		}
+		if wait := r.tally.wait(key, r.now()); wait > 0 {
+			return wait
+		}
+		r.tally.wrote(key, r.now())
+	}
+	idp.Status.Users, idp.Status.Technicians, idp.Status.Groups = ptr.To(c.users), ptr.To(c.technicians), ptr.To(c.groups)
+	return 0
+}
+
+func countsIn(idp *v1alpha1.IdentityProvider) (c counts, ok bool) {
+	s := idp.Status
+	if s.Users == nil || s.Technicians == nil || s.Groups == nil {
+		return counts{}, false
+	}
+	return counts{users: *s.Users, technicians: *s.Technicians, groups: *s.Groups}, true
+}
+
+// weight says what an object adds to the counts, and to whose.
+type weight func(client.Object) (endpoint client.ObjectKey, c counts)
+
+func userWeight(obj client.Object) (client.ObjectKey, counts) {
+	user := obj.(*v1alpha1.ScimUser)
+	key := client.ObjectKey{Namespace: user.Namespace, Name: user.Spec.EndpointRef.Name}
+	switch {
+	case !user.Live():
+		return key, counts{}
+	case user.Status.UserType == v1alpha1.AccountTechnician:
+		return key, counts{users: 1, technicians: 1}
+	default:
+		return key, counts{users: 1}
+	}
+}
+
+func groupWeight(obj client.Object) (client.ObjectKey, counts) {
+	group := obj.(*v1alpha1.ScimGroup)
+	key := client.ObjectKey{Namespace: group.Namespace, Name: group.Spec.EndpointRef.Name}
+	if !group.Live() {
+		return key, counts{}
+	}
+	return key, counts{groups: 1}
+}
+
+// counter is the event handler that keeps the tally: it sees every object once when the
+// manager starts, before the first reconcile, and then every change with what was before.
+type counter struct {
+	tally *tally
+	weigh weight
+}
+
+func (c counter) Create(_ context.Context, e event.CreateEvent, q enqueue.Queue) {
+	c.move(nil, e.Object, q)
+}
+
+func (c counter) Update(_ context.Context, e event.UpdateEvent, q enqueue.Queue) {
+	c.move(e.ObjectOld, e.ObjectNew, q)
+}
+
+func (c counter) Delete(_ context.Context, e event.DeleteEvent, q enqueue.Queue) {
+	c.move(e.Object, nil, q)
+}
+
+// Generic does nothing: there are no such events about users and groups.
+func (counter) Generic(context.Context, event.GenericEvent, enqueue.Queue) {}
+
+func (c counter) move(before, after client.Object, q enqueue.Queue) {
+	var from, to client.ObjectKey
+	var minus, plus counts
+	if before != nil {
+		from, minus = c.weigh(before)
+	}
+	if after != nil {
+		to, plus = c.weigh(after)
+	}
+	if from == to && minus == plus {
+		return
+	}
+	for _, change := range []struct {
+		endpoint client.ObjectKey
+		c        counts
+		sign     int64
+	}{{from, minus, -1}, {to, plus, +1}} {
+		if change.c == (counts{}) {
+			continue
+		}
+		c.tally.add(change.endpoint, change.c, change.sign)
+		q.AddAfter(reconcile.Request{NamespacedName: change.endpoint}, settle)
+	}
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package claims
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/controllers/internal/outcome"
+)
+
+// AbandonedAge is when an abandoned user or group may go: the creation that it keeps from
+// succeeding had a deadline of seconds, and clocks differ. Until then its finalizer
+// stays, also when somebody deletes it.
+const AbandonedAge = time.Hour
+
+const abandonedMessage = "A creation under this id was given up; this object keeps it from succeeding late, and goes by itself an hour after it was made."
+
+// Keep says whether an abandoned user or group has to stay, and what to report of it. It
+// deletes one that has come of age.
+func (r *Releaser) Keep(ctx context.Context, obj client.Object, now time.Time) (outcome.Result, bool, error) {
+	wait := AbandonedAge - now.Sub(obj.GetCreationTimestamp().Time)
+	deleting := !obj.GetDeletionTimestamp().IsZero()
+	result := outcome.Result{Reason: v1alpha1.ReasonSucceeded, Message: abandonedMessage, Next: max(wait, 0)}
+	switch {
+	case wait > 0 && deleting:
+		return outcome.Result{}, true, outcome.Waiting(v1alpha1.ReasonTerminating, abandonedMessage).After(wait)
+	case wait > 0:
+		return result, true, nil
+	case deleting:
+		return outcome.Result{}, false, nil
+	}
+	same := client.Preconditions{UID: ptr.To(obj.GetUID())}
+	// A copy: the answer must not replace the object whose status is reported.
+	if err := r.Client.Delete(ctx, obj.DeepCopyObject().(client.Object), same); client.IgnoreNotFound(err) != nil {
+		return outcome.Result{}, true, fmt.Errorf("delete what keeps an id: %w", err)
+	}
+	return result, true, nil
+}

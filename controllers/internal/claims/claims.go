@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package claims gives back the claims of a user or group that is being deleted, and
+// only then lets the object go: a claim whose holder is missing must always mean a
+// creation that was never finished.
+package claims
+
+import (
+	"context"
+	"fmt"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/controllers/internal/outcome"
+)
+
+// Releaser deletes claims and finalizers.
+type Releaser struct {
+	Client client.Client
+	// Live reads from the API server. Claims are never cached: there is one for every
+	// user and group, and nobody needs them but here.
+	Live client.Reader
+}
+
+// Release deletes every claim on the attribute that the holder has, and then removes
+// the holder's finalizer. It does nothing to an object without the finalizer.
+func (r *Releaser) Release(ctx context.Context, holder client.Object, attribute v1alpha1.ClaimedAttribute) error {
+	if !controllerutil.ContainsFinalizer(holder, v1alpha1.ClaimsFinalizer) {
+		return nil
+	}
+	if err := r.deleteClaims(ctx, holder, attribute); err != nil {
+		return err
+	}
+	before := holder.DeepCopyObject().(client.Object)
+	after := holder.DeepCopyObject().(client.Object)
+	controllerutil.RemoveFinalizer(after, v1alpha1.ClaimsFinalizer)
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := r.Client.Patch(ctx, after, patch, outcome.Owner); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("remove the finalizer: %w", err)
+	}
+	return nil
+}
+
+func (r *Releaser) deleteClaims(ctx context.Context, holder client.Object, attribute v1alpha1.ClaimedAttribute) error {
+	var list v1alpha1.ScimClaimList
+	err := r.Live.List(ctx, &list, client.InNamespace(holder.GetNamespace()),
+		client.MatchingFields{"spec.holderRef.name": holder.GetName()})
+	if err != nil {
+		return fmt.Errorf("list the claims: %w", err)
+	}
+	for i := range list.Items {
+		claim := &list.Items[i]
+		if claim.Spec.Attribute != attribute {
+			continue
+		}
+		// A claim that was taken over since it was listed belongs to somebody else now.
+		unchanged := client.Preconditions{UID: &claim.UID, ResourceVersion: &claim.ResourceVersion}
+		if err := r.Client.Delete(ctx, claim, unchanged); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("release the claim on %s: %w", claim.Spec.Attribute, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package scimendpoint makes a ScimEndpoint serve: it issues the token, applies the
+// children that package render describes, and reports whether identity providers can
+// reach the servers.
+package scimendpoint
+
+import (
+	"context"
+
+	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/controllers/internal/child"
+	"scim-operator.io/controllers/internal/outcome"
+	"scim-operator.io/internal/render"
+)
+
+// +kubebuilder:rbac:groups=scim-operator.io,resources=scimendpoints,verbs=get;list;watch
+// +kubebuilder:rbac:groups=scim-operator.io,resources=scimendpoints/status,verbs=patch
+// +kubebuilder:rbac:groups=scim-operator.io,resources=scimendpoints/finalizers,verbs=update
+// +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups="",resources=services;serviceaccounts,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch
+// +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles;rolebindings,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups=networking.k8s.io,resources=ingresses,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=gateway.networking.k8s.io,resources=httproutes,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// Nobody can grant what they do not have: these are what the servers' Roles contain
+// beyond the above.
+// +kubebuilder:rbac:groups=scim-operator.io,resources=scimusers;scimgroups;scimgroupslices;scimclaims,verbs=get;list;watch;create;update;patch;delete
+
+// Reconciler reconciles ScimEndpoints.
+type Reconciler struct {
+	client   client.Client
+	live     client.Reader
+	children child.Client
+	reporter *outcome.Reporter
+	routes   routeWatcher
+	options  render.Options
+}
+
+// Reconcile brings one endpoint's children and status up to date.
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	ep := &v1alpha1.ScimEndpoint{}
+	pass, err := r.reporter.Begin(ctx, req.NamespacedName, ep, &ep.Status.ObservedGeneration)
+	if err != nil {
+		return outcome.Skip(err)
+	}
+	result, err := r.reconcile(ctx, pass, ep)
+	return pass.End(ctx, result, err)
+}
+
+// reconcile runs every step whatever the others come to: an endpoint that lacks one
+// thing should lack only that.
+func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, ep *v1alpha1.ScimEndpoint) (outcome.Result, error) {
+	if !ep.DeletionTimestamp.IsZero() {
+		return outcome.Result{}, outcome.Waiting(v1alpha1.ReasonTerminating,
+			"The endpoint is being deleted. Its users and groups stay.")
+	}
+	ep.Status.BaseURL = ep.BaseURL()
+	ep.Status.Replicas = ptr.To(ep.EffectiveReplicas())
+
+	deployment := render.Deployment(ep, r.options)
+	err := outcome.Join(
+		r.ensureToken(ctx, pass, ep),
+		r.applyChildren(ctx, ep, deployment),
+		r.expose(ctx, ep),
+		r.forgetServers(ctx, pass, ep),
+		observeAvailability(ep, deployment),
+	)
+	return success(ep), err
+}
+
+func success(ep *v1alpha1.ScimEndpoint) outcome.Result {
+	if ep.Paused() {
+		return outcome.Result{
+			Reason:  v1alpha1.ReasonProvisioningPaused,
+			Message: "Provisioning is paused: requests are answered with 503 and Retry-After, so that the identity provider tries again later.",
+		}
+	}
+	return outcome.Result{
+		Reason:  v1alpha1.ReasonSucceeded,
+		Message: "Serving SCIM 2.0 at " + ep.BaseURL() + ".",
+	}
+}
+
+// applyChildren applies what every endpoint has, and what nobody else has a say in.
+func (r *Reconciler) applyChildren(ctx context.Context, ep *v1alpha1.ScimEndpoint, deployment *appsv1ac.DeploymentApplyConfiguration) error {
+	children := everyChild(ep, deployment)
+	errs := make([]error, len(children))
+	for i, c := range children {
+		errs[i] = r.children.ApplyExclusively(ctx, owner(ep), c.kind, c.desired)
+	}
+	return outcome.Join(errs...)
+}

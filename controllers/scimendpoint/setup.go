@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package scimendpoint
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/controllers/internal/child"
+	"scim-operator.io/controllers/internal/outcome"
+	"scim-operator.io/internal/render"
+)
+
+const (
+	workers = 4
+	// timeout ends a reconcile that hangs, at an API server that does not answer.
+	timeout = time.Minute
+)
+
+// CacheByObject limits the manager's cache to what this controller needs: children and
+// pods that carry the operator's labels, and no pod that has ended.
+func CacheByObject() map[client.Object]cache.ByObject {
+	managed := labels.SelectorFromSet(labels.Set{v1alpha1.ManagedByLabel: v1alpha1.ManagedByValue})
+	byObject := map[client.Object]cache.ByObject{}
+	for _, kind := range cachedChildren() {
+		byObject[kind] = cache.ByObject{Label: managed}
+	}
+	byObject[&corev1.Pod{}] = cache.ByObject{Label: withEndpoint(), Field: fields.AndSelectors(
+		fields.OneTermNotEqualSelector("status.phase", string(corev1.PodFailed)),
+		fields.OneTermNotEqualSelector("status.phase", string(corev1.PodSucceeded)),
+	)}
+	return byObject
+}
+
+func withEndpoint() labels.Selector {
+	exists, err := labels.NewRequirement(v1alpha1.EndpointLabel, selection.Exists, nil)
+	if err != nil {
+		panic(err)
+	}
+	return labels.NewSelector().Add(*exists)
+}
+
+// SetupWithManager registers the controller. The manager's cache must be limited by
+// CacheByObject.
+func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options render.Options) error {
+	r := &Reconciler{
+		client:   mgr.GetClient(),
+		live:     mgr.GetAPIReader(),
+		children: child.Client{Client: mgr.GetClient(), Live: mgr.GetAPIReader()},
+		reporter: outcome.NewReporter(mgr.GetClient(), mgr.GetEventRecorder("scim-operator")),
+		options:  options,
+	}
+	if err := mgr.GetFieldIndexer().IndexField(ctx, &v1alpha1.ScimEndpoint{}, hostIndex, indexHost); err != nil {
+		return fmt.Errorf("index endpoints by host: %w", err)
+	}
+	b := ctrl.NewControllerManagedBy(mgr).
+		For(&v1alpha1.ScimEndpoint{}).
+		Watches(&v1alpha1.ScimEndpoint{}, handler.EnqueueRequestsFromMapFunc(r.rivalsOf), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		WatchesMetadata(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(endpointOf), builder.WithPredicates(departures())).
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers, ReconciliationTimeout: timeout})
+	for _, kind := range cachedChildren() {
+		b = b.Owns(kind)
+	}
+	c, err := b.Build(r)
+	if err != nil {
+		return err
+	}
+	r.routes = routeWatcher{
+		mapper: mgr.GetRESTMapper(),
+		watch:  c.Watch,
+		source: func() source.Source {
+			owned := handler.EnqueueRequestForOwner(mgr.GetScheme(), mgr.GetRESTMapper(), &v1alpha1.ScimEndpoint{}, handler.OnlyControllerOwner())
+			return source.Kind[client.Object](mgr.GetCache(), &gatewayv1.HTTPRoute{}, owned)
+		},
+	}
+	return nil
+}
+
+// endpointOf maps a server's pod to its endpoint.
+func endpointOf(_ context.Context, pod client.Object) []reconcile.Request {
+	return []reconcile.Request{{NamespacedName: client.ObjectKey{
+		Namespace: pod.GetNamespace(), Name: pod.GetLabels()[v1alpha1.EndpointLabel],
+	}}}
+}
+
+// departures passes only that a pod is gone, or has ended and left the cache.
+func departures() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc: func(event.CreateEvent) bool { return false },
+		UpdateFunc: func(event.UpdateEvent) bool { return false },
+	}
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package scimendpoint
+
+import (
+	"context"
+	"reflect"
+	"testing"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/controllers/internal/testenv"
+	"scim-operator.io/internal/render"
+)
+
+const name = "okta"
+
+var (
+	env *testenv.Env
+	// stopManager stops the running manager.
+	stopManager func()
+)
+
+func TestScimEndpoint(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "ScimEndpoint controller")
+}
+
+func startManager() {
+	stopManager = env.Run(func(ctx context.Context, mgr ctrl.Manager) error {
+		return SetupWithManager(ctx, mgr, render.Options{Image: "registry.example.com/scim-operator:v1"})
+	})
+}
+
+var _ = BeforeSuite(func() {
+	SetDefaultEventuallyTimeout(testenv.Bound)
+	SetDefaultEventuallyPollingInterval(testenv.Poll)
+	env = testenv.Start(func() cache.Options { return cache.Options{ByObject: CacheByObject()} })
+	DeferCleanup(func() { env.Stop() })
+	startManager()
+	DeferCleanup(func() { stopManager() })
+})
+
+// withoutManager does something while no manager runs, as after a crash.
+func withoutManager(do func()) {
+	stopManager()
+	do()
+	startManager()
+}
+
+func newEndpoint(namespace string, exposure *v1alpha1.Exposure) *v1alpha1.ScimEndpoint {
+	return &v1alpha1.ScimEndpoint{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec: v1alpha1.ScimEndpointSpec{
+			ScimEndpointTemplate: v1alpha1.ScimEndpointTemplate{Exposure: exposure},
+			OrganizationID:       "42",
+		},
+	}
+}
+
+// hostFor is the host of the endpoint in a namespace; no host can be had twice.
+func hostFor(namespace string) string { return namespace + ".example.com" }
+
+func throughIngress(namespace string) *v1alpha1.Exposure {
+	return &v1alpha1.Exposure{Ingress: &v1alpha1.IngressExposure{Host: hostFor(namespace), ClassName: "nginx"}}
+}
+
+func throughHTTPRoute(namespace string) *v1alpha1.Exposure {
+	return &v1alpha1.Exposure{HTTPRoute: &v1alpha1.HTTPRouteExposure{
+		Host: hostFor(namespace), ParentRefs: []v1alpha1.GatewayReference{{Name: "public"}},
+	}}
+}
+
+func namespaceNamed(name string) *corev1.Namespace {
+	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+}
+
+// childLists are the kinds of all children.
+func childLists() []client.ObjectList {
+	return []client.ObjectList{
+		&corev1.SecretList{}, &corev1.ServiceList{}, &corev1.ServiceAccountList{}, &appsv1.DeploymentList{},
+		&rbacv1.RoleList{}, &rbacv1.RoleBindingList{}, &networkingv1.IngressList{}, &networkingv1.NetworkPolicyList{},
+		&policyv1.PodDisruptionBudgetList{}, &v1alpha1.ScimEndpointList{},
+	}
+}
+
+func create(ctx context.Context, objects ...client.Object) {
+	for _, obj := range objects {
+		ExpectWithOffset(1, env.Client.Create(ctx, obj)).To(Succeed())
+	}
+}
+
+func remove(ctx context.Context, objects ...client.Object) {
+	for _, obj := range objects {
+		ExpectWithOffset(1, env.Client.Delete(ctx, obj)).To(Succeed())
+	}
+}
+
+// change changes an object as somebody with kubectl would.
+func change[T client.Object](ctx context.Context, obj T, how func(T)) {
+	ExpectWithOffset(1, env.Client.Get(ctx, client.ObjectKeyFromObject(obj), obj)).To(Succeed())
+	patch := client.MergeFrom(obj.DeepCopyObject().(client.Object))
+	how(obj)
+	ExpectWithOffset(1, env.Client.Patch(ctx, obj, patch)).To(Succeed())
+}
+
+// touch makes the controller look at an endpoint.
+func touch(ctx context.Context, ep *v1alpha1.ScimEndpoint) {
+	change(ctx, ep, func(ep *v1alpha1.ScimEndpoint) {
+		ep.Annotations = map[string]string{"example.com/touched": string(ep.UID) + ep.ResourceVersion}
+	})
+}
+
+// fetch polls an object of the kind of the example.
+func fetch[T client.Object](ctx context.Context, namespace, name string, example T) func(Gomega) T {
+	return func(g Gomega) T {
+		obj := reflect.New(reflect.TypeOf(example).Elem()).Interface().(T)
+		g.Expect(env.Get(ctx, namespace, name, obj)).To(Succeed())
+		return obj
+	}
+}
+
+func gone(ctx context.Context, namespace, name string, obj client.Object) func() error {
+	return func() error { return env.Get(ctx, namespace, name, obj) }
+}
+
+// observed polls the endpoint as far as the controller has seen it.
+func observed(ctx context.Context, ep *v1alpha1.ScimEndpoint) func(Gomega) *v1alpha1.ScimEndpoint {
+	return func(g Gomega) *v1alpha1.ScimEndpoint {
+		current := &v1alpha1.ScimEndpoint{}
+		g.Expect(env.Client.Get(ctx, client.ObjectKeyFromObject(ep), current)).To(Succeed())
+		g.Expect(current.Status.ObservedGeneration).To(HaveValue(Equal(current.Generation)))
+		return current
+	}
+}
+
+func condition(conditionType string, matchers ...OmegaMatcher) OmegaMatcher {
+	return WithTransform(func(ep *v1alpha1.ScimEndpoint) metav1.Condition {
+		return ptr.Deref(meta.FindStatusCondition(ep.Status.Conditions, conditionType), metav1.Condition{})
+	}, And(matchers...))
+}
+
+func isTrue(conditionType, reason string) OmegaMatcher {
+	return condition(conditionType, HaveField("Status", metav1.ConditionTrue), HaveField("Reason", reason))
+}
+
+func isFalse(conditionType, reason string) OmegaMatcher {
+	return condition(conditionType, HaveField("Status", metav1.ConditionFalse), HaveField("Reason", reason))
+}
+
+func stalledBecause(reason string) OmegaMatcher {
+	return And(isFalse(v1alpha1.ConditionReady, reason), isTrue(v1alpha1.ConditionStalled, reason))
+}
+
+func reconcilingBecause(reason string) OmegaMatcher {
+	return And(isFalse(v1alpha1.ConditionReady, reason), isTrue(v1alpha1.ConditionReconciling, reason))
+}
+
+func ready() OmegaMatcher { return isTrue(v1alpha1.ConditionReady, v1alpha1.ReasonSucceeded) }
+
+// reportDeployment does what the Deployment controller would: it says how many of the
+// servers run and what else there is to say.
+func reportDeployment(ctx context.Context, ep *v1alpha1.ScimEndpoint, available int32, conditions ...appsv1.DeploymentCondition) {
+	var deployment appsv1.Deployment
+	Eventually(func(g Gomega) {
+		g.Expect(env.Get(ctx, ep.Namespace, ep.ChildName(), &deployment)).To(Succeed())
+		deployment.Status = appsv1.DeploymentStatus{
+			ObservedGeneration: deployment.Generation,
+			Replicas:           max(available, 1),
+			UpdatedReplicas:    available,
+			ReadyReplicas:      available,
+			AvailableReplicas:  available,
+			Conditions:         conditions,
+		}
+		g.Expect(env.Client.Status().Update(ctx, &deployment)).To(Succeed())
+	}).Should(Succeed())
+}
