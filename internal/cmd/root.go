@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package cmd is the command line: it parses flags and wires the rooms of the project
+// together, and decides nothing.
+package cmd
+
+import (
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set at build time; without it the module's own version is shown.
+var version string
+
+// NewRootCommand is `scim-operator` with its subcommands.
+func NewRootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "scim-operator",
+		Short: "SCIM 2.0 endpoints for identity providers, on Kubernetes",
+		Long: `scim-operator gives every identity provider its own SCIM 2.0 endpoint on Kubernetes.
+
+"manager" reconciles IdentityProvider and ScimEndpoint resources; "serve" is one replica
+of an endpoint and is started by the manager.`,
+		Version:       buildVersion(),
+		SilenceUsage:  true,
+		SilenceErrors: false,
+		Args:          cobra.NoArgs,
+	}
+	root.AddCommand(NewManagerCommand(), NewServeCommand())
+	return root
+}
+
+func buildVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info.Main.Version
+	}
+	return "unknown"
+}
