@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Fails when a package imports a room of the project that docs/design.md does not let it import.
+set -euo pipefail
+# shellcheck source=lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+cd "$REPO_DIR"
+
+# room: the rooms of this project that it may import, without tests.
+declare -A may=(
+  [api]=""
+  [internal/scim]=""
+  [internal/token]="api"
+  [internal/saml]="api"
+  [internal/identity]="api"
+  [internal/render]="api"
+  [internal/store]="internal/scim api"
+  [internal/replica]="internal/store internal/token api"
+  [internal/server]="internal/scim internal/store internal/token"
+  [controllers]="internal/render internal/identity internal/token internal/saml api test" # test: controllers/internal/testenv
+  [internal/cmd]="controllers internal/replica internal/scim internal/server internal/store internal/token internal/saml internal/render internal/identity api"
+)
+
+module=$(go list -m)
+# First, so that an error of go list is an error of this script.
+packages=$(go list -f '{{.ImportPath}} {{join .Imports " "}}' ./...)
+failed=0
+room_of() {
+  local path=${1#"$module"/} room
+  case $path in internal/*) room=$(cut -d/ -f1,2 <<<"$path") ;; *) room=${path%%/*} ;; esac
+  echo "$room"
+}
+while read -r package imports; do
+  [ "$package" = "$module" ] && continue
+  room=$(room_of "$package")
+  [ "$room" = test ] && continue
+  if [ -z "${may[$room]+known}" ]; then
+    echo "$package: the room '$room' is not in hack/check-imports.sh"
+    failed=1
+    continue
+  fi
+  for import in $imports; do
+    case $import in "$module"/*) ;; *) continue ;; esac
+    target=$(room_of "$import")
+    [ "$target" = "$room" ] && continue
+    case " ${may[$room]} " in
+      *" $target "*) ;;
+      *) echo "$package imports $import: $room may import only: ${may[$room]:-nothing of this project}"; failed=1 ;;
+    esac
+  done
+done <<<"$packages"
+exit $failed

@@ -1,0 +1,3 @@
+module scim-operator.io/hack/cluster/pause
+
+go 1.26.0

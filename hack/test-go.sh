@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Runs the unit and envtest suites with the race detector: every package, or those that are named.
+#
+#   hack/test-go.sh [PACKAGE|OPTION...]
+set -euo pipefail
+# shellcheck source=lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+cd "$REPO_DIR"
+
+# The race detector is C: it takes a compiler and the C library's headers.
+[ "$(uname -s)" != Linux ] || ensure_packages <<'END'
+gcc gcc
+/usr/include/stdlib.h libc6-dev
+END
+[ $# -gt 0 ] || set -- ./...
+KUBEBUILDER_ASSETS=$("$HACK_DIR/envtest-assets.sh")
+export KUBEBUILDER_ASSETS
+CGO_ENABLED=1 go test -race -timeout 20m "$@"
