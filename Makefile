@@ -1,0 +1,115 @@
+# The commands of this project: `make help` lists them.
+
+SHELL := /usr/bin/env bash -o pipefail
+.SHELLFLAGS := -ec
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+GOARCH ?= $(shell go env GOARCH)
+LDFLAGS := -s -w -X scim-operator.io/internal/cmd.version=$(VERSION)
+BUILD := hack/build.sh
+tool = $(shell $(BUILD) --path $(1))
+
+# Demo, end to end and conformance share one cluster, in this order.
+.NOTPARALLEL:
+
+##@ The main job
+
+.PHONY: demo
+demo: ## Run the main job on a real cluster (CLUSTER=local, kind or current).
+	hack/demo/demo.sh up
+
+.PHONY: demo-down
+demo-down: ## Remove the demo and the cluster it made.
+	hack/demo/demo.sh down
+
+.PHONY: test
+test: test-go test-e2e conformance ## Run every test that this machine can run: unit, envtest, end to end, conformance.
+
+##@ Tests
+
+.PHONY: test-go
+test-go: ## Run the unit and envtest suites, with the race detector.
+	hack/test-go.sh
+
+.PHONY: test-e2e
+test-e2e: demo ## Run the end-to-end suite on the demo's cluster.
+	go test -tags e2e -count 1 -timeout 30m -v ./test/e2e/...
+
+.PHONY: conformance
+conformance: demo ## Play the IdPs' transcripts and run a public SCIM suite against the demo's endpoint.
+	test/conformance/run.sh
+
+.PHONY: bench
+bench: ## Run the benchmarks, each with its ratio to a reference of the same run (COUNT=5 BENCHTIME=1s).
+	hack/bench.sh
+
+##@ Development
+
+.PHONY: build
+build: ## Build the binary for this machine into bin/.
+	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/scim-operator .
+
+.PHONY: image-binary
+image-binary: ## Build the static Linux binary that the image holds.
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) go build -trimpath -ldflags "$(LDFLAGS)" -o bin/image/scim-operator .
+
+.PHONY: image
+image: image-binary ## Build the container image into bin/image.tar (CONTAINER_TOOL=docker, podman or buildah).
+	hack/image.sh build
+
+.PHONY: generate
+generate: ## Regenerate deep copies, apply configurations, CRDs and the manager's RBAC.
+	$(BUILD) controller-gen
+	rm -rf api/v1alpha1/applyconfiguration
+	$(call tool,controller-gen) object:headerFile=hack/boilerplate.go.txt \
+	  applyconfiguration:headerFile=hack/boilerplate.go.txt \
+	  crd:maxDescLen=1000 output:crd:dir=config/crd/bases paths=./api/...
+	$(call tool,controller-gen) rbac:roleName=scim-operator-manager output:rbac:dir=config/rbac paths=./controllers/...
+
+.PHONY: install
+install: ## Install the operator into the current kubeconfig context (IMAGE=registry/name:tag).
+	@test -n "$(IMAGE)" || { echo "give IMAGE, a name that the cluster can pull: make install IMAGE=registry.example.com/scim-operator:v1"; exit 1; }
+	kubectl kustomize config/default | sed 's|localhost/scim-operator:dev|$(IMAGE)|' | kubectl apply --server-side -f -
+
+.PHONY: fmt
+fmt: ## Format the Go code.
+	gofmt -w $$(git ls-files '*.go')
+
+##@ Checks
+
+.PHONY: lint
+lint: lint-go lint-generated lint-imports lint-shell ## Run every static check.
+
+.PHONY: lint-go
+lint-go: ## Run go vet and golangci-lint, with kube-api-linter for api/.
+	$(BUILD) golangci-lint
+	go vet ./... && go vet -tags e2e ./test/...
+	$(call tool,golangci-lint) run --enable-only kubeapilinter ./api/...
+	$(call tool,golangci-lint) run --build-tags e2e --disable kubeapilinter ./...
+
+.PHONY: lint-generated
+lint-generated: generate ## Check that generated files are up to date.
+	@out=$$(git status --porcelain -- api config); \
+	if [ -n "$$out" ]; then echo "generated files are out of date; run 'make generate' and commit:"; echo "$$out"; git diff -- api config; exit 1; fi
+	go mod tidy -diff
+
+.PHONY: lint-imports
+lint-imports: ## Check that imports between the rooms go one way (docs/design.md).
+	hack/check-imports.sh
+
+.PHONY: lint-shell
+lint-shell: ## Run shellcheck over every script.
+	hack/shellcheck.sh
+
+.PHONY: vulncheck
+vulncheck: ## Run govulncheck where its database can be reached.
+	hack/vulncheck.sh
+
+.PHONY: clean
+clean: ## Remove what was built here (not the cache of binaries).
+	rm -rf bin
+
+.PHONY: help
+help: ## List the commands.
+	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-zA-Z_-]+:.*##/ {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
