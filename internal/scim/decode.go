@@ -181,6 +181,11 @@ func (d *decoder) fromString(a *Attribute) (Value, error) {
 	if err != nil || text == "" {
 		return nil, err
 	}
+	if !d.trusted && a.isName() {
+		if err := checkName(a, text); err != nil {
+			return nil, err
+		}
+	}
 	return a.fromText(text)
 }
 

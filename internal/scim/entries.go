@@ -65,10 +65,7 @@ func entryKey(a *Attribute, v Value) any {
 	}
 	switch v := v.(type) {
 	case string:
-		if a.CaseExact {
-			return v
-		}
-		return Fold(v)
+		return a.Fold(v)
 	case *Object, List:
 		return nil
 	default:

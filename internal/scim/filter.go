@@ -80,7 +80,7 @@ type operand struct {
 	kind    operandKind
 	raw     string // a string as it was written
 	text    string // the string to compare with, folded unless the attribute is caseExact
-	exact   bool   // compare text as it is
+	folding folding
 	boolean bool
 	integer int64
 	float   float64
@@ -98,6 +98,15 @@ const (
 	operandInstant
 )
 
+// folding is how strings are folded before they are compared.
+type folding uint8
+
+const (
+	foldCase folding = iota
+	foldNothing
+	foldNames // as FoldName
+)
+
 // String gives the filter as it was written.
 func (f *Filter) String() string { return f.text }
 
@@ -106,7 +115,7 @@ func (f *Filter) String() string { return f.text }
 type Equality struct {
 	Path  string // Attr.Path(): "userName", "emails.value", "members.value"
 	Attr  *Attribute
-	Value string // as written; compared without case unless Attr.CaseExact
+	Value string // as written; compared as Attr.Fold has it
 }
 
 // Equalities gives the equalities with strings that are and-ed at the top of the

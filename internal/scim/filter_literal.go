@@ -100,7 +100,7 @@ func (x *operand) prepare(op operator, a *Attribute, v literal) (problem string)
 	if v.kind != '"' {
 		return "expected a string in double quotes for " + a.path
 	}
-	x.kind, x.raw, x.text, x.exact = operandText, v.text, v.text, a.CaseExact
+	x.kind, x.raw, x.text = operandText, v.text, v.text
 	switch {
 	case a.Type == DateTime && !op.textual():
 		t, ok := parseInstant(v.text)
@@ -108,10 +108,30 @@ func (x *operand) prepare(op operator, a *Attribute, v literal) (problem string)
 			return "expected a date and time such as \"2008-01-23T04:56:22Z\" for " + a.path
 		}
 		x.kind, x.instant = operandInstant, t
-	case !x.exact:
+	case a.CaseExact:
+		x.folding = foldNothing
+	case a.isName():
+		x.folding, x.text = foldNames, foldNameFor(op, v.text)
+	default:
 		x.text = Fold(v.text)
 	}
 	return ""
+}
+
+// foldNameFor folds what a name is compared with. Blanks matter where the name may go
+// on: `sw "Ann "` finds Ann Lee, and not Anne.
+func foldNameFor(op operator, text string) string {
+	const edge = "\x00" // in no name, and no blank
+	switch op {
+	case opStartsWith:
+		return strings.TrimSuffix(FoldName(text+edge), edge)
+	case opEndsWith:
+		return strings.TrimPrefix(FoldName(edge+text), edge)
+	case opContains:
+		return strings.Trim(FoldName(edge+text+edge), edge)
+	default:
+		return FoldName(text)
+	}
 }
 
 func (x *operand) prepareNumber(a *Attribute, v literal) (problem string) {

@@ -2,7 +2,10 @@
 
 package scim
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // Match says whether the resource matches. m is nil unless it is a group. It
 // allocates nothing, but for filters on members other than by value.
@@ -112,10 +115,33 @@ func (n *node) testText(s string) bool {
 			return n.op == opNotEqual
 		}
 		return n.op.accepts(t.compare(x.instant))
-	case x.exact:
+	case x.folding == foldNothing:
 		return n.op.testExact(s, x.text)
+	case x.folding == foldNames && !isPlainName(s):
+		return n.op.testName(s, x.text)
 	}
 	return n.op.testFolded(s, x.text)
+}
+
+// testName compares a name that is more than ASCII without blanks around it, which
+// testFolded compares in place.
+func (op operator) testName(s, folded string) bool {
+	b := foldBuffers.Get().(*foldBuffer)
+	defer foldBuffers.Put(b)
+	name := b.foldName(s)
+	if op.textual() {
+		b.needle = append(b.needle[:0], folded...)
+	}
+	switch op {
+	case opContains:
+		return bytes.Contains(name, b.needle)
+	case opStartsWith:
+		return bytes.HasPrefix(name, b.needle)
+	case opEndsWith:
+		return bytes.HasSuffix(name, b.needle)
+	default:
+		return op.accepts(strings.Compare(string(name), folded))
+	}
 }
 
 func (op operator) testExact(s, text string) bool {

@@ -108,6 +108,7 @@ var foldBuffers = sync.Pool{New: func() any { return &foldBuffer{caser: cases.Fo
 
 type foldBuffer struct {
 	caser                   cases.Caser
+	visible                 []byte // of a name, what can be seen
 	composed, folded, final []byte
 	needle                  []byte
 }
@@ -115,6 +116,11 @@ type foldBuffer struct {
 // fold is Fold in a buffer; the result is valid until the next call.
 func (b *foldBuffer) fold(s string) []byte {
 	b.composed = norm.NFC.AppendString(b.composed[:0], s)
+	return b.foldComposed(norm.NFC)
+}
+
+// foldComposed folds the case of what is in a normal form, and brings it back into it.
+func (b *foldBuffer) foldComposed(form norm.Form) []byte {
 	if cap(b.folded) == 0 {
 		b.folded = make([]byte, 256)
 	}
@@ -127,7 +133,7 @@ func (b *foldBuffer) fold(s string) []byte {
 			continue
 		}
 		foldCherokee(b.folded[:n])
-		b.final = norm.NFC.Append(b.final[:0], b.folded[:n]...)
+		b.final = form.Append(b.final[:0], b.folded[:n]...)
 		return b.final
 	}
 }

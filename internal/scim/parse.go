@@ -13,7 +13,7 @@ type Parsed struct {
 	HasMembers bool
 }
 
-// Parse reads the body of a POST or PUT. What a client may not write (readOnly
+// Parse reads the body of a PUT. What a client may not write (readOnly
 // attributes, passwords) and what the schema does not know is dropped; everything
 // else is checked. Errors are invalidSyntax and invalidValue.
 func (rt *ResourceType) Parse(body []byte) (*Parsed, error) {
@@ -36,6 +36,21 @@ func (rt *ResourceType) Parse(body []byte) (*Parsed, error) {
 		return nil, err
 	}
 	return p, checkSize(p.Object)
+}
+
+// ParseNew reads the body of a POST: as Parse, with what a new resource has where the
+// client does not say.
+func (rt *ResourceType) ParseNew(body []byte) (*Parsed, error) {
+	p, err := rt.Parse(body)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range rt.root.Sub {
+		if a.Initial != nil && p.Object.Get(a) == nil {
+			p.Object = p.Object.With(a, a.Initial)
+		}
+	}
+	return p, nil
 }
 
 // bodyDecoder reads a whole resource: what a decoder does, and the two attributes

@@ -347,7 +347,7 @@ func sameValue(a *Attribute, x, y Value) bool {
 	s, isText := x.(string)
 	t, alsoText := y.(string)
 	if isText && alsoText && !a.CaseExact {
-		return equalFold(s, t)
+		return equalFold(s, t) || a.isName() && FoldName(s) == FoldName(t)
 	}
 	return equalValues(x, y)
 }

@@ -5,8 +5,9 @@ package scim
 import "slices"
 
 // Replace gives what a PUT of desired makes of current (RFC 7644 §3.5.1):
-// readOnly attributes stay, immutable ones must not change, everything else is as
-// desired. When nothing changes it gives current itself and false.
+// readOnly attributes stay, immutable ones must not change, those with an initial
+// value stay when they are not named (a client that says nothing of `active` must not
+// let a deactivated user in again), everything else is as desired. When nothing changes it gives current itself and false.
 func (rt *ResourceType) Replace(current, desired *Object) (result *Object, changed bool, err error) {
 	result, err = replaceObject(rt.root, current, desired)
 	if err != nil {
@@ -41,6 +42,8 @@ func replaceValue(a *Attribute, current, desired Value) (Value, error) {
 		if desired != nil && !equalValues(current, desired) {
 			return nil, ErrMutability(a.path, "it is immutable and has another value")
 		}
+		return current, nil
+	case a.Initial != nil && desired == nil:
 		return current, nil
 	case a.MultiValued:
 		old, _ := current.(List)

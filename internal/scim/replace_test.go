@@ -23,6 +23,9 @@ func TestReplaceUser(t *testing.T) {
 			`{` + schemasEnterprise + `"id":"1","userName":"ann",` + enterpriseKey + `{"manager":{"value":"8"}}}`},
 		{"an extension that is not named goes", `{"id":"1","userName":"ann",` + enterpriseKey + `{"manager":{"value":"7","displayName":"Bob"}}}`,
 			`{"userName":"ann"}`, `{` + schemasUser + `"id":"1","userName":"ann"}`},
+		{"active stays as it is when it is not named", `{"id":"1","userName":"ann","active":false}`, `{"userName":"ann","title":"x"}`,
+			`{` + schemasUser + `"id":"1","userName":"ann","title":"x","active":false}`},
+		{"and when it is null", `{"id":"1","userName":"ann","active":true}`, `{"userName":"ann","active":null}`, ""},
 		{"the same", `{"id":"1","userName":"ann","title":"x"}`, `{"title":"x","userName":"ann"}`, ""},
 	}
 	for _, test := range tests {

@@ -95,6 +95,10 @@ type Attribute struct {
 	Description    string
 	Sub            []*Attribute // sub-attributes when Type is Complex
 
+	// Initial is what a new resource has where the client does not say; it stays where a
+	// PUT does not name it. Nil for most.
+	Initial Value
+
 	role   role
 	parent *Attribute            // nil for a resource type's root
 	urn    Value                 // of a root or an extension's container, its schema's URN

@@ -42,6 +42,10 @@ func references(types ...string) property {
 	return func(a *Attribute) { a.ReferenceTypes, a.CaseExact = types, true }
 }
 
+func initially(v Value) property {
+	return func(a *Attribute) { a.Initial = v }
+}
+
 func withRole(r role) property {
 	return func(a *Attribute) { a.role = r }
 }

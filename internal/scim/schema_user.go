@@ -40,7 +40,7 @@ func userSingleAttributes() []*Attribute {
 		attribute(String, "preferredLanguage", "The preferred languages, as in the Accept-Language header."),
 		attribute(String, "locale", "The default location for currency, dates and numbers, such as en-US."),
 		attribute(String, "timezone", "The time zone in IANA format, such as America/Los_Angeles."),
-		attribute(Boolean, "active", "Whether the user may use the service."),
+		attribute(Boolean, "active", "Whether the user may use the service.", initially(true)),
 		attribute(String, "password", "Accepted and forgotten: it is never stored, compared or returned.", writeOnly, caseExact),
 	}
 }

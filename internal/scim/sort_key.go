@@ -58,9 +58,7 @@ func (s *Sort) textKey(text string) string {
 			return string(binary.BigEndian.AppendUint64(b, orderedInt(t.nanoseconds)))
 		}
 	}
-	if !a.CaseExact {
-		text = Fold(text)
-	}
+	text = a.Fold(text)
 	return text[:min(len(text), maxSortKey)]
 }
 

@@ -215,7 +215,7 @@ func nameAttribute(rt *scim.ResourceType) string {
 func (m *memoryStore) taken(rt *scim.ResourceType, o *scim.Object, self *record) bool {
 	name := rt.Attribute(nameAttribute(rt))
 	return slices.ContainsFunc(m.records, func(r *record) bool {
-		return r != self && r.rt == rt && !r.deleted && scim.Fold(r.object.Text(name)) == scim.Fold(o.Text(name))
+		return r != self && r.rt == rt && !r.deleted && scim.FoldName(r.object.Text(name)) == scim.FoldName(o.Text(name))
 	})
 }
 
@@ -228,7 +228,7 @@ func (m *memoryStore) returning(rt *scim.ResourceType, o *scim.Object) *record {
 		}
 		sameID := r.object.Text(external) == o.Text(external)
 		known := sameID && o.Text(external) != ""
-		sameName := scim.Fold(r.object.Text(name)) == scim.Fold(o.Text(name))
+		sameName := scim.FoldName(r.object.Text(name)) == scim.FoldName(o.Text(name))
 		on, said := r.object.Bool(active)
 		if r.deleted && (known || sameID && sameName) || !r.deleted && known && sameName && said && !on {
 			return r

@@ -63,7 +63,7 @@ func (s *Server) create(x *exchange) error {
 }
 
 func (s *Server) createResource(ctx context.Context, rt *scim.ResourceType, body []byte) (*store.Resource, error) {
-	parsed, err := rt.Parse(body)
+	parsed, err := rt.ParseNew(body)
 	if err != nil {
 		return nil, err
 	}

@@ -65,7 +65,7 @@ func byID(l *listing, value string) iter.Seq[*entry] {
 	}
 }
 
-func byName(l *listing, value string) iter.Seq[*entry] { return l.table.named(scim.Fold(value)) }
+func byName(l *listing, value string) iter.Seq[*entry] { return l.table.named(scim.FoldName(value)) }
 
 func byExternal(l *listing, value string) iter.Seq[*entry] { return l.table.external(value) }
 

@@ -213,7 +213,7 @@ func stateOf(o object, value string) holderState {
 	switch {
 	case o.GetAnnotations()[api.AbandonedAnnotation] != "":
 		return abandoned
-	case isLive(o) && scim.Fold(nameOf(o)) == value:
+	case isLive(o) && scim.FoldName(nameOf(o)) == value:
 		return holds
 	}
 	return released

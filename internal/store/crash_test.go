@@ -173,7 +173,7 @@ var scenarios = []scenario{
 // staleClaim is what a crash leaves: a claim whose holder does not have the value.
 func staleClaim(nick, userName string) act {
 	return act{fmt.Sprintf("leave a claim of %s on %s", nick, userName), func(r *replica, ids map[string]string) error {
-		_, err := r.acquire(r.t.Context(), r.users, scim.Fold(userName), claimant{id: ids[nick], existing: true})
+		_, err := r.acquire(r.t.Context(), r.users, scim.FoldName(userName), claimant{id: ids[nick], existing: true})
 		return err
 	}}
 }

@@ -32,7 +32,7 @@ func (s *Store) Create(ctx context.Context, rt *scim.ResourceType, p *scim.Parse
 	}
 	ctx, cancel := s.writeContext(ctx)
 	defer cancel()
-	value := scim.Fold(p.Object.Text(k.unique))
+	value := scim.FoldName(p.Object.Text(k.unique))
 	if value == "" {
 		return nil, scim.ErrInvalidValue(k.unique.Path(), "a value is required")
 	}

@@ -153,7 +153,7 @@ func (s *Store) userEntry(u *api.ScimUser) (*entry, error) {
 	e.keepExtensions(buildCustom(b, a.custom, u.Spec.Extensions))
 	a.buildMeta(b, e, s.users.rt.Name, s.location(s.users, e.id))
 	e.object = b.Object()
-	e.name, e.external, e.deleted = scim.Fold(u.Spec.UserName), u.Spec.ExternalID, u.Spec.DeletedTime
+	e.name, e.external, e.deleted = scim.FoldName(u.Spec.UserName), u.Spec.ExternalID, u.Spec.DeletedTime
 	for i := range u.Spec.Emails {
 		if address := scim.Fold(u.Spec.Emails[i].Value); address != "" && !slices.Contains(e.emails, address) {
 			e.emails = append(e.emails, address)
@@ -184,7 +184,7 @@ func (s *Store) groupEntry(g *api.ScimGroup) (*entry, error) {
 	e.keepExtensions(buildCustom(b, a.custom, g.Spec.Extensions))
 	a.buildMeta(b, e, s.groups.rt.Name, s.location(s.groups, e.id))
 	e.object = b.Object()
-	e.name, e.external = scim.Fold(g.Spec.DisplayName), g.Spec.ExternalID
+	e.name, e.external = scim.FoldName(g.Spec.DisplayName), g.Spec.ExternalID
 	return e, nil
 }
 

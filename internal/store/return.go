@@ -73,7 +73,7 @@ func (s *Store) reactivates(live, o *scim.Object) bool {
 func (s *Store) reactivate(ctx context.Context, id string, o *scim.Object) (*Resource, error) {
 	rt, name := s.users.rt, s.userAttributes.userName
 	replace := func(current *scim.Object, _ *scim.Members) (*scim.Object, bool, error) {
-		if !s.reactivates(current, o) || scim.Fold(current.Text(name)) != scim.Fold(o.Text(name)) {
+		if !s.reactivates(current, o) || scim.FoldName(current.Text(name)) != scim.FoldName(o.Text(name)) {
 			return nil, false, scim.ErrUniqueness(rt.Name, name.Path())
 		}
 		return rt.Replace(current, o)

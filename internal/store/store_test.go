@@ -119,11 +119,21 @@ func TestANameBelongsToOneUserOrGroup(t *testing.T) {
 	w := newWorld(t)
 	r := w.replica()
 	r.user(userBody("bjensen@example.com"))
-	_, err := r.tryUser(userBody("BJENSEN@Example.com"))
-	requireTaken(t, err)
+	for _, name := range []string{"BJENSEN@Example.com", " bjensen@example.com ", "ｂjensen@example.com", "bjensen@example.com\u3000"} {
+		_, err := r.tryUser(userBody(name))
+		requireTaken(t, err)
+		if found := r.find(r.users.rt, fmt.Sprintf("userName eq %q", name)); len(found) != 1 {
+			t.Errorf("%q is taken, and %d users have it", name, len(found))
+		}
+	}
 	r.group(groupBody("Straße"))
-	_, err = r.tryGroup(groupBody("STRASSE"))
-	requireTaken(t, err)
+	for _, name := range []string{"STRASSE", " strasse"} {
+		_, err := r.tryGroup(groupBody(name))
+		requireTaken(t, err)
+		if found := r.find(r.groups.rt, fmt.Sprintf("displayName eq %q", name)); len(found) != 1 {
+			t.Errorf("%q is taken, and %d groups have it", name, len(found))
+		}
+	}
 	other := r.user(userBody("other"))
 	requireTaken(t, r.rename(other.ID, "Bjensen@example.com"))
 	if err := r.rename(other.ID, "OTHER"); err != nil {

@@ -317,13 +317,13 @@ func (w *world) live() map[string][]string {
 	byName := map[string][]string{}
 	for i := range users.Items {
 		if u := &users.Items[i]; isLive(u) {
-			name := "user " + scim.Fold(u.Spec.UserName)
+			name := "user " + scim.FoldName(u.Spec.UserName)
 			byName[name] = append(byName[name], u.Name)
 		}
 	}
 	for i := range groups.Items {
 		if g := &groups.Items[i]; isLive(g) {
-			name := "group " + scim.Fold(g.Spec.DisplayName)
+			name := "group " + scim.FoldName(g.Spec.DisplayName)
 			byName[name] = append(byName[name], g.Name)
 		}
 	}

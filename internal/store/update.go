@@ -136,7 +136,7 @@ func (s *Store) write(ctx context.Context, m *merged) (*entry, error) {
 	if m.renamed {
 		var err error
 		who := claimant{id: m.base.id, existing: true}
-		if claim, err = s.acquire(ctx, m.kind, scim.Fold(m.object.Text(m.kind.unique)), who); err != nil {
+		if claim, err = s.acquire(ctx, m.kind, scim.FoldName(m.object.Text(m.kind.unique)), who); err != nil {
 			return nil, err
 		}
 		// As it is before the name is given up: what claims it later is not released.
