@@ -5,6 +5,10 @@ package scim
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
 	"testing"
 	"unicode/utf8"
 )
@@ -16,8 +20,24 @@ func checkRefusal(t *testing.T, err error) {
 	if !errors.As(err, &e) {
 		t.Fatalf("error is %T: %v", err, err)
 	}
-	if e.Status != 400 || e.ScimType == "" || len(e.Detail) > 1000 || !utf8.ValidString(e.Detail) || !json.Valid(e.AppendJSON(nil)) {
+	typed := e.Status == http.StatusBadRequest && e.ScimType != "" || e.Status == http.StatusRequestEntityTooLarge
+	if !typed || e.Detail == "" || len(e.Detail) > 1000 || !utf8.ValidString(e.Detail) || !json.Valid(e.AppendJSON(nil)) {
 		t.Fatalf("error is %+v", e)
+	}
+}
+
+var columnOf = regexp.MustCompile(`^column (\d+): `)
+
+// checkColumn makes sure that an error names a column of the filter, or the one behind it.
+func checkColumn(t *testing.T, filter string, err error) {
+	t.Helper()
+	checkRefusal(t, err)
+	found := columnOf.FindStringSubmatch(err.(*Error).Detail)
+	if found == nil || err.(*Error).ScimType != ScimTypeInvalidFilter {
+		t.Fatalf("%q: the error names no column: %v", filter, err)
+	}
+	if column, _ := strconv.Atoi(found[1]); column < 1 || column > utf8.RuneCountInString(filter)+1 {
+		t.Fatalf("%q: %v", filter, err)
 	}
 }
 
@@ -26,27 +46,58 @@ func FuzzFilter(f *testing.F) {
 		`userName eq "bjensen@example.com"`, `emails[type eq "work" and (value co "x")].value sw "a"`,
 		`not (title pr) or meta.created gt "2010-01-23T04:56:22Z" and active eq true`,
 		EnterpriseUserSchema + `:manager.value ne null`, `displayName eq "\ud83d\ude00\u00e9"`, `((((id pr))))`,
+		`USERNAME EQ " Ann\u200d\u00e9" AND NOT(displayName sw "ﬁ " or userName le "ａ")`, `members[value eq "a" and type eq "User"].display ne null`,
+		`urn:scim:schemas:core:1.0:userName gt "\"\\\/\b\f\n\r\t"`, `parts[tags eq "a" or value pr] and count ge -1.5e3 and weight ne 7`,
+		`schemas eq "` + GroupSchema + `" and meta.resourceType eq "Group" and active eq "True" and x509Certificates co "M"`,
 	} {
 		f.Add(seed)
 	}
-	rt := Core().User()
-	user := mustDecode(f, rt, bjensen)
+	user, group := Core().User(), Core().Group()
+	gadget := gadgets(f).ResourceType("Gadget")
+	resources := []struct {
+		*ResourceType
+		*Object
+		members MemberReader
+	}{
+		{user, mustDecode(f, user, bjensen), nil},
+		{user, nil, nil},
+		{group, mustDecode(f, group, `{"id":"g","displayName":"Tour Guides"}`), members("a", "b")},
+		{gadget, mustDecode(f, gadget, `{"id":"1","label":"x","count":7,"weight":2.5,"parts":[{"value":"p","tags":["a","b"]}]}`), nil},
+	}
 	f.Fuzz(func(t *testing.T, text string) {
-		filter, err := rt.ParseFilter(text)
-		if err != nil {
-			checkRefusal(t, err)
-			return
-		}
-		if !filter.Match(user, nil) {
-			return
-		}
-		for _, e := range filter.Equalities() {
-			same, err := rt.ParseFilter(e.Path + " eq " + string(appendString(nil, e.Value)))
-			if err != nil || !same.Match(user, nil) {
-				t.Fatalf("%s matches, but not %s eq %q (%v)", text, e.Path, e.Value, err)
-			}
+		for _, r := range resources {
+			fuzzFilter(t, r.ResourceType, r.Object, r.members, text)
 		}
 	})
+}
+
+func fuzzFilter(t *testing.T, rt *ResourceType, o *Object, m MemberReader, text string) {
+	filter, err := rt.ParseFilter(text)
+	if err != nil {
+		checkColumn(t, text, err)
+		return
+	}
+	if len(text) > maxFilterBytes || filter.root.parts() > 2*maxFilterNodes {
+		t.Fatalf("a filter of %d bytes and %d parts is accepted", len(text), filter.root.parts())
+	}
+	matches := filter.Match(o, m)
+	for form, want := range map[string]bool{"(%s)": matches, "not (%s)": !matches, "(%[1]s) and (%[1]s)": matches, "(%[1]s) or not (%[1]s)": true} {
+		other, err := rt.ParseFilter(fmt.Sprintf(form, text))
+		if err != nil {
+			checkColumn(t, fmt.Sprintf(form, text), err) // it may be beyond a bound
+		} else if other.Match(o, m) != want {
+			t.Fatalf("%s matches: %v, but "+form+" does not match: %v", text, matches, text, want)
+		}
+	}
+	if !matches {
+		return
+	}
+	for _, e := range filter.Equalities() {
+		same, err := rt.ParseFilter(e.Path + " eq " + string(appendString(nil, e.Value)))
+		if err != nil || !same.Match(o, m) {
+			t.Fatalf("%s matches, but not %s eq %q (%v)", text, e.Path, e.Value, err)
+		}
+	}
 }
 
 func FuzzPath(f *testing.F) {
@@ -66,11 +117,35 @@ func FuzzPath(f *testing.F) {
 			if filter != nil && target.attr == nil {
 				t.Fatalf("%q: a filter on nothing", path)
 			}
-			if a := target.last(); a != nil && rt.Attribute(a.Path()) != a {
+			a := target.last()
+			if a != nil && rt.Attribute(a.Path()) != a {
 				t.Fatalf("%q is %s, which is something else", path, a.Path())
 			}
+			if filter.parts() > 2*maxFilterNodes || len(path) > maxPathBytes {
+				t.Fatalf("a path of %d bytes and %d parts is accepted", len(path), filter.parts())
+			}
+			if filter == nil && a != nil {
+				again, _, err := rt.parsePath(a.Path())
+				if err != nil || again != target {
+					t.Fatalf("%q is %v, its path is %v (%v)", path, target, again, err)
+				}
+			}
+			checkSort(t, rt, path)
 		}
 	})
+}
+
+// checkSort makes sure that resources can be sorted by an attribute or are not.
+func checkSort(t *testing.T, rt *ResourceType, path string) {
+	t.Helper()
+	order, err := rt.ParseSort(path, "descending")
+	if err != nil {
+		checkRefusal(t, err)
+		return
+	}
+	if key := order.Key(nil); order.CompareKeys(key, key) != 0 || len(key) > maxSortKey+1 {
+		t.Fatalf("%q: the key is %q", path, key)
+	}
 }
 
 func FuzzPatch(f *testing.F) {
@@ -115,7 +190,11 @@ func fuzzPatch(t *testing.T, rt *ResourceType, o *Object, m *Members, base Membe
 	if changed != (got != o || m != nil && m.Changed()) {
 		t.Fatalf("changed is %v", changed)
 	}
+	if again, _, err := patch.Apply(o, nil); err != nil || !again.Equal(got) {
+		t.Fatalf("applied once more it makes %s of what was %s (%v)", render(again), render(got), err)
+	}
 	checkObject(t, rt, got)
+	checkPutBack(t, rt, got)
 	for _, path := range []string{"id", "meta", "groups"} {
 		if a := rt.Attribute(path); a != nil && !equalValues(got.Get(a), o.Get(a)) {
 			t.Fatalf("%s changed", path)
@@ -156,6 +235,20 @@ func checkObject(t *testing.T, rt *ResourceType, o *Object) {
 	}
 }
 
+// checkPutBack does what many clients do: read a resource and PUT it as it is. It is
+// valid, and nothing changes.
+func checkPutBack(t *testing.T, rt *ResourceType, o *Object) {
+	t.Helper()
+	document := o.AppendJSON(nil, nil)
+	parsed, err := rt.Parse(document)
+	if err != nil {
+		t.Fatalf("%s cannot be put back: %v", document, err)
+	}
+	if result, changed, err := rt.Replace(o, parsed.Object); err != nil || changed {
+		t.Fatalf("%s becomes %s when it is put back (%v)", document, render(result), err)
+	}
+}
+
 func FuzzResource(f *testing.F) {
 	for _, seed := range []string{
 		bjensen, small, `{"displayName":"x","members":[{"value":"1","$ref":null}]}`,
@@ -163,8 +256,9 @@ func FuzzResource(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
+	types := append(gadgets(f).ResourceTypes(), Core().ResourceTypes()...)
 	f.Fuzz(func(t *testing.T, body []byte) {
-		for _, rt := range Core().ResourceTypes() {
+		for _, rt := range types {
 			parsed, err := rt.Parse(body)
 			if err != nil {
 				checkRefusal(t, err)
@@ -174,6 +268,10 @@ func FuzzResource(f *testing.F) {
 				t.Fatalf("accepted what is no JSON: %s", body)
 			}
 			checkObject(t, rt, parsed.Object)
+			checkPutBack(t, rt, parsed.Object)
+			if n := len(render(parsed.Object)); n > 8*maxObjectBytes || len(parsed.Members) > maxMembers {
+				t.Fatalf("%d bytes and %d members are accepted", n, len(parsed.Members))
+			}
 			if _, changed, err := rt.Replace(parsed.Object, parsed.Object); err != nil || changed {
 				t.Fatalf("replaced by itself: changed %v, error %v", changed, err)
 			}

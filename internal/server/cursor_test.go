@@ -8,14 +8,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"reflect"
 	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"scim-operator.io/internal/store"
 )
 
 // keyring has a key for each token, as replica.Replica has.
@@ -140,41 +137,4 @@ func TestCursorOfALongSortValueIsShort(t *testing.T) {
 	if body["itemsPerPage"] != 1.0 || body["nextCursor"] != nil {
 		t.Errorf("the second page is not the last: %v", body)
 	}
-}
-
-// What is opened was sealed here, but perhaps by another version of the server.
-func FuzzPlace(f *testing.F) {
-	expires := time.Unix(1_800_000_000, 0)
-	for _, at := range []place{
-		{typeName: "User"},
-		{typeName: "User", position: &store.Position{Key: "\x01x", Created: 1, ID: "id"}},
-		{position: &store.Position{Created: -1}},
-	} {
-		f.Add(at.append(nil, expires))
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		at, expires, ok := readPlace(b)
-		if !ok {
-			return
-		}
-		again, at2, ok := readPlace(at.append(nil, expires))
-		if !ok || !reflect.DeepEqual(again, at) || !at2.Equal(expires) {
-			t.Fatalf("%v became %v", at, again)
-		}
-	})
-}
-
-// Whatever is given for a cursor, the answer is a page or invalidCursor.
-func FuzzCursor(f *testing.F) {
-	f.Add("", "")
-	f.Add("VZUTiyhEQJ94IR", "userName pr")
-	f.Add(strings.Repeat("A", 100), "")
-	e := newEndpoint(f)
-	f.Fuzz(func(t *testing.T, cursor, filter string) {
-		query := url.Values{"cursor": {cursor}, "filter": {filter}}.Encode()
-		a := fuzzDo(e, http.MethodGet, "/Users", query, "")
-		if a.Code != http.StatusOK && a.Code != http.StatusBadRequest {
-			t.Fatalf("status %d: %s", a.Code, a.Body)
-		}
-	})
 }
