@@ -129,9 +129,7 @@ func (op operator) testName(s, folded string) bool {
 	b := foldBuffers.Get().(*foldBuffer)
 	defer foldBuffers.Put(b)
 	name := b.foldName(s)
-	if op.textual() {
-		b.needle = append(b.needle[:0], folded...)
-	}
+	b.needle = append(b.needle[:0], folded...)
 	switch op {
 	case opContains:
 		return bytes.Contains(name, b.needle)
@@ -140,7 +138,7 @@ func (op operator) testName(s, folded string) bool {
 	case opEndsWith:
 		return bytes.HasSuffix(name, b.needle)
 	default:
-		return op.accepts(strings.Compare(string(name), folded))
+		return op.accepts(bytes.Compare(name, b.needle))
 	}
 }
 

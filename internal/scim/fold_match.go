@@ -5,7 +5,6 @@ package scim
 import (
 	"bytes"
 	"errors"
-	"strings"
 	"sync"
 	"unicode/utf8"
 
@@ -59,7 +58,8 @@ func compareFolded(s, folded string) int {
 func foldedOrder(s, folded string) int {
 	b := foldBuffers.Get().(*foldBuffer)
 	defer foldBuffers.Put(b)
-	return strings.Compare(string(b.fold(s)), folded)
+	b.needle = append(b.needle[:0], folded...)
+	return bytes.Compare(b.fold(s), b.needle)
 }
 
 func prefixFolded(s, folded string) bool {
