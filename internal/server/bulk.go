@@ -159,7 +159,11 @@ func (j *bulkJob) carryOut(task *bulkTask) {
 		j.fail(task, err)
 		return
 	}
-	resource, err := j.call(task, rt, data)
+	var resource *store.Resource
+	err = j.x.contained(func() (err error) {
+		resource, err = j.call(task, rt, data)
+		return err
+	})
 	if err != nil {
 		j.fail(task, err)
 		return
@@ -246,7 +250,7 @@ func (j *bulkJob) completeAll() {
 	waiting := j.incomplete
 	j.incomplete = nil
 	for _, task := range waiting {
-		if err := j.complete(task); err != nil {
+		if err := j.x.contained(func() error { return j.complete(task) }); err != nil {
 			j.undo(task, err)
 			continue
 		}
@@ -282,7 +286,10 @@ func (j *bulkJob) undo(task *bulkTask, cause error) {
 	task.version = ""
 	ctx, cancel := j.settleContext()
 	defer cancel()
-	if err := j.server.store.Delete(ctx, task.route.typ.ResourceType, task.id, store.Match{}); err != nil {
+	remove := func() error {
+		return j.server.store.Delete(ctx, task.route.typ.ResourceType, task.id, store.Match{})
+	}
+	if err := j.x.contained(remove); err != nil {
 		j.fail(task, errBulkNotUndone(task.location, err))
 		return
 	}

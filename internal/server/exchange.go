@@ -171,8 +171,24 @@ func (x *exchange) panicked(v any) {
 		x.aborted = true
 		return
 	}
+	x.notePanic(v)
+	x.refuse(errPanic())
+}
+
+func (x *exchange) notePanic(v any) {
 	x.server.metrics.panics.Inc()
 	x.server.log.Error(nil, "panic", "requestID", x.requestID, "route", x.route.pattern,
 		"method", x.r.Method, "panic", panicText(v), "stack", string(debug.Stack()))
-	x.refuse(errPanic())
+}
+
+// contained does a part of a request. A panic is the failure of that part, so that the
+// other parts are answered for as they went.
+func (x *exchange) contained(part func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			x.notePanic(v)
+			err = errPanic()
+		}
+	}()
+	return part()
 }
