@@ -57,14 +57,27 @@ func (w *fetcher) node(n *node) {
 	if n.op == opValuePath {
 		sub = firstCompared(n.left)
 	}
+	resources := w.resources
+	if n.container != nil {
+		var containers [FetchSize]*Object
+		resources = w.containers(containers[:len(resources)], n.container)
+	}
 	var values [FetchSize]Value
-	for i, o := range w.resources {
-		if n.container != nil {
-			o = o.Object(n.container)
-		}
+	for i, o := range resources {
 		values[i] = o.Get(n.attr)
 	}
-	w.values(values[:len(w.resources)], sub)
+	w.values(values[:len(resources)], sub)
+}
+
+// containers gives what the resources have of an extension.
+func (w *fetcher) containers(found []*Object, container *Attribute) []*Object {
+	for i, o := range w.resources {
+		found[i] = o.Object(container)
+	}
+	for _, o := range found {
+		w.touched += o.Len()
+	}
+	return found
 }
 
 // firstCompared gives the sub-attribute that a value path looks at first.

@@ -4,11 +4,12 @@ go 1.26.0
 
 replace scim-operator.io => ../..
 
-require scim-operator.io v0.0.0
+require (
+	github.com/scim2/filter-parser/v2 v2.3.1
+	scim-operator.io v0.0.0
+)
 
 require (
-	github.com/elimity-com/scim v0.0.0-20260728105928-2641426a1539 // indirect
 	github.com/q-uint/parser v0.3.1 // indirect
-	github.com/q-uint/xsd-datetime v1.0.0 // indirect
-	github.com/scim2/filter-parser/v2 v2.3.1 // indirect
+	golang.org/x/text v0.43.0 // indirect
 )
