@@ -32,6 +32,10 @@ test: test-go test-e2e conformance ## Run every test that this machine can run: 
 test-go: ## Run the unit and envtest suites, with the race detector.
 	hack/test-go.sh
 
+.PHONY: fuzz
+fuzz: ## Fuzz every target, one after the other (FUZZTIME=10m each).
+	hack/fuzz.sh
+
 .PHONY: test-e2e
 test-e2e: demo ## Run the end-to-end suite on the demo's cluster.
 	go test -tags e2e -count 1 -timeout 30m -v ./test/e2e/...
