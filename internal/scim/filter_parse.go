@@ -223,6 +223,9 @@ func (p *filterParser) bracket(t target, start int) (*node, error) {
 	switch {
 	case p.scope != nil:
 		return nil, p.fail("a value path within a value path")
+	case t.sub == nil && t.attr.MultiValued && t.attr.Type != Complex:
+		return nil, p.failAt(start, t.attr.path+" is a list of simple values: compare them with "+t.attr.path+" eq, "+
+			"and remove some of them by naming them as the value of a remove")
 	case t.sub != nil || t.attr.Type != Complex:
 		return nil, p.failAt(start, t.last().path+" has no sub-attributes to filter")
 	}
