@@ -83,7 +83,7 @@ const (
 	ReasonHTTPRouteApplied  = "HTTPRouteApplied"
 	ReasonNotExposed        = "NotExposed"
 	ReasonGatewayAPIMissing = "GatewayAPIMissing"
-	// ReasonHostInUse: an older ScimEndpoint is exposed under the same host and path.
+	// ReasonHostInUse: another ScimEndpoint is exposed under the same host and path.
 	ReasonHostInUse = "HostInUse"
 )
 

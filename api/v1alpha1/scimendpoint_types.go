@@ -180,6 +180,16 @@ type ScimEndpointStatus struct {
 	// +kubebuilder:validation:MaxLength=2048
 	BaseURL string `json:"baseURL,omitempty"`
 
+	// routes are the host and path under which requests are let in to the servers, such
+	// as scim.acme.com/scim/v2: no other endpoint gets them. There are two while the
+	// endpoint moves from one to another.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=2
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=1280
+	Routes []string `json:"routes,omitempty"`
+
 	// replicas is the number of servers asked for.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
@@ -316,6 +326,15 @@ func (e *ScimEndpoint) Host() string {
 	default:
 		return ""
 	}
+}
+
+// Route is the host and path under which the endpoint asks for requests, or "" when it is
+// not to be exposed.
+func (e *ScimEndpoint) Route() string {
+	if host := e.Host(); host != "" {
+		return host + e.BasePath()
+	}
+	return ""
 }
 
 // BaseURL is the SCIM base URL in force, without a trailing slash.

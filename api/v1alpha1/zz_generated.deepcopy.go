@@ -802,6 +802,11 @@ func (in *ScimEndpointStatus) DeepCopyInto(out *ScimEndpointStatus) {
 		*out = new(int64)
 		**out = **in
 	}
+	if in.Routes != nil {
+		in, out := &in.Routes, &out.Routes
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.Replicas != nil {
 		in, out := &in.Replicas, &out.Replicas
 		*out = new(int32)

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,12 +26,19 @@ import (
 // nothing tells when it is installed.
 const gatewayAPIRetry = time.Minute
 
+const (
+	// maxRoutes an endpoint may have: where it is, and where it moves to.
+	maxRoutes = 2
+	// withdrawalRetry is how soon to look whether what led to an endpoint is gone.
+	withdrawalRetry = 2 * time.Second
+)
+
 var httpRouteKind = schema.GroupKind{Group: gatewayv1.GroupName, Kind: "HTTPRoute"}
 
 // expose makes the Ingress or HTTPRoute asked for and removes the one not asked for, or
 // both where the host is another endpoint's.
-func (r *Reconciler) expose(ctx context.Context, ep *v1alpha1.ScimEndpoint) error {
-	reason, message, err := r.route(ctx, ep)
+func (r *Reconciler) expose(ctx context.Context, pass *outcome.Pass, ep *v1alpha1.ScimEndpoint) error {
+	reason, message, err := r.route(ctx, pass, ep)
 	var failure *outcome.Failure
 	switch {
 	case err == nil:
@@ -40,23 +49,66 @@ func (r *Reconciler) expose(ctx context.Context, ep *v1alpha1.ScimEndpoint) erro
 	return err
 }
 
-func (r *Reconciler) route(ctx context.Context, ep *v1alpha1.ScimEndpoint) (reason, message string, err error) {
-	if err := r.checkHost(ctx, ep); err != nil {
+// route keeps status.routes true to what leads to the servers: a route is there before
+// something leads from it, and goes when nothing does any more.
+func (r *Reconciler) route(ctx context.Context, pass *outcome.Pass, ep *v1alpha1.ScimEndpoint) (reason, message string, err error) {
+	if err := r.finishMove(ctx, ep); err != nil {
+		return "", "", err
+	}
+	if err := r.claimRoute(ctx, pass, ep); err != nil {
 		var failure *outcome.Failure
 		if !errors.As(err, &failure) {
 			return "", "", err
 		}
-		return "", "", outcome.Join(err, r.removeIngress(ctx, ep), r.removeHTTPRoute(ctx, ep))
+		return "", "", outcome.Join(err, r.withdraw(ctx, ep))
 	}
-	var removed error
-	if exposure := ep.Spec.Exposure; exposure == nil || exposure.Ingress == nil {
-		removed = r.removeIngress(ctx, ep)
+	exposure := ep.Spec.Exposure
+	withdrawn, err := r.remove(ctx, ep, exposure == nil || exposure.Ingress == nil, exposure == nil || exposure.HTTPRoute == nil)
+	reason, message, applied := r.applyExposure(ctx, ep)
+	err = outcome.Join(err, applied)
+	if err == nil && withdrawn {
+		ep.Status.Routes = nil
+		if route := ep.Route(); route != "" {
+			ep.Status.Routes = []string{route}
+		}
 	}
-	if exposure := ep.Spec.Exposure; exposure == nil || exposure.HTTPRoute == nil {
-		removed = outcome.Join(removed, r.removeHTTPRoute(ctx, ep))
+	return reason, message, err
+}
+
+// finishMove withdraws an endpoint that is to move on before its last move has come to an
+// end: something may lead to it from either of two places, and there is no room for a third.
+func (r *Reconciler) finishMove(ctx context.Context, ep *v1alpha1.ScimEndpoint) error {
+	if len(ep.Status.Routes) < maxRoutes || slices.Contains(ep.Status.Routes, ep.Route()) {
+		return nil
 	}
-	reason, message, err = r.applyExposure(ctx, ep)
-	return reason, message, outcome.Join(removed, err)
+	left := strings.Join(ep.Status.Routes, " and ")
+	if err := r.withdraw(ctx, ep); err != nil {
+		return err
+	}
+	return outcome.Waiting(v1alpha1.ReasonProgressing,
+		"Before it is exposed at %s, what may lead to the servers from %s is removed.", ep.BaseURL(), left).After(withdrawalRetry)
+}
+
+// withdraw removes what leads to the servers, and gives up the routes once it is gone.
+func (r *Reconciler) withdraw(ctx context.Context, ep *v1alpha1.ScimEndpoint) error {
+	gone, err := r.remove(ctx, ep, true, true)
+	if gone {
+		ep.Status.Routes = nil
+	}
+	return err
+}
+
+// remove removes the Ingress, the HTTPRoute or both, and reports whether they are gone.
+func (r *Reconciler) remove(ctx context.Context, ep *v1alpha1.ScimEndpoint, ingress, httpRoute bool) (gone bool, err error) {
+	gone = true
+	if ingress {
+		gone, err = r.children.Remove(ctx, owner(ep), ep.ChildName(), &networkingv1.Ingress{})
+	}
+	if httpRoute {
+		routeGone, routeErr := r.removeHTTPRoute(ctx, ep)
+		gone, err = gone && routeGone, outcome.Join(err, routeErr)
+	}
+	return gone && err == nil, err
 }
 
 func (r *Reconciler) applyExposure(ctx context.Context, ep *v1alpha1.ScimEndpoint) (reason, message string, err error) {
@@ -85,18 +137,12 @@ func (r *Reconciler) applyHTTPRoute(ctx context.Context, ep *v1alpha1.ScimEndpoi
 	return r.children.Apply(ctx, owner(ep), &gatewayv1.HTTPRoute{}, render.HTTPRoute(ep))
 }
 
-func (r *Reconciler) removeIngress(ctx context.Context, ep *v1alpha1.ScimEndpoint) error {
-	_, err := r.children.Remove(ctx, owner(ep), ep.ChildName(), &networkingv1.Ingress{})
-	return err
-}
-
-func (r *Reconciler) removeHTTPRoute(ctx context.Context, ep *v1alpha1.ScimEndpoint) error {
+func (r *Reconciler) removeHTTPRoute(ctx context.Context, ep *v1alpha1.ScimEndpoint) (gone bool, err error) {
 	installed, err := r.routes.start()
 	if err != nil || !installed {
-		return err
+		return err == nil, err
 	}
-	_, err = r.children.Remove(ctx, owner(ep), ep.ChildName(), &gatewayv1.HTTPRoute{})
-	return err
+	return r.children.Remove(ctx, owner(ep), ep.ChildName(), &gatewayv1.HTTPRoute{})
 }
 
 // routeWatcher watches HTTPRoutes from the moment the Gateway API is found: it may be

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -16,79 +17,146 @@ import (
 	"scim-operator.io/controllers/internal/outcome"
 )
 
-// hostIndex finds the endpoints of all namespaces that are exposed under a host.
-const hostIndex = "spec.exposure.host"
+// hostIndex finds the endpoints of all namespaces that have or ask for a host.
+const hostIndex = "hosts"
 
 func indexHost(obj client.Object) []string {
-	if host := obj.(*v1alpha1.ScimEndpoint).Host(); host != "" {
-		return []string{host}
+	ep := obj.(*v1alpha1.ScimEndpoint)
+	var hosts []string
+	for _, route := range append(slices.Clone(ep.Status.Routes), ep.Route()) {
+		if host, _, _ := strings.Cut(route, "/"); host != "" && !slices.Contains(hosts, host) {
+			hosts = append(hosts, host)
+		}
 	}
-	return nil
+	return hosts
 }
 
-// checkHost fails when an older endpoint, of whatever namespace, is exposed where this
-// one wants to be: a router would hand requests, and the tokens in them, of one tenant to
-// the other's servers. It names nobody, since namespaces may not know of each other.
-func (r *Reconciler) checkHost(ctx context.Context, ep *v1alpha1.ScimEndpoint) error {
-	rivals, err := r.rivals(ctx, ep)
+// claimRoute puts the endpoint's route on record in its status before anything leads
+// there, and fails when it is another's, of whatever namespace: a router would hand
+// requests, and the tokens in them, of one tenant to the other's servers. The message
+// names nobody, since namespaces may not know of each other.
+//
+// The manager is the only one who writes routes, and one manager works at a time. Its
+// workers claim one after the other, each looking at the API server for what the one
+// before it wrote. If two endpoints have the same route nevertheless, as after a handover
+// from a manager that was cut off, the older one keeps it.
+func (r *Reconciler) claimRoute(ctx context.Context, pass *outcome.Pass, ep *v1alpha1.ScimEndpoint) error {
+	route := ep.Route()
+	if route == "" {
+		return nil
+	}
+	held := slices.Contains(ep.Status.Routes, route)
+	if !held {
+		r.claiming.Lock()
+		defer r.claiming.Unlock()
+	}
+	neighbours, err := r.neighbours(ctx, ep, !held)
 	if err != nil {
 		return err
 	}
-	for _, rival := range rivals {
-		if older(rival, ep) {
-			return outcome.Stalled(v1alpha1.ReasonHostInUse,
-				"An older ScimEndpoint is exposed under host %s with the path %s, or one above or below it, so that this one is not exposed; give it another host or path, or delete the other.",
-				ep.Host(), ep.BasePath()+"/")
-		}
+	if givesWay(ep, neighbours) {
+		return outcome.Stalled(v1alpha1.ReasonHostInUse,
+			"Another ScimEndpoint is exposed under host %s with the path %s, or one above or below it, so that this one is not exposed; give it another host or path, or delete the other.",
+			ep.Host(), ep.BasePath()+"/")
 	}
-	return nil
+	if held {
+		return nil
+	}
+	return pass.Save(ctx, func(obj outcome.Object) {
+		status := &obj.(*v1alpha1.ScimEndpoint).Status
+		status.Routes = append(slices.Clone(status.Routes), route)
+	})
 }
 
-// rivals are the other endpoints whose requests would also match this one's route.
-func (r *Reconciler) rivals(ctx context.Context, ep *v1alpha1.ScimEndpoint) ([]*v1alpha1.ScimEndpoint, error) {
-	if ep.Host() == "" {
-		return nil, nil
-	}
+// neighbours are the other endpoints that have or ask for the endpoint's host, as they
+// are in the cache or at the API server. The cache is enough to know which they are: a
+// claim is only ever made for what it has, and over that version.
+func (r *Reconciler) neighbours(ctx context.Context, ep *v1alpha1.ScimEndpoint, live bool) ([]*v1alpha1.ScimEndpoint, error) {
 	var sharing v1alpha1.ScimEndpointList
 	err := r.client.List(ctx, &sharing, client.MatchingFields{hostIndex: ep.Host()}, client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return nil, fmt.Errorf("list the endpoints under host %s: %w", ep.Host(), err)
 	}
-	var rivals []*v1alpha1.ScimEndpoint
+	var neighbours []*v1alpha1.ScimEndpoint
 	for i := range sharing.Items {
-		other := &sharing.Items[i]
-		itself := client.ObjectKeyFromObject(other) == client.ObjectKeyFromObject(ep)
-		if !itself && overlap(other.BasePath(), ep.BasePath()) {
-			rivals = append(rivals, other)
+		other, key := &sharing.Items[i], client.ObjectKeyFromObject(&sharing.Items[i])
+		if key == client.ObjectKeyFromObject(ep) {
+			continue
 		}
+		if live {
+			other = &v1alpha1.ScimEndpoint{}
+			err := r.live.Get(ctx, key, other)
+			if client.IgnoreNotFound(err) != nil {
+				return nil, fmt.Errorf("read an endpoint under host %s: %w", ep.Host(), err)
+			}
+			if err != nil {
+				continue
+			}
+		}
+		neighbours = append(neighbours, other)
 	}
-	return rivals, nil
+	return neighbours, nil
 }
 
-// overlap says whether one path is the other or lies under it.
+// givesWay says whether an endpoint may not be exposed where it asks for: who is there
+// stays, however young, and of those who wait the oldest comes first.
+func givesWay(ep *v1alpha1.ScimEndpoint, neighbours []*v1alpha1.ScimEndpoint) bool {
+	route := ep.Route()
+	held := slices.Contains(ep.Status.Routes, route)
+	for _, other := range neighbours {
+		if has(other, route) && (!held || older(other, ep)) {
+			return true
+		}
+	}
+	return !held && slices.ContainsFunc(neighbours, func(other *v1alpha1.ScimEndpoint) bool {
+		return overlap(other.Route(), route) && older(other, ep) && mayClaim(other, ep, neighbours)
+	})
+}
+
+// has says whether requests for a route would reach an endpoint's servers.
+func has(ep *v1alpha1.ScimEndpoint, route string) bool {
+	return slices.ContainsFunc(ep.Status.Routes, func(its string) bool { return overlap(its, route) })
+}
+
+// mayClaim says whether an endpoint waits for its route and nobody has it.
+func mayClaim(ep, asking *v1alpha1.ScimEndpoint, neighbours []*v1alpha1.ScimEndpoint) bool {
+	route := ep.Route()
+	if !ep.DeletionTimestamp.IsZero() || slices.Contains(ep.Status.Routes, route) || has(asking, route) {
+		return false
+	}
+	return !slices.ContainsFunc(neighbours, func(other *v1alpha1.ScimEndpoint) bool {
+		return other != ep && has(other, route)
+	})
+}
+
+// overlap says whether one route is the other or lies under it.
 func overlap(a, b string) bool {
 	return strings.HasPrefix(a+"/", b+"/") || strings.HasPrefix(b+"/", a+"/")
 }
 
-// older orders endpoints in the way the Gateway API orders routes that conflict.
+// older orders endpoints by age, and those of the same second by what nobody can choose.
 func older(a, b *v1alpha1.ScimEndpoint) bool {
 	return cmp.Or(
 		a.CreationTimestamp.Compare(b.CreationTimestamp.Time),
-		cmp.Compare(a.Namespace, b.Namespace),
-		cmp.Compare(a.Name, b.Name)) < 0
+		cmp.Compare(a.UID, b.UID)) < 0
 }
 
-// rivalsOf maps an endpoint that came, went or changed to those that may have to give
+// neighboursOf maps an endpoint that came, went or changed to those that may have to give
 // way to it or may take its place.
-func (r *Reconciler) rivalsOf(ctx context.Context, obj client.Object) []reconcile.Request {
-	rivals, err := r.rivals(ctx, obj.(*v1alpha1.ScimEndpoint))
-	if err != nil {
-		log.FromContext(ctx).Error(err, "cannot tell which endpoints share a host", "endpoint", client.ObjectKeyFromObject(obj))
-		return nil
-	}
-	requests := make([]reconcile.Request, len(rivals))
-	for i, rival := range rivals {
-		requests[i].NamespacedName = client.ObjectKeyFromObject(rival)
+func (r *Reconciler) neighboursOf(ctx context.Context, obj client.Object) []reconcile.Request {
+	var requests []reconcile.Request
+	for _, host := range indexHost(obj) {
+		var sharing v1alpha1.ScimEndpointList
+		err := r.client.List(ctx, &sharing, client.MatchingFields{hostIndex: host}, client.UnsafeDisableDeepCopy)
+		if err != nil {
+			log.FromContext(ctx).Error(err, "cannot tell which endpoints share a host", "endpoint", client.ObjectKeyFromObject(obj))
+			return nil
+		}
+		for i := range sharing.Items {
+			if key := client.ObjectKeyFromObject(&sharing.Items[i]); key != client.ObjectKeyFromObject(obj) {
+				requests = append(requests, reconcile.Request{NamespacedName: key})
+			}
+		}
 	}
 	return requests
 }

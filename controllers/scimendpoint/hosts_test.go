@@ -4,6 +4,9 @@ package scimendpoint
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,8 +15,12 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/controllers/internal/testenv"
 )
 
 func TestOverlap(t *testing.T) {
@@ -21,12 +28,13 @@ func TestOverlap(t *testing.T) {
 		a, b string
 		want bool
 	}{
-		{"/scim/v2", "/scim/v2", true},
-		{"", "/scim/v2", true},
-		{"", "", true},
-		{"/scim", "/scim/v2", true},
-		{"/scim/v2", "/scim/v20", false},
-		{"/acme/scim", "/umbrella/scim", false},
+		{"h/scim/v2", "h/scim/v2", true},
+		{"h", "h/scim/v2", true},
+		{"h", "h", true},
+		{"h/scim", "h/scim/v2", true},
+		{"h/scim/v2", "h/scim/v20", false},
+		{"h/acme/scim", "h/umbrella/scim", false},
+		{"h", "h.example", false},
 	} {
 		if overlap(row.a, row.b) != row.want || overlap(row.b, row.a) != row.want {
 			t.Errorf("%q and %q: want %t", row.a, row.b, row.want)
@@ -36,18 +44,15 @@ func TestOverlap(t *testing.T) {
 
 func TestOlder(t *testing.T) {
 	born := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
-	endpoint := func(namespace, name string, age time.Duration) *v1alpha1.ScimEndpoint {
-		ep := &v1alpha1.ScimEndpoint{ObjectMeta: objectMeta(namespace, name)}
-		ep.CreationTimestamp = metav1.NewTime(born.Add(-age))
-		return ep
+	endpoint := func(uid types.UID, age time.Duration) *v1alpha1.ScimEndpoint {
+		return &v1alpha1.ScimEndpoint{ObjectMeta: metav1.ObjectMeta{UID: uid, CreationTimestamp: metav1.NewTime(born.Add(-age))}}
 	}
 	for _, row := range []struct {
 		name string
 		a, b *v1alpha1.ScimEndpoint
 	}{
-		{"created before", endpoint("z", "z", time.Second), endpoint("a", "a", 0)},
-		{"of the same second, by namespace", endpoint("a", "z", 0), endpoint("b", "a", 0)},
-		{"of the same second and namespace, by name", endpoint("a", "a", 0), endpoint("a", "b", 0)},
+		{"created before", endpoint("z", time.Second), endpoint("a", 0)},
+		{"of the same second", endpoint("a", 0), endpoint("b", 0)},
 	} {
 		if !older(row.a, row.b) || older(row.b, row.a) {
 			t.Errorf("%s: not in order", row.name)
@@ -55,29 +60,76 @@ func TestOlder(t *testing.T) {
 	}
 }
 
+func TestGivesWay(t *testing.T) {
+	// claimant is an endpoint of some age that asks for a path of the host h and has routes.
+	claimant := func(age int, path string, has ...string) *v1alpha1.ScimEndpoint {
+		ep := newEndpoint("tenant", &v1alpha1.Exposure{
+			BaseURL: "https://h" + path, Ingress: &v1alpha1.IngressExposure{Host: "h"},
+		})
+		ep.UID = types.UID(fmt.Sprint(age))
+		ep.CreationTimestamp = metav1.NewTime(time.Unix(int64(1000-age), 0))
+		ep.Status.Routes = has
+		return ep
+	}
+	deleted := claimant(9, "/scim")
+	deleted.DeletionTimestamp = &metav1.Time{Time: time.Unix(2000, 0)}
+	for _, row := range []struct {
+		name       string
+		ep         *v1alpha1.ScimEndpoint
+		neighbours []*v1alpha1.ScimEndpoint
+		want       bool
+	}{
+		{"alone", claimant(1, "/scim"), nil, false},
+		{"to who is there, though younger", claimant(2, "/scim"), []*v1alpha1.ScimEndpoint{claimant(1, "/scim", "h/scim")}, true},
+		{"to who is there until it has moved away", claimant(2, "/scim"), []*v1alpha1.ScimEndpoint{claimant(1, "/new", "h/scim", "h/new")}, true},
+		{"to who is there below its path", claimant(2, "/scim"), []*v1alpha1.ScimEndpoint{claimant(1, "/scim/v2", "h/scim/v2")}, true},
+		{"not to who is elsewhere", claimant(1, "/scim"), []*v1alpha1.ScimEndpoint{claimant(2, "/other", "h/other")}, false},
+		{"not to an older one that comes after it", claimant(1, "/scim", "h/scim"), []*v1alpha1.ScimEndpoint{claimant(2, "/scim")}, false},
+		{"to an older one that waits as well", claimant(1, "/scim"), []*v1alpha1.ScimEndpoint{claimant(2, "/scim")}, true},
+		{"not to a younger one that waits as well", claimant(2, "/scim"), []*v1alpha1.ScimEndpoint{claimant(1, "/scim")}, false},
+		{"not to one that is being deleted", claimant(1, "/scim"), []*v1alpha1.ScimEndpoint{deleted}, false},
+		{"not to an older one that has to wait for another", claimant(1, "/a"),
+			[]*v1alpha1.ScimEndpoint{claimant(3, ""), claimant(2, "/b", "h/b")}, false},
+		{"not to an older one that has to wait for it", claimant(1, "/a", "h/a", "h/b"), []*v1alpha1.ScimEndpoint{claimant(3, "")}, false},
+		{"if both are there, to the older one", claimant(1, "/scim", "h/scim"), []*v1alpha1.ScimEndpoint{claimant(2, "/scim", "h/scim")}, true},
+		{"if both are there, not to the younger one", claimant(2, "/scim", "h/scim"), []*v1alpha1.ScimEndpoint{claimant(1, "/scim", "h/scim")}, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if got := givesWay(row.ep, row.neighbours); got != row.want {
+				t.Errorf("got %t", got)
+			}
+		})
+	}
+}
+
 var _ = Describe("A host that two namespaces ask for", func() {
 	var first, second *v1alpha1.ScimEndpoint
 
 	BeforeEach(func(ctx SpecContext) {
-		// The second namespace comes after the first by name, too: both endpoints may be
-		// of the same second.
 		first = newEndpoint(env.Namespace(ctx), nil)
 		first.Spec.Exposure = throughIngress(first.Namespace)
-		second = newEndpoint(first.Namespace+"-z", throughIngress(first.Namespace))
-		create(ctx, namespaceNamed(second.Namespace), first)
+		second = newEndpoint(env.Namespace(ctx), throughIngress(first.Namespace))
+		create(ctx, first)
 		Eventually(observed(ctx, first)).Should(isTrue(v1alpha1.ConditionExposed, v1alpha1.ReasonIngressApplied))
 	})
 
 	ingressOf := func(ctx context.Context, ep *v1alpha1.ScimEndpoint) func() error {
 		return gone(ctx, ep.Namespace, ep.ChildName(), &networkingv1.Ingress{})
 	}
+	moveTo := func(ctx context.Context, ep *v1alpha1.ScimEndpoint, host string) {
+		change(ctx, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.Exposure.Ingress.Host = host })
+	}
 	givesWay := And(
 		isFalse(v1alpha1.ConditionExposed, v1alpha1.ReasonHostInUse),
 		stalledBecause(v1alpha1.ReasonHostInUse),
+		HaveField("Status.Routes", BeEmpty()),
 	)
-	exposed := isTrue(v1alpha1.ConditionExposed, v1alpha1.ReasonIngressApplied)
+	exposed := And(
+		isTrue(v1alpha1.ConditionExposed, v1alpha1.ReasonIngressApplied),
+		WithTransform(func(ep *v1alpha1.ScimEndpoint) bool { return slices.Equal(ep.Status.Routes, []string{ep.Route()}) }, BeTrue()),
+	)
 
-	It("stays with the older endpoint until that goes", func(ctx SpecContext) {
+	It("stays with who has it until that goes", func(ctx SpecContext) {
 		create(ctx, second)
 		Eventually(observed(ctx, second)).Should(givesWay)
 		Expect(ingressOf(ctx, second)()).To(Satisfy(apierrors.IsNotFound))
@@ -91,13 +143,102 @@ var _ = Describe("A host that two namespaces ask for", func() {
 		Eventually(ingressOf(ctx, second)).Should(Succeed())
 	})
 
-	It("is free once the older endpoint changes its own", func(ctx SpecContext) {
+	It("is free once who has it has moved away", func(ctx SpecContext) {
 		second.Spec.Exposure.BaseURL = "https://" + first.Host() + "/scim"
 		create(ctx, second)
 		Eventually(observed(ctx, second)).Should(givesWay)
-		change(ctx, first, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.Exposure.Ingress.Host = "elsewhere." + ep.Namespace })
+		moveTo(ctx, first, "elsewhere."+first.Namespace)
 		Eventually(observed(ctx, second)).Should(exposed)
+		Expect(fetch(ctx, first.Namespace, first.ChildName(), &networkingv1.Ingress{})(Default).Spec.Rules).
+			To(ConsistOf(HaveField("Host", "elsewhere."+first.Namespace)))
 		Eventually(observed(ctx, first)).Should(exposed)
+	})
+
+	It("is not taken away by an older endpoint that moves there, nor by a restart of the manager", func(ctx SpecContext) {
+		host := first.Host()
+		moveTo(ctx, first, "elsewhere."+first.Namespace)
+		Eventually(observed(ctx, first)).Should(exposed)
+		create(ctx, second)
+		Eventually(observed(ctx, second)).Should(exposed)
+		moveTo(ctx, first, host)
+		Eventually(observed(ctx, first)).Should(givesWay)
+		Eventually(ingressOf(ctx, first)).Should(Satisfy(apierrors.IsNotFound))
+		version := observed(ctx, second)(Default).ResourceVersion
+
+		withoutManager(func() { touch(ctx, first) })
+		touch(ctx, first)
+		Consistently(observed(ctx, second), testenv.Quiet).Should(And(exposed, HaveField("ResourceVersion", version)))
+		Expect(observed(ctx, first)(Default)).To(givesWay)
+
+		remove(ctx, second)
+		Eventually(observed(ctx, first)).Should(exposed)
+	})
+
+	It("goes to the oldest of those that wait", func(ctx SpecContext) {
+		third := newEndpoint(env.Namespace(ctx), throughIngress(first.Namespace))
+		create(ctx, second, third)
+		Eventually(observed(ctx, second)).Should(givesWay)
+		Eventually(observed(ctx, third)).Should(givesWay)
+		if older(third, second) {
+			second, third = third, second
+		}
+		withoutManager(func() { remove(ctx, first) })
+		Eventually(observed(ctx, second)).Should(exposed)
+		Consistently(observed(ctx, third), testenv.Quiet).Should(givesWay)
+	})
+
+	It("is kept by the older one if two have it nevertheless", func(ctx SpecContext) {
+		withoutManager(func() {
+			create(ctx, second)
+			patch := client.MergeFrom(second.DeepCopy())
+			second.Status.Routes = []string{second.Route()}
+			Expect(env.Client.Status().Patch(ctx, second, patch)).To(Succeed())
+			if older(second, first) {
+				first, second = second, first
+			}
+		})
+		Eventually(observed(ctx, second)).Should(givesWay)
+		Eventually(observed(ctx, first)).Should(exposed)
+		Eventually(ingressOf(ctx, second)).Should(Satisfy(apierrors.IsNotFound))
+	})
+
+	It("is never with two of many that ask at once", func(ctx SpecContext) {
+		const many = 8
+		ingresses, err := env.Client.Watch(ctx, &networkingv1.IngressList{})
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(ingresses.Stop)
+		host := "many." + first.Namespace
+		rivals := make([]*v1alpha1.ScimEndpoint, many)
+		var creations sync.WaitGroup
+		for i := range rivals {
+			rivals[i] = newEndpoint(env.Namespace(ctx), &v1alpha1.Exposure{Ingress: &v1alpha1.IngressExposure{Host: host}})
+			creations.Go(func() {
+				defer GinkgoRecover()
+				create(ctx, rivals[i])
+			})
+		}
+		creations.Wait()
+		losers := 0
+		for _, ep := range rivals {
+			Eventually(observed(ctx, ep)).Should(Or(givesWay, exposed))
+			if len(observed(ctx, ep)(Default).Status.Routes) == 0 {
+				losers++
+			}
+		}
+		Expect(losers).To(Equal(many - 1))
+		end := &networkingv1.Ingress{ObjectMeta: objectMeta(first.Namespace, "end"), Spec: networkingv1.IngressSpec{
+			DefaultBackend: &networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: "x", Port: networkingv1.ServiceBackendPort{Number: 1}}},
+		}}
+		create(ctx, end)
+		namespaces := map[string]bool{}
+		Eventually(ingresses.ResultChan()).Should(Receive(WithTransform(func(e watch.Event) string {
+			ingress := e.Object.(*networkingv1.Ingress)
+			if len(ingress.Spec.Rules) > 0 && ingress.Spec.Rules[0].Host == host {
+				namespaces[ingress.Namespace] = true
+			}
+			return ingress.Name
+		}, Equal("end"))))
+		Expect(namespaces).To(HaveLen(1))
 	})
 
 	It("may be shared under different paths, and an Ingress goes that is no longer so", func(ctx SpecContext) {
@@ -107,5 +248,21 @@ var _ = Describe("A host that two namespaces ask for", func() {
 		change(ctx, second, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.Exposure.BaseURL = "" })
 		Eventually(observed(ctx, second)).Should(givesWay)
 		Eventually(ingressOf(ctx, second)).Should(Satisfy(apierrors.IsNotFound))
+	})
+
+	It("is given up by who fails to move on and wants to be somewhere else again", func(ctx SpecContext) {
+		create(ctx, second)
+		Eventually(observed(ctx, second)).Should(givesWay)
+		change(ctx, first, func(ep *v1alpha1.ScimEndpoint) {
+			ep.Spec.Exposure.Ingress.Host = "elsewhere." + ep.Namespace
+			ep.Spec.Exposure.Ingress.Annotations = map[string]string{"no such/annotation/name": "x"}
+		})
+		Eventually(observed(ctx, first)).Should(And(
+			stalledBecause(v1alpha1.ReasonInvalidSpec),
+			HaveField("Status.Routes", ConsistOf(second.Route(), first.Route()))))
+		Expect(observed(ctx, second)(Default)).To(givesWay)
+		change(ctx, first, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.Exposure.Ingress.Host = "third." + ep.Namespace })
+		Eventually(observed(ctx, first)).Should(HaveField("Status.Routes", ConsistOf(first.Route())))
+		Eventually(observed(ctx, second)).Should(exposed)
 	})
 })

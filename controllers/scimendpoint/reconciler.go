@@ -7,6 +7,7 @@ package scimendpoint
 
 import (
 	"context"
+	"sync"
 
 	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
 	"k8s.io/utils/ptr"
@@ -44,6 +45,8 @@ type Reconciler struct {
 	children child.Client
 	reporter *outcome.Reporter
 	routes   routeWatcher
+	// claiming is held from the look at who has a host until it is written down whose it is.
+	claiming sync.Mutex
 	options  render.Options
 }
 
@@ -72,7 +75,7 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, ep *v1al
 	err := outcome.Join(
 		r.ensureToken(ctx, pass, ep),
 		r.applyChildren(ctx, ep, deployment),
-		r.expose(ctx, ep),
+		r.expose(ctx, pass, ep),
 		r.forgetServers(ctx, pass, ep),
 		observeAvailability(ep, deployment),
 	)

@@ -5,6 +5,7 @@ package scimendpoint
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -73,7 +74,7 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options render.Opti
 	}
 	b := ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.ScimEndpoint{}).
-		Watches(&v1alpha1.ScimEndpoint{}, handler.EnqueueRequestsFromMapFunc(r.rivalsOf), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.ScimEndpoint{}, handler.EnqueueRequestsFromMapFunc(r.neighboursOf), builder.WithPredicates(routesChanged())).
 		WatchesMetadata(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(endpointOf), builder.WithPredicates(departures())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, ReconciliationTimeout: timeout})
 	for _, kind := range cachedChildren() {
@@ -99,6 +100,15 @@ func endpointOf(_ context.Context, pod client.Object) []reconcile.Request {
 	return []reconcile.Request{{NamespacedName: client.ObjectKey{
 		Namespace: pod.GetNamespace(), Name: pod.GetLabels()[v1alpha1.EndpointLabel],
 	}}}
+}
+
+// routesChanged passes what may free a host or take one.
+func routesChanged() predicate.Predicate {
+	return predicate.Or(predicate.GenerationChangedPredicate{}, predicate.Funcs{
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			return !slices.Equal(e.ObjectOld.(*v1alpha1.ScimEndpoint).Status.Routes, e.ObjectNew.(*v1alpha1.ScimEndpoint).Status.Routes)
+		},
+	})
 }
 
 // departures passes only that a pod is gone, or has ended and left the cache.

@@ -148,6 +148,24 @@ func (p *Pass) Tell(reason, message string) {
 // the status to which others write too.
 func (p *Pass) Exact() { p.exact = true }
 
+// Save writes a change of the status at once, over the version that was read and no other:
+// for what must be on record before a step does it.
+func (p *Pass) Save(ctx context.Context, change func(Object)) error {
+	saved := p.before.DeepCopyObject().(Object)
+	change(saved)
+	target := saved.DeepCopyObject().(Object)
+	patch := client.MergeFromWithOptions(p.before, client.MergeFromWithOptimisticLock{})
+	if err := p.reporter.client.Status().Patch(ctx, target, patch, Owner); err != nil {
+		return fmt.Errorf("write the status: %w", err)
+	}
+	p.reporter.wrote(target)
+	saved.SetResourceVersion(target.GetResourceVersion())
+	p.before = saved
+	change(p.object)
+	p.object.SetResourceVersion(target.GetResourceVersion())
+	return nil
+}
+
 // End writes down what the steps came to and says when to reconcile again.
 func (p *Pass) End(ctx context.Context, result Result, err error) (ctrl.Result, error) {
 	if ctx.Err() != nil {

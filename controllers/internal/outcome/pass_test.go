@@ -205,3 +205,45 @@ func TestAStatusThatCannotBeWrittenIsTriedAgainWithoutAnEvent(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestWhatIsSavedIsOnRecordBeforeTheEnd(t *testing.T) {
+	b, r := newBench(t)
+	ep := &v1alpha1.ScimEndpoint{}
+	pass, err := r.Begin(t.Context(), key, ep, &ep.Status.ObservedGeneration)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ep.Status.BaseURL = "https://scim.acme.com"
+	err = pass.Save(t.Context(), func(obj Object) { obj.(*v1alpha1.ScimEndpoint).Status.Routes = []string{"scim.acme.com"} })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if saved := b.endpoint(t).Status; !slices.Equal(saved.Routes, []string{"scim.acme.com"}) || saved.BaseURL != "" || len(saved.Conditions) > 0 {
+		t.Errorf("saved is %+v", saved)
+	}
+	ep.Status.Routes = nil
+	if _, err := pass.End(t.Context(), Result{Reason: v1alpha1.ReasonSucceeded, Message: "Serving."}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if end := b.endpoint(t).Status; end.Routes != nil || end.BaseURL == "" || len(end.Conditions) != 1 || b.writes != 2 {
+		t.Errorf("in the end it is %+v, after %d writes", end, b.writes)
+	}
+}
+
+func TestWhatIsSavedIsSavedOverTheVersionThatWasReadOnly(t *testing.T) {
+	b, r := newBench(t)
+	ep := &v1alpha1.ScimEndpoint{}
+	pass, err := r.Begin(t.Context(), key, ep, &ep.Status.ObservedGeneration)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := b.endpoint(t)
+	other.Spec.OrganizationID = "42"
+	if err := b.client.Update(t.Context(), other); err != nil {
+		t.Fatal(err)
+	}
+	err = pass.Save(t.Context(), func(obj Object) { obj.(*v1alpha1.ScimEndpoint).Status.Routes = []string{"scim.acme.com"} })
+	if !outdated(err) || ep.Status.Routes != nil || b.endpoint(t).Status.Routes != nil {
+		t.Errorf("got %v", err)
+	}
+}

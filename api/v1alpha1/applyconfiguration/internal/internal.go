@@ -799,6 +799,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: replicas
       type:
         scalar: numeric
+    - name: routes
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
     - name: servers
       type:
         list:

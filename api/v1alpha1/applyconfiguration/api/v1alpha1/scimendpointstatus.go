@@ -19,6 +19,10 @@ type ScimEndpointStatusApplyConfiguration struct {
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// baseURL is the SCIM base URL in force.
 	BaseURL *string `json:"baseURL,omitempty"`
+	// routes are the host and path under which requests are let in to the servers, such
+	// as scim.acme.com/scim/v2: no other endpoint gets them. There are two while the
+	// endpoint moves from one to another.
+	Routes []string `json:"routes,omitempty"`
 	// replicas is the number of servers asked for.
 	Replicas *int32 `json:"replicas,omitempty"`
 	// readyReplicas is the number of servers that take requests.
@@ -62,6 +66,16 @@ func (b *ScimEndpointStatusApplyConfiguration) WithObservedGeneration(value int6
 // If called multiple times, the BaseURL field is set to the value of the last call.
 func (b *ScimEndpointStatusApplyConfiguration) WithBaseURL(value string) *ScimEndpointStatusApplyConfiguration {
 	b.BaseURL = &value
+	return b
+}
+
+// WithRoutes adds the given value to the Routes field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Routes field.
+func (b *ScimEndpointStatusApplyConfiguration) WithRoutes(values ...string) *ScimEndpointStatusApplyConfiguration {
+	for i := range values {
+		b.Routes = append(b.Routes, values[i])
+	}
 	return b
 }
 
