@@ -9,6 +9,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -216,6 +217,25 @@ var _ = Describe("A ScimGroup", func() {
 			touch := client.MergeFrom(group.DeepCopy())
 			group.Labels = map[string]string{"example.com/touched": "true"}
 			Expect(env.Client.Patch(ctx, group, touch)).To(Succeed())
+			Eventually(func() error { return env.Client.Get(ctx, client.ObjectKeyFromObject(group), group) }).
+				Should(Satisfy(apierrors.IsNotFound))
+		}
+	})
+
+	It("goes with its namespace when it keeps an id, whichever is deleted first", func(ctx SpecContext) {
+		// No namespace controller runs here: what it would delete is deleted by hand.
+		var kept []*v1alpha1.ScimGroup
+		for _, name := range []string{"before", "after"} {
+			group := newGroup(namespace, name)
+			group.Annotations = map[string]string{v1alpha1.AbandonedAnnotation: "true"}
+			create(ctx, group)
+			kept = append(kept, group)
+		}
+		Expect(env.Client.Delete(ctx, kept[0])).To(Succeed())
+		Eventually(statusOf(ctx, kept[0])).Should(readyBecause(metav1.ConditionFalse, v1alpha1.ReasonTerminating))
+		Expect(env.Client.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})).To(Succeed())
+		Expect(env.Client.Delete(ctx, kept[1])).To(Succeed())
+		for _, group := range kept {
 			Eventually(func() error { return env.Client.Get(ctx, client.ObjectKeyFromObject(group), group) }).
 				Should(Satisfy(apierrors.IsNotFound))
 		}

@@ -8,6 +8,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -69,8 +70,16 @@ func haveOrganizations(ids ...string) OmegaMatcher {
 }
 
 func activeBecause(status metav1.ConditionStatus, reason string) OmegaMatcher {
+	return conditionBecause(v1alpha1.ConditionActive, status, reason)
+}
+
+func readyBecause(status metav1.ConditionStatus, reason string) OmegaMatcher {
+	return conditionBecause(v1alpha1.ConditionReady, status, reason)
+}
+
+func conditionBecause(conditionType string, status metav1.ConditionStatus, reason string) OmegaMatcher {
 	return WithTransform(func(s v1alpha1.ScimUserStatus) metav1.Condition {
-		return ptr.Deref(meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionActive), metav1.Condition{})
+		return ptr.Deref(meta.FindStatusCondition(s.Conditions, conditionType), metav1.Condition{})
 	}, And(HaveField("Status", status), HaveField("Reason", reason)))
 }
 
@@ -212,6 +221,26 @@ var _ = Describe("A ScimUser", func() {
 			touch := client.MergeFrom(user.DeepCopy())
 			user.Labels = map[string]string{"example.com/touched": "true"}
 			Expect(env.Client.Patch(ctx, user, touch)).To(Succeed())
+			Eventually(func() error { return env.Client.Get(ctx, client.ObjectKeyFromObject(user), user) }).
+				Should(Satisfy(apierrors.IsNotFound))
+		}
+	})
+
+	It("goes with its namespace when it keeps an id, whichever is deleted first", func(ctx SpecContext) {
+		// No namespace controller runs here: what it would delete is deleted by hand.
+		var kept []*v1alpha1.ScimUser
+		for _, name := range []string{"before", "after"} {
+			user := newUser(namespace, name, func(u *v1alpha1.ScimUser) {
+				u.Annotations = map[string]string{v1alpha1.AbandonedAnnotation: "true"}
+			})
+			Expect(env.Client.Create(ctx, user)).To(Succeed())
+			kept = append(kept, user)
+		}
+		Expect(env.Client.Delete(ctx, kept[0])).To(Succeed())
+		Eventually(statusOf(ctx, kept[0])).Should(readyBecause(metav1.ConditionFalse, v1alpha1.ReasonTerminating))
+		Expect(env.Client.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})).To(Succeed())
+		Expect(env.Client.Delete(ctx, kept[1])).To(Succeed())
+		for _, user := range kept {
 			Eventually(func() error { return env.Client.Get(ctx, client.ObjectKeyFromObject(user), user) }).
 				Should(Satisfy(apierrors.IsNotFound))
 		}

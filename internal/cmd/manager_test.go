@@ -7,8 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +20,8 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"scim-operator.io/test/assets"
 )
 
 func TestManagerFlags(t *testing.T) {
@@ -51,10 +52,14 @@ func TestManagerFlags(t *testing.T) {
 
 // TestManagerRuns starts the manager as main does, against a real API server.
 func TestManagerRuns(t *testing.T) {
+	binaries, err := assets.Directory()
+	if err != nil {
+		t.Fatal(err)
+	}
 	server := &envtest.Environment{
-		CRDDirectoryPaths:        []string{"../../config/crd/bases"},
+		CRDDirectoryPaths:        []string{filepath.Join(assets.Root(), "config", "crd", "bases")},
 		ErrorIfCRDPathMissing:    true,
-		BinaryAssetsDirectory:    envtestAssets(t),
+		BinaryAssetsDirectory:    binaries,
 		ControlPlaneStartTimeout: 2 * time.Minute,
 	}
 	config, err := server.Start()
@@ -166,16 +171,4 @@ func freeAddress(t *testing.T) string {
 	}
 	defer func() { _ = l.Close() }()
 	return l.Addr().String()
-}
-
-func envtestAssets(t *testing.T) string {
-	t.Helper()
-	if dir := os.Getenv("KUBEBUILDER_ASSETS"); dir != "" {
-		return dir
-	}
-	out, err := exec.CommandContext(t.Context(), "../../hack/envtest-assets.sh").Output()
-	if err != nil {
-		t.Fatalf("hack/envtest-assets.sh: %v", err)
-	}
-	return strings.TrimSpace(string(out))
 }

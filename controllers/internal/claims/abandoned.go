@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -16,8 +18,14 @@ import (
 
 // AbandonedAge is when an abandoned user or group may go: the creation that it keeps from
 // succeeding had a deadline of seconds, and clocks differ. Until then its finalizer
-// stays, also when somebody deletes it.
+// stays, also when somebody deletes it, unless the namespace goes as a whole.
 const AbandonedAge = time.Hour
+
+// namespaceRetry is how soon to look again whether the namespace of an abandoned object
+// that somebody has deleted is being deleted as well.
+const namespaceRetry = 10 * time.Second
+
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get
 
 const abandonedMessage = "A creation under this id was given up; this object keeps it from succeeding late, and goes by itself an hour after it was made."
 
@@ -29,7 +37,11 @@ func (r *Releaser) Keep(ctx context.Context, obj client.Object, now time.Time) (
 	result := outcome.Result{Reason: v1alpha1.ReasonSucceeded, Message: abandonedMessage, Next: max(wait, 0)}
 	switch {
 	case wait > 0 && deleting:
-		return outcome.Result{}, true, outcome.Waiting(v1alpha1.ReasonTerminating, abandonedMessage).After(wait)
+		ending, err := r.namespaceEnds(ctx, obj.GetNamespace())
+		if ending || err != nil {
+			return outcome.Result{}, err != nil, err
+		}
+		return outcome.Result{}, true, outcome.Waiting(v1alpha1.ReasonTerminating, abandonedMessage).After(min(wait, namespaceRetry))
 	case wait > 0:
 		return result, true, nil
 	case deleting:
@@ -41,4 +53,15 @@ func (r *Releaser) Keep(ctx context.Context, obj client.Object, now time.Time) (
 		return outcome.Result{}, true, fmt.Errorf("delete what keeps an id: %w", err)
 	}
 	return result, true, nil
+}
+
+// namespaceEnds says whether a namespace is being deleted. Nothing can be created there any
+// more, so that nothing has to be kept from being created.
+func (r *Releaser) namespaceEnds(ctx context.Context, name string) (bool, error) {
+	namespace := &metav1.PartialObjectMetadata{}
+	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	if err := r.Live.Get(ctx, client.ObjectKey{Name: name}, namespace); err != nil {
+		return false, fmt.Errorf("see whether the namespace is being deleted: %w", err)
+	}
+	return !namespace.DeletionTimestamp.IsZero(), nil
 }

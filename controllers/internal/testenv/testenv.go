@@ -14,7 +14,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -41,6 +40,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/test/assets"
 	"scim-operator.io/test/kstatus"
 )
 
@@ -82,22 +82,20 @@ func Start(cacheOptions func() cache.Options) *Env {
 		gomega.Expect(add(e.scheme)).To(gomega.Succeed())
 	}
 	log.SetLogger(funcr.New(e.Output.write, funcr.Options{Verbosity: 1}))
+	binaries, err := assets.Directory()
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	e.server = &envtest.Environment{
-		CRDDirectoryPaths:        []string{filepath.Join(root(), "config", "crd", "bases")},
+		CRDDirectoryPaths:        []string{filepath.Join(assets.Root(), "config", "crd", "bases")},
 		ErrorIfCRDPathMissing:    true,
-		BinaryAssetsDirectory:    assets(),
+		BinaryAssetsDirectory:    binaries,
 		ControlPlaneStartTimeout: 2 * time.Minute,
 		ControlPlaneStopTimeout:  time.Minute,
 	}
-	var err error
 	e.config, err = e.server.Start()
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	e.config.QPS = -1
 	// Specs write what only an endpoint's server may.
-	everything := rest.CopyConfig(e.config)
-	everything.Impersonate = rest.ImpersonationConfig{UserName: "spec", Groups: []string{"system:masters", "scim-operator.io:break-glass"}}
-	e.Client, err = client.NewWithWatch(everything, client.Options{Scheme: e.scheme})
-	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	e.Client = e.As("spec", "system:masters", "scim-operator.io:break-glass")
 	e.install("config/policy/*.yaml")
 	e.install("config/rbac/role.yaml")
 	e.manager = e.newManagerUser()
@@ -105,9 +103,19 @@ func Start(cacheOptions func() cache.Options) *Env {
 	return e
 }
 
+// As is a client of somebody. In the group system:masters RBAC lets them do everything, so
+// that only the admission policies are left to refuse.
+func (e *Env) As(user string, groups ...string) client.WithWatch {
+	config := rest.CopyConfig(e.config)
+	config.Impersonate = rest.ImpersonationConfig{UserName: user, Groups: groups}
+	c, err := client.NewWithWatch(config, client.Options{Scheme: e.scheme})
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	return c
+}
+
 // install creates the cluster-scoped objects in the manifests of the repository.
 func (e *Env) install(pattern string) {
-	files, err := filepath.Glob(filepath.Join(root(), pattern))
+	files, err := filepath.Glob(filepath.Join(assets.Root(), pattern))
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	gomega.Expect(files).NotTo(gomega.BeEmpty(), pattern)
 	for _, file := range files {
@@ -242,24 +250,6 @@ func (o *Output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.lines.String()
-}
-
-// root is the root of the repository.
-func root() string {
-	_, file, _, _ := runtime.Caller(0)
-	return filepath.Join(filepath.Dir(file), "..", "..", "..")
-}
-
-// assets is the directory with the API server and etcd. Without them a suite fails.
-func assets() string {
-	if dir := os.Getenv("KUBEBUILDER_ASSETS"); dir != "" {
-		return dir
-	}
-	script := exec.Command(filepath.Join(root(), "hack", "envtest-assets.sh"))
-	script.Stderr = os.Stderr
-	out, err := script.Output()
-	gomega.Expect(err).NotTo(gomega.HaveOccurred(), "hack/envtest-assets.sh")
-	return strings.TrimSpace(string(out))
 }
 
 func objects(list client.ObjectList) ([]client.Object, error) {
