@@ -55,10 +55,10 @@ var _ = Describe("Single sign-on", func() {
 	DescribeTable("is configured by metadata that is",
 		func(ctx SpecContext, source func() v1alpha1.SAMLMetadataSource, also func() client.Object) {
 			if also != nil {
-				create(ctx, also())
+				env.Create(ctx, also())
 			}
 			idp := newProvider(namespace, source(), v1alpha1.ProvisioningEnabled)
-			create(ctx, idp)
+			env.Create(ctx, idp)
 			Eventually(observed(ctx, idp)).Should(And(
 				ssoConfigured(),
 				HaveField("Status.SAML.EntityID", entityID),
@@ -84,11 +84,11 @@ var _ = Describe("Single sign-on", func() {
 	DescribeTable("is not configured, and SCIM stays off, by metadata that is",
 		func(ctx SpecContext, source v1alpha1.SAMLMetadataSource, reason string) {
 			idp := newProvider(namespace, source, v1alpha1.ProvisioningEnabled)
-			create(ctx, idp)
+			env.Create(ctx, idp)
 			Eventually(observed(ctx, idp)).Should(And(
-				isFalse(v1alpha1.ConditionSSOConfigured, reason),
-				isFalse(v1alpha1.ConditionScimReady, v1alpha1.ReasonSSONotConfigured),
-				stalledBecause(reason),
+				testenv.IsFalse(v1alpha1.ConditionSSOConfigured, reason),
+				testenv.IsFalse(v1alpha1.ConditionScimReady, v1alpha1.ReasonSSONotConfigured),
+				testenv.StalledBecause(reason),
 				HaveField("Status.SAML", BeNil()),
 				HaveField("Status.Connection", BeNil()),
 			))
@@ -103,51 +103,51 @@ var _ = Describe("Single sign-on", func() {
 
 	It("waits for its ConfigMap, and follows every change of it", func(ctx SpecContext) {
 		idp := newProvider(namespace, fromConfigMap(), v1alpha1.ProvisioningEnabled)
-		create(ctx, idp)
+		env.Create(ctx, idp)
 		Eventually(observed(ctx, idp)).Should(And(
-			isFalse(v1alpha1.ConditionSSOConfigured, v1alpha1.ReasonMetadataNotFound),
-			reconcilingBecause(v1alpha1.ReasonMetadataNotFound),
-			condition(v1alpha1.ConditionReady, HaveField("Message", ContainSubstring("ConfigMap saml"))),
+			testenv.IsFalse(v1alpha1.ConditionSSOConfigured, v1alpha1.ReasonMetadataNotFound),
+			testenv.ReconcilingBecause(v1alpha1.ReasonMetadataNotFound),
+			testenv.Condition(v1alpha1.ConditionReady, HaveField("Message", ContainSubstring("ConfigMap saml"))),
 		))
 		data := configMap(namespace, map[string]string{"other.xml": "x"})
-		create(ctx, data)
-		Eventually(observed(ctx, idp)).Should(condition(v1alpha1.ConditionReady, HaveField("Message", ContainSubstring(`no key "metadata.xml"`))))
-		change(ctx, data, func(c *corev1.ConfigMap) { c.Data = map[string]string{"metadata.xml": metadata(year)} })
+		env.Create(ctx, data)
+		Eventually(observed(ctx, idp)).Should(testenv.Condition(v1alpha1.ConditionReady, HaveField("Message", ContainSubstring(`no key "metadata.xml"`))))
+		testenv.Change(ctx, env, data, func(c *corev1.ConfigMap) { c.Data = map[string]string{"metadata.xml": metadata(year)} })
 		Eventually(observed(ctx, idp)).Should(ssoConfigured())
 		Eventually(endpoint(ctx, namespace)).Should(HaveField("Spec.Replicas", HaveValue(BeEquivalentTo(2))))
 		uid := endpoint(ctx, namespace)(Default).UID
 
-		change(ctx, data, func(c *corev1.ConfigMap) { c.Data = map[string]string{"metadata.xml": "<broken"} })
+		testenv.Change(ctx, env, data, func(c *corev1.ConfigMap) { c.Data = map[string]string{"metadata.xml": "<broken"} })
 		Eventually(observed(ctx, idp)).Should(And(
-			isFalse(v1alpha1.ConditionSSOConfigured, v1alpha1.ReasonMetadataInvalid),
+			testenv.IsFalse(v1alpha1.ConditionSSOConfigured, v1alpha1.ReasonMetadataInvalid),
 			HaveField("Status.SAML.EntityID", entityID),
 		))
 		Expect(env.Client.Delete(ctx, data)).To(Succeed())
-		Eventually(observed(ctx, idp)).Should(isFalse(v1alpha1.ConditionSSOConfigured, v1alpha1.ReasonMetadataNotFound))
+		Eventually(observed(ctx, idp)).Should(testenv.IsFalse(v1alpha1.ConditionSSOConfigured, v1alpha1.ReasonMetadataNotFound))
 		Expect(endpoint(ctx, namespace)(Default).UID).To(Equal(uid))
 	})
 
 	It("never takes down an endpoint that serves because metadata became unreachable", func(ctx SpecContext) {
 		idp := newProvider(namespace, fromURL(), v1alpha1.ProvisioningEnabled)
-		create(ctx, idp)
+		env.Create(ctx, idp)
 		reportEndpoint(ctx, namespace, endpointReady()...)
-		Eventually(observed(ctx, idp)).Should(isTrue(v1alpha1.ConditionReady, v1alpha1.ReasonProvisioningEnabled))
+		Eventually(observed(ctx, idp)).Should(testenv.IsTrue(v1alpha1.ConditionReady, v1alpha1.ReasonProvisioningEnabled))
 		before := endpoint(ctx, namespace)(Default)
 
 		By("not asking again before the hour is over")
 		asked := website.asked.Load()
-		touch(ctx, idp)
+		env.Touch(ctx, idp)
 		Consistently(website.asked.Load, time.Second).Should(Equal(asked))
 
 		By("asking again then, in vain")
 		website.down.Store(true)
 		ahead.Store(int64(2 * time.Hour))
-		touch(ctx, idp)
+		env.Touch(ctx, idp)
 		Eventually(observed(ctx, idp)).Should(And(
-			isFalse(v1alpha1.ConditionSSOConfigured, v1alpha1.ReasonMetadataUnreachable),
-			reconcilingBecause(v1alpha1.ReasonMetadataUnreachable),
+			testenv.IsFalse(v1alpha1.ConditionSSOConfigured, v1alpha1.ReasonMetadataUnreachable),
+			testenv.ReconcilingBecause(v1alpha1.ReasonMetadataUnreachable),
 			serving(),
-			condition(v1alpha1.ConditionScimReady, HaveField("Message", ContainSubstring("not taken down"))),
+			testenv.Condition(v1alpha1.ConditionScimReady, HaveField("Message", ContainSubstring("not taken down"))),
 			HaveField("Status.SAML.EntityID", entityID),
 			HaveField("Status.Connection.BaseURL", "https://scim.example.com/scim/v2"),
 		))
@@ -159,31 +159,31 @@ var _ = Describe("Single sign-on", func() {
 		By("healing when it is reachable again")
 		website.down.Store(false)
 		ahead.Store(int64(4 * time.Hour))
-		touch(ctx, idp)
-		Eventually(observed(ctx, idp)).Should(And(ssoConfigured(), isTrue(v1alpha1.ConditionReady, v1alpha1.ReasonProvisioningEnabled)))
+		env.Touch(ctx, idp)
+		Eventually(observed(ctx, idp)).Should(And(ssoConfigured(), testenv.IsTrue(v1alpha1.ConditionReady, v1alpha1.ReasonProvisioningEnabled)))
 	})
 
 	It("warns once before the certificate expires, and keeps what serves when it has", func(ctx SpecContext) {
 		idp := newProvider(namespace, inline(metadata(20*24*time.Hour)), v1alpha1.ProvisioningEnabled)
-		create(ctx, idp)
-		Eventually(observed(ctx, idp)).Should(isTrue(v1alpha1.ConditionSSOConfigured, v1alpha1.ReasonCertificateExpiring))
+		env.Create(ctx, idp)
+		Eventually(observed(ctx, idp)).Should(testenv.IsTrue(v1alpha1.ConditionSSOConfigured, v1alpha1.ReasonCertificateExpiring))
 		reportEndpoint(ctx, namespace, endpointReady()...)
-		Eventually(observed(ctx, idp)).Should(isTrue(v1alpha1.ConditionReady, v1alpha1.ReasonProvisioningEnabled))
-		touch(ctx, idp)
+		Eventually(observed(ctx, idp)).Should(testenv.IsTrue(v1alpha1.ConditionReady, v1alpha1.ReasonProvisioningEnabled))
+		env.Touch(ctx, idp)
 		Consistently(warnings(ctx, namespace, v1alpha1.ReasonCertificateExpiring), testenv.Quiet).Should(BeNumerically("<=", 1))
 		Eventually(warnings(ctx, namespace, v1alpha1.ReasonCertificateExpiring)).Should(Equal(1))
 
 		ahead.Store(int64(21 * 24 * time.Hour))
-		touch(ctx, idp)
+		env.Touch(ctx, idp)
 		Eventually(observed(ctx, idp)).Should(And(
-			isFalse(v1alpha1.ConditionSSOConfigured, v1alpha1.ReasonCertificateExpired),
-			stalledBecause(v1alpha1.ReasonCertificateExpired),
+			testenv.IsFalse(v1alpha1.ConditionSSOConfigured, v1alpha1.ReasonCertificateExpired),
+			testenv.StalledBecause(v1alpha1.ReasonCertificateExpired),
 			serving(),
 		))
 		Eventually(warnings(ctx, namespace, v1alpha1.ReasonCertificateExpired)).Should(Equal(1))
 
-		change(ctx, idp, func(idp *v1alpha1.IdentityProvider) { idp.Spec.SAML.Metadata.XML = metadata(year) })
-		Eventually(observed(ctx, idp)).Should(And(ssoConfigured(), isTrue(v1alpha1.ConditionReady, v1alpha1.ReasonProvisioningEnabled)))
+		testenv.Change(ctx, env, idp, func(idp *v1alpha1.IdentityProvider) { idp.Spec.SAML.Metadata.XML = metadata(year) })
+		Eventually(observed(ctx, idp)).Should(And(ssoConfigured(), testenv.IsTrue(v1alpha1.ConditionReady, v1alpha1.ReasonProvisioningEnabled)))
 	})
 })
 
@@ -200,23 +200,23 @@ var _ = Describe("Provisioning", func() {
 	})
 
 	It("names the token's Secret until that has been deleted", func(ctx SpecContext) {
-		create(ctx, idp)
+		env.Create(ctx, idp)
 		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "okta-scim-token"}}
 		Eventually(endpoint(ctx, namespace)).ShouldNot(BeNil())
-		create(ctx, secret)
+		env.Create(ctx, secret)
 		reportEndpoint(ctx, namespace, endpointRollingOut()...)
 		Eventually(observed(ctx, idp)).Should(HaveField("Status.Connection.TokenSecretName", secret.Name))
 		Expect(env.Client.Delete(ctx, secret)).To(Succeed())
 		reportEndpoint(ctx, namespace, endpointReady()...)
 		Eventually(func(g Gomega) *v1alpha1.IdentityProvider {
 			// The endpoint's controller reports the deletion from the same cache; here none does.
-			touch(ctx, idp)
+			env.Touch(ctx, idp)
 			return observed(ctx, idp)(g)
 		}).Should(And(serving(), HaveField("Status.Connection.TokenSecretName", BeEmpty())))
 	})
 
 	It("applies the endpoint, and is ready when the endpoint is", func(ctx SpecContext) {
-		create(ctx, idp)
+		env.Create(ctx, idp)
 		Eventually(endpoint(ctx, namespace)).Should(And(
 			HaveField("Spec.Provisioning", v1alpha1.ProvisioningEnabled),
 			HaveField("Spec.OrganizationID", "42"),
@@ -225,59 +225,59 @@ var _ = Describe("Provisioning", func() {
 			WithTransform(func(ep *v1alpha1.ScimEndpoint) bool { return metav1.IsControlledBy(ep, idp) }, BeTrue()),
 		))
 		Eventually(observed(ctx, idp)).Should(And(
-			isFalse(v1alpha1.ConditionScimReady, v1alpha1.ReasonEndpointNotReady),
-			reconcilingBecause(v1alpha1.ReasonEndpointNotReady),
+			testenv.IsFalse(v1alpha1.ConditionScimReady, v1alpha1.ReasonEndpointNotReady),
+			testenv.ReconcilingBecause(v1alpha1.ReasonEndpointNotReady),
 			HaveField("Status.Provisioning", v1alpha1.ProvisioningEnabled),
 			HaveField("Status.Connection", HaveValue(Equal(v1alpha1.ConnectionStatus{
 				BaseURL: "https://scim.example.com/scim/v2", OrganizationID: "42", SAMLEntityID: entityID,
 			}))),
 		))
 		reportEndpoint(ctx, namespace, endpointReady()...)
-		Eventually(observed(ctx, idp)).Should(And(serving(), isTrue(v1alpha1.ConditionReady, v1alpha1.ReasonProvisioningEnabled)))
+		Eventually(observed(ctx, idp)).Should(And(serving(), testenv.IsTrue(v1alpha1.ConditionReady, v1alpha1.ReasonProvisioningEnabled)))
 
 		By("the endpoint rolling out, which goes on serving")
 		reportEndpoint(ctx, namespace, endpointRollingOut()...)
-		Eventually(observed(ctx, idp)).Should(And(serving(), reconcilingBecause(v1alpha1.ReasonEndpointNotReady)))
+		Eventually(observed(ctx, idp)).Should(And(serving(), testenv.ReconcilingBecause(v1alpha1.ReasonEndpointNotReady)))
 
 		By("the endpoint being stuck")
 		reportEndpoint(ctx, namespace, endpointStalled()...)
 		Eventually(observed(ctx, idp)).Should(And(
-			isFalse(v1alpha1.ConditionScimReady, v1alpha1.ReasonEndpointNotReady),
-			stalledBecause(v1alpha1.ReasonEndpointNotReady),
+			testenv.IsFalse(v1alpha1.ConditionScimReady, v1alpha1.ReasonEndpointNotReady),
+			testenv.StalledBecause(v1alpha1.ReasonEndpointNotReady),
 		))
 	})
 
 	It("is switched on, paused, switched off and on again, and nobody is lost", func(ctx SpecContext) {
 		idp.Spec.SCIM.Provisioning = ""
-		create(ctx, idp)
+		env.Create(ctx, idp)
 		disabled := And(
-			isFalse(v1alpha1.ConditionScimReady, v1alpha1.ReasonProvisioningDisabled),
-			isTrue(v1alpha1.ConditionReady, v1alpha1.ReasonProvisioningDisabled),
+			testenv.IsFalse(v1alpha1.ConditionScimReady, v1alpha1.ReasonProvisioningDisabled),
+			testenv.IsTrue(v1alpha1.ConditionReady, v1alpha1.ReasonProvisioningDisabled),
 			HaveField("Status.Provisioning", v1alpha1.ProvisioningDisabled),
 			HaveField("Status.Connection", BeNil()),
 		)
 		set := func(p v1alpha1.Provisioning) {
-			change(ctx, idp, func(idp *v1alpha1.IdentityProvider) { idp.Spec.SCIM.Provisioning = p })
+			testenv.Change(ctx, env, idp, func(idp *v1alpha1.IdentityProvider) { idp.Spec.SCIM.Provisioning = p })
 		}
 		Eventually(observed(ctx, idp)).Should(disabled)
 		Expect(noEndpoint(ctx, namespace)()).To(Satisfy(apierrors.IsNotFound))
 
 		set(v1alpha1.ProvisioningEnabled)
 		reportEndpoint(ctx, namespace, endpointReady()...)
-		Eventually(observed(ctx, idp)).Should(And(serving(), isTrue(v1alpha1.ConditionReady, v1alpha1.ReasonProvisioningEnabled)))
+		Eventually(observed(ctx, idp)).Should(And(serving(), testenv.IsTrue(v1alpha1.ConditionReady, v1alpha1.ReasonProvisioningEnabled)))
 		user := &v1alpha1.ScimUser{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "barbara"},
 			Spec:       v1alpha1.ScimUserSpec{EndpointRef: v1alpha1.EndpointReference{Name: name}, UserName: "barbara"},
 		}
-		create(ctx, user)
+		env.Create(ctx, user)
 		first := endpoint(ctx, namespace)(Default).UID
 
 		set(v1alpha1.ProvisioningPaused)
 		Eventually(endpoint(ctx, namespace)).Should(And(HaveField("UID", first), HaveField("Spec.Provisioning", v1alpha1.ProvisioningPaused)))
 		reportEndpoint(ctx, namespace, endpointReady()...)
 		Eventually(observed(ctx, idp)).Should(And(
-			isFalse(v1alpha1.ConditionScimReady, v1alpha1.ReasonProvisioningPaused),
-			isTrue(v1alpha1.ConditionReady, v1alpha1.ReasonProvisioningPaused),
+			testenv.IsFalse(v1alpha1.ConditionScimReady, v1alpha1.ReasonProvisioningPaused),
+			testenv.IsTrue(v1alpha1.ConditionReady, v1alpha1.ReasonProvisioningPaused),
 			HaveField("Status.Provisioning", v1alpha1.ProvisioningPaused),
 		))
 
@@ -292,62 +292,62 @@ var _ = Describe("Provisioning", func() {
 
 	It("is disabled when the spec does not speak of it", func(ctx SpecContext) {
 		idp.Spec.SCIM = nil
-		create(ctx, idp)
-		Eventually(observed(ctx, idp)).Should(isTrue(v1alpha1.ConditionReady, v1alpha1.ReasonProvisioningDisabled))
+		env.Create(ctx, idp)
+		Eventually(observed(ctx, idp)).Should(testenv.IsTrue(v1alpha1.ConditionReady, v1alpha1.ReasonProvisioningDisabled))
 	})
 
 	It("corrects what somebody changes in the endpoint, and makes it anew when it is deleted", func(ctx SpecContext) {
-		create(ctx, idp)
+		env.Create(ctx, idp)
 		Eventually(endpoint(ctx, namespace)).Should(HaveField("Spec.Replicas", HaveValue(BeEquivalentTo(2))))
 		ep := endpoint(ctx, namespace)(Default)
-		change(ctx, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.Replicas = ptr.To[int32](9) })
+		testenv.Change(ctx, env, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.Replicas = ptr.To[int32](9) })
 		Eventually(endpoint(ctx, namespace)).Should(HaveField("Spec.Replicas", HaveValue(BeEquivalentTo(2))))
 		Expect(env.Client.Delete(ctx, ep)).To(Succeed())
 		Eventually(endpoint(ctx, namespace)).Should(Not(HaveField("UID", ep.UID)))
 
-		change(ctx, idp, func(idp *v1alpha1.IdentityProvider) { idp.Spec.SCIM.Endpoint = nil })
+		testenv.Change(ctx, env, idp, func(idp *v1alpha1.IdentityProvider) { idp.Spec.SCIM.Endpoint = nil })
 		Eventually(endpoint(ctx, namespace)).Should(And(HaveField("Spec.Replicas", BeNil()), HaveField("Spec.Exposure", BeNil())))
 	})
 
 	It("leaves an endpoint alone that somebody wrote by hand", func(ctx SpecContext) {
 		byHand := &v1alpha1.ScimEndpoint{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
-		create(ctx, byHand, idp)
+		env.Create(ctx, byHand, idp)
 		Eventually(observed(ctx, idp)).Should(And(
-			isFalse(v1alpha1.ConditionScimReady, v1alpha1.ReasonChildConflict),
-			stalledBecause(v1alpha1.ReasonChildConflict),
+			testenv.IsFalse(v1alpha1.ConditionScimReady, v1alpha1.ReasonChildConflict),
+			testenv.StalledBecause(v1alpha1.ReasonChildConflict),
 			HaveField("Status.Connection", BeNil()),
 		))
-		change(ctx, idp, func(idp *v1alpha1.IdentityProvider) { idp.Spec.SCIM.Provisioning = v1alpha1.ProvisioningDisabled })
-		Eventually(observed(ctx, idp)).Should(isTrue(v1alpha1.ConditionReady, v1alpha1.ReasonProvisioningDisabled))
+		testenv.Change(ctx, env, idp, func(idp *v1alpha1.IdentityProvider) { idp.Spec.SCIM.Provisioning = v1alpha1.ProvisioningDisabled })
+		Eventually(observed(ctx, idp)).Should(testenv.IsTrue(v1alpha1.ConditionReady, v1alpha1.ReasonProvisioningDisabled))
 		uid, version := byHand.UID, byHand.Generation
 		Expect(env.Get(ctx, namespace, name, byHand)).To(Succeed())
 		Expect(byHand.UID).To(Equal(uid))
 		Expect(byHand.Generation).To(Equal(version))
 
-		change(ctx, idp, func(idp *v1alpha1.IdentityProvider) { idp.Spec.SCIM.Provisioning = v1alpha1.ProvisioningEnabled })
-		Eventually(observed(ctx, idp)).Should(stalledBecause(v1alpha1.ReasonChildConflict))
+		testenv.Change(ctx, env, idp, func(idp *v1alpha1.IdentityProvider) { idp.Spec.SCIM.Provisioning = v1alpha1.ProvisioningEnabled })
+		Eventually(observed(ctx, idp)).Should(testenv.StalledBecause(v1alpha1.ReasonChildConflict))
 		Expect(env.Client.Delete(ctx, byHand)).To(Succeed())
-		touch(ctx, idp)
+		env.Touch(ctx, idp)
 		Eventually(endpoint(ctx, namespace)).Should(WithTransform(
 			func(ep *v1alpha1.ScimEndpoint) bool { return metav1.IsControlledBy(ep, idp) }, BeTrue()))
 	})
 
 	It("does not come back to life while the provider is being deleted", func(ctx SpecContext) {
-		create(ctx, idp)
+		env.Create(ctx, idp)
 		reportEndpoint(ctx, namespace, endpointReady()...)
 		Eventually(observed(ctx, idp)).Should(serving())
 		Expect(env.Client.Delete(ctx, idp, client.PropagationPolicy(metav1.DeletePropagationForeground))).To(Succeed())
-		Eventually(observed(ctx, idp)).Should(reconcilingBecause(v1alpha1.ReasonTerminating))
+		Eventually(observed(ctx, idp)).Should(testenv.ReconcilingBecause(v1alpha1.ReasonTerminating))
 		Expect(env.Client.Delete(ctx, endpoint(ctx, namespace)(Default))).To(Succeed())
 		Consistently(noEndpoint(ctx, namespace), testenv.Quiet).Should(Satisfy(apierrors.IsNotFound))
-		change(ctx, idp, func(idp *v1alpha1.IdentityProvider) { idp.Finalizers = nil })
+		testenv.Change(ctx, env, idp, func(idp *v1alpha1.IdentityProvider) { idp.Finalizers = nil })
 	})
 
 	It("is left alone at rest, and by a manager that knows nothing yet", func(ctx SpecContext) {
 		idp.Spec.SAML.Metadata = fromURL()
-		create(ctx, idp)
+		env.Create(ctx, idp)
 		reportEndpoint(ctx, namespace, endpointReady()...)
-		create(ctx, &v1alpha1.ScimUser{
+		env.Create(ctx, &v1alpha1.ScimUser{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "barbara"},
 			Spec:       v1alpha1.ScimUserSpec{EndpointRef: v1alpha1.EndpointReference{Name: name}, UserName: "barbara"},
 		})
@@ -368,7 +368,7 @@ var _ = Describe("The counts", func() {
 		namespace := env.Namespace(ctx)
 		ahead.Store(0)
 		idp := newProvider(namespace, inline(metadata(year)), v1alpha1.ProvisioningEnabled)
-		create(ctx, idp)
+		env.Create(ctx, idp)
 		show := func(users, technicians, groups int64) OmegaMatcher {
 			return And(
 				HaveField("Status.Users", HaveValue(Equal(users))),
@@ -385,7 +385,7 @@ var _ = Describe("The counts", func() {
 			}
 		}
 		alice, barbara := newUser("alice", name), newUser("barbara", name)
-		create(ctx, alice, barbara, newUser("stranger", "entra"), &v1alpha1.ScimGroup{
+		env.Create(ctx, alice, barbara, newUser("stranger", "entra"), &v1alpha1.ScimGroup{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "staff"},
 			Spec:       v1alpha1.ScimGroupSpec{EndpointRef: v1alpha1.EndpointReference{Name: name}, DisplayName: "Staff"},
 		})
@@ -397,14 +397,14 @@ var _ = Describe("The counts", func() {
 		alice.Status.UserType = v1alpha1.AccountTechnician
 		Expect(env.Client.Status().Patch(ctx, alice, technician)).To(Succeed())
 		for _, id := range []string{"carol", "dave", "eve"} {
-			create(ctx, newUser(id, name))
+			env.Create(ctx, newUser(id, name))
 		}
 		Consistently(func() string { return observed(ctx, idp)(Default).ResourceVersion }, testenv.Quiet).Should(Equal(written))
 		Eventually(observed(ctx, idp)).Should(show(5, 1, 1))
 
 		By("leaving")
 		ahead.Store(int64(time.Minute))
-		change(ctx, barbara, func(u *v1alpha1.ScimUser) { u.Spec.DeletedTime = ptr.To(metav1.NowMicro()) })
+		testenv.Change(ctx, env, barbara, func(u *v1alpha1.ScimUser) { u.Spec.DeletedTime = ptr.To(metav1.NowMicro()) })
 		Expect(env.Client.Delete(ctx, alice)).To(Succeed())
 		Eventually(observed(ctx, idp)).Should(show(3, 0, 1))
 	})

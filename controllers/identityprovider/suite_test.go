@@ -153,27 +153,6 @@ func fromURL() v1alpha1.SAMLMetadataSource {
 	return v1alpha1.SAMLMetadataSource{URL: website.server.URL}
 }
 
-func create(ctx context.Context, objects ...client.Object) {
-	for _, obj := range objects {
-		ExpectWithOffset(1, env.Client.Create(ctx, obj)).To(Succeed())
-	}
-}
-
-// change changes an object as somebody with kubectl would.
-func change[T client.Object](ctx context.Context, obj T, how func(T)) {
-	ExpectWithOffset(1, env.Client.Get(ctx, client.ObjectKeyFromObject(obj), obj)).To(Succeed())
-	patch := client.MergeFrom(obj.DeepCopyObject().(client.Object))
-	how(obj)
-	ExpectWithOffset(1, env.Client.Patch(ctx, obj, patch)).To(Succeed())
-}
-
-// touch makes the controller look at a provider.
-func touch(ctx context.Context, idp *v1alpha1.IdentityProvider) {
-	change(ctx, idp, func(idp *v1alpha1.IdentityProvider) {
-		idp.Annotations = map[string]string{"example.com/touched": idp.ResourceVersion}
-	})
-}
-
 // observed polls the provider as far as the controller has seen it.
 func observed(ctx context.Context, idp *v1alpha1.IdentityProvider) func(Gomega) *v1alpha1.IdentityProvider {
 	return func(g Gomega) *v1alpha1.IdentityProvider {
@@ -184,34 +163,12 @@ func observed(ctx context.Context, idp *v1alpha1.IdentityProvider) func(Gomega) 
 	}
 }
 
-func condition(conditionType string, matchers ...OmegaMatcher) OmegaMatcher {
-	return WithTransform(func(idp *v1alpha1.IdentityProvider) metav1.Condition {
-		return ptr.Deref(meta.FindStatusCondition(idp.Status.Conditions, conditionType), metav1.Condition{})
-	}, And(matchers...))
-}
-
-func isTrue(conditionType, reason string) OmegaMatcher {
-	return condition(conditionType, HaveField("Status", metav1.ConditionTrue), HaveField("Reason", reason))
-}
-
-func isFalse(conditionType, reason string) OmegaMatcher {
-	return condition(conditionType, HaveField("Status", metav1.ConditionFalse), HaveField("Reason", reason))
-}
-
-func stalledBecause(reason string) OmegaMatcher {
-	return And(isFalse(v1alpha1.ConditionReady, reason), isTrue(v1alpha1.ConditionStalled, reason))
-}
-
-func reconcilingBecause(reason string) OmegaMatcher {
-	return And(isFalse(v1alpha1.ConditionReady, reason), isTrue(v1alpha1.ConditionReconciling, reason))
-}
-
 func ssoConfigured() OmegaMatcher {
-	return isTrue(v1alpha1.ConditionSSOConfigured, v1alpha1.ReasonMetadataValid)
+	return testenv.IsTrue(v1alpha1.ConditionSSOConfigured, v1alpha1.ReasonMetadataValid)
 }
 
 func serving() OmegaMatcher {
-	return isTrue(v1alpha1.ConditionScimReady, v1alpha1.ReasonProvisioningEnabled)
+	return testenv.IsTrue(v1alpha1.ConditionScimReady, v1alpha1.ReasonProvisioningEnabled)
 }
 
 func endpoint(ctx context.Context, namespace string) func(Gomega) *v1alpha1.ScimEndpoint {

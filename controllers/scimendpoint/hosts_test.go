@@ -109,43 +109,43 @@ var _ = Describe("A host that two namespaces ask for", func() {
 		first = newEndpoint(env.Namespace(ctx), nil)
 		first.Spec.Exposure = throughIngress(first.Namespace)
 		second = newEndpoint(env.Namespace(ctx), throughIngress(first.Namespace))
-		create(ctx, first)
-		Eventually(observed(ctx, first)).Should(isTrue(v1alpha1.ConditionExposed, v1alpha1.ReasonIngressApplied))
+		env.Create(ctx, first)
+		Eventually(observed(ctx, first)).Should(testenv.IsTrue(v1alpha1.ConditionExposed, v1alpha1.ReasonIngressApplied))
 	})
 
 	ingressOf := func(ctx context.Context, ep *v1alpha1.ScimEndpoint) func() error {
 		return gone(ctx, ep.Namespace, ep.ChildName(), &networkingv1.Ingress{})
 	}
 	moveTo := func(ctx context.Context, ep *v1alpha1.ScimEndpoint, host string) {
-		change(ctx, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.Exposure.Ingress.Host = host })
+		testenv.Change(ctx, env, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.Exposure.Ingress.Host = host })
 	}
 	givesWay := And(
-		isFalse(v1alpha1.ConditionExposed, v1alpha1.ReasonHostInUse),
-		stalledBecause(v1alpha1.ReasonHostInUse),
+		testenv.IsFalse(v1alpha1.ConditionExposed, v1alpha1.ReasonHostInUse),
+		testenv.StalledBecause(v1alpha1.ReasonHostInUse),
 		HaveField("Status.Routes", BeEmpty()),
 	)
 	exposed := And(
-		isTrue(v1alpha1.ConditionExposed, v1alpha1.ReasonIngressApplied),
+		testenv.IsTrue(v1alpha1.ConditionExposed, v1alpha1.ReasonIngressApplied),
 		WithTransform(func(ep *v1alpha1.ScimEndpoint) bool { return slices.Equal(ep.Status.Routes, []string{ep.Route()}) }, BeTrue()),
 	)
 
 	It("stays with who has it until that goes", func(ctx SpecContext) {
-		create(ctx, second)
+		env.Create(ctx, second)
 		Eventually(observed(ctx, second)).Should(givesWay)
 		Expect(ingressOf(ctx, second)()).To(Satisfy(apierrors.IsNotFound))
 		Expect(observed(ctx, first)(Default)).To(exposed)
 		Expect(ingressOf(ctx, first)()).To(Succeed())
-		Expect(observed(ctx, second)(Default)).To(condition(v1alpha1.ConditionExposed,
+		Expect(observed(ctx, second)(Default)).To(testenv.Condition(v1alpha1.ConditionExposed,
 			HaveField("Message", And(ContainSubstring(first.Host()), Not(ContainSubstring(first.Namespace+"/"))))))
 
-		remove(ctx, first)
+		env.Remove(ctx, first)
 		Eventually(observed(ctx, second)).Should(exposed)
 		Eventually(ingressOf(ctx, second)).Should(Succeed())
 	})
 
 	It("is free once who has it has moved away", func(ctx SpecContext) {
 		second.Spec.Exposure.BaseURL = "https://" + first.Host() + "/scim"
-		create(ctx, second)
+		env.Create(ctx, second)
 		Eventually(observed(ctx, second)).Should(givesWay)
 		moveTo(ctx, first, "elsewhere."+first.Namespace)
 		Eventually(observed(ctx, second)).Should(exposed)
@@ -158,38 +158,38 @@ var _ = Describe("A host that two namespaces ask for", func() {
 		host := first.Host()
 		moveTo(ctx, first, "elsewhere."+first.Namespace)
 		Eventually(observed(ctx, first)).Should(exposed)
-		create(ctx, second)
+		env.Create(ctx, second)
 		Eventually(observed(ctx, second)).Should(exposed)
 		moveTo(ctx, first, host)
 		Eventually(observed(ctx, first)).Should(givesWay)
 		Eventually(ingressOf(ctx, first)).Should(Satisfy(apierrors.IsNotFound))
 		version := observed(ctx, second)(Default).ResourceVersion
 
-		withoutManager(func() { touch(ctx, first) })
-		touch(ctx, first)
+		withoutManager(func() { env.Touch(ctx, first) })
+		env.Touch(ctx, first)
 		Consistently(observed(ctx, second), testenv.Quiet).Should(And(exposed, HaveField("ResourceVersion", version)))
 		Expect(observed(ctx, first)(Default)).To(givesWay)
 
-		remove(ctx, second)
+		env.Remove(ctx, second)
 		Eventually(observed(ctx, first)).Should(exposed)
 	})
 
 	It("goes to the oldest of those that wait", func(ctx SpecContext) {
 		third := newEndpoint(env.Namespace(ctx), throughIngress(first.Namespace))
-		create(ctx, second, third)
+		env.Create(ctx, second, third)
 		Eventually(observed(ctx, second)).Should(givesWay)
 		Eventually(observed(ctx, third)).Should(givesWay)
 		if older(third, second) {
 			second, third = third, second
 		}
-		withoutManager(func() { remove(ctx, first) })
+		withoutManager(func() { env.Remove(ctx, first) })
 		Eventually(observed(ctx, second)).Should(exposed)
 		Consistently(observed(ctx, third), testenv.Quiet).Should(givesWay)
 	})
 
 	It("is kept by the older one if two have it nevertheless", func(ctx SpecContext) {
 		withoutManager(func() {
-			create(ctx, second)
+			env.Create(ctx, second)
 			patch := client.MergeFrom(second.DeepCopy())
 			second.Status.Routes = []string{second.Route()}
 			Expect(env.Client.Status().Patch(ctx, second, patch)).To(Succeed())
@@ -214,7 +214,7 @@ var _ = Describe("A host that two namespaces ask for", func() {
 			rivals[i] = newEndpoint(env.Namespace(ctx), &v1alpha1.Exposure{Ingress: &v1alpha1.IngressExposure{Host: host}})
 			creations.Go(func() {
 				defer GinkgoRecover()
-				create(ctx, rivals[i])
+				env.Create(ctx, rivals[i])
 			})
 		}
 		creations.Wait()
@@ -229,7 +229,7 @@ var _ = Describe("A host that two namespaces ask for", func() {
 		end := &networkingv1.Ingress{ObjectMeta: objectMeta(first.Namespace, "end"), Spec: networkingv1.IngressSpec{
 			DefaultBackend: &networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: "x", Port: networkingv1.ServiceBackendPort{Number: 1}}},
 		}}
-		create(ctx, end)
+		env.Create(ctx, end)
 		namespaces := map[string]bool{}
 		Eventually(ingresses.ResultChan()).Should(Receive(WithTransform(func(e watch.Event) string {
 			ingress := e.Object.(*networkingv1.Ingress)
@@ -243,25 +243,25 @@ var _ = Describe("A host that two namespaces ask for", func() {
 
 	It("may be shared under different paths, and an Ingress goes that is no longer so", func(ctx SpecContext) {
 		second.Spec.Exposure.BaseURL = "https://" + first.Host() + "/second/scim"
-		create(ctx, second)
+		env.Create(ctx, second)
 		Eventually(observed(ctx, second)).Should(exposed)
-		change(ctx, second, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.Exposure.BaseURL = "" })
+		testenv.Change(ctx, env, second, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.Exposure.BaseURL = "" })
 		Eventually(observed(ctx, second)).Should(givesWay)
 		Eventually(ingressOf(ctx, second)).Should(Satisfy(apierrors.IsNotFound))
 	})
 
 	It("is given up by who fails to move on and wants to be somewhere else again", func(ctx SpecContext) {
-		create(ctx, second)
+		env.Create(ctx, second)
 		Eventually(observed(ctx, second)).Should(givesWay)
-		change(ctx, first, func(ep *v1alpha1.ScimEndpoint) {
+		testenv.Change(ctx, env, first, func(ep *v1alpha1.ScimEndpoint) {
 			ep.Spec.Exposure.Ingress.Host = "elsewhere." + ep.Namespace
 			ep.Spec.Exposure.Ingress.Annotations = map[string]string{"no such/annotation/name": "x"}
 		})
 		Eventually(observed(ctx, first)).Should(And(
-			stalledBecause(v1alpha1.ReasonInvalidSpec),
+			testenv.StalledBecause(v1alpha1.ReasonInvalidSpec),
 			HaveField("Status.Routes", ConsistOf(second.Route(), first.Route()))))
 		Expect(observed(ctx, second)(Default)).To(givesWay)
-		change(ctx, first, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.Exposure.Ingress.Host = "third." + ep.Namespace })
+		testenv.Change(ctx, env, first, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.Exposure.Ingress.Host = "third." + ep.Namespace })
 		Eventually(observed(ctx, first)).Should(HaveField("Status.Routes", ConsistOf(first.Route())))
 		Eventually(observed(ctx, second)).Should(exposed)
 	})

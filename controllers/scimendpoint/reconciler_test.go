@@ -44,27 +44,27 @@ var _ = Describe("A ScimEndpoint", func() {
 	})
 
 	It("becomes Ready when its servers take requests", func(ctx SpecContext) {
-		create(ctx, ep)
+		env.Create(ctx, ep)
 		Eventually(observed(ctx, ep)).Should(And(
-			isTrue(v1alpha1.ConditionTokenReady, v1alpha1.ReasonTokenIssued),
-			isTrue(v1alpha1.ConditionExposed, v1alpha1.ReasonIngressApplied),
-			isFalse(v1alpha1.ConditionAvailable, v1alpha1.ReasonReplicasUnready),
-			reconcilingBecause(v1alpha1.ReasonReplicasUnready),
+			testenv.IsTrue(v1alpha1.ConditionTokenReady, v1alpha1.ReasonTokenIssued),
+			testenv.IsTrue(v1alpha1.ConditionExposed, v1alpha1.ReasonIngressApplied),
+			testenv.IsFalse(v1alpha1.ConditionAvailable, v1alpha1.ReasonReplicasUnready),
+			testenv.ReconcilingBecause(v1alpha1.ReasonReplicasUnready),
 			HaveField("Status.BaseURL", "https://"+hostFor(namespace)+"/scim/v2"),
 			HaveField("Status.Replicas", HaveValue(BeEquivalentTo(1))),
 			HaveField("Status.ReadyReplicas", HaveValue(BeEquivalentTo(0))),
 		))
 		reportDeployment(ctx, ep, 1)
 		Eventually(observed(ctx, ep)).Should(And(
-			isTrue(v1alpha1.ConditionAvailable, v1alpha1.ReasonReplicasReady),
+			testenv.IsTrue(v1alpha1.ConditionAvailable, v1alpha1.ReasonReplicasReady),
 			ready(),
 			HaveField("Status.ReadyReplicas", HaveValue(BeEquivalentTo(1))),
 		))
 	})
 
 	It("owns every child", func(ctx SpecContext) {
-		create(ctx, ep)
-		Eventually(observed(ctx, ep)).Should(isTrue(v1alpha1.ConditionExposed, v1alpha1.ReasonIngressApplied))
+		env.Create(ctx, ep)
+		Eventually(observed(ctx, ep)).Should(testenv.IsTrue(v1alpha1.ConditionExposed, v1alpha1.ReasonIngressApplied))
 		children := map[string]client.Object{ep.TokenSecretName(): &corev1.Secret{}, ep.DigestSecretName(): &corev1.Secret{}}
 		for name, child := range children {
 			Expect(env.Get(ctx, namespace, name, child)).To(Succeed())
@@ -80,31 +80,31 @@ var _ = Describe("A ScimEndpoint", func() {
 	})
 
 	It("stays Available and is not Ready during a rollout", func(ctx SpecContext) {
-		create(ctx, ep)
+		env.Create(ctx, ep)
 		reportDeployment(ctx, ep, 1)
 		Eventually(observed(ctx, ep)).Should(ready())
-		change(ctx, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.Replicas = ptr.To[int32](2) })
+		testenv.Change(ctx, env, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.Replicas = ptr.To[int32](2) })
 		Eventually(observed(ctx, ep)).Should(And(
-			isTrue(v1alpha1.ConditionAvailable, v1alpha1.ReasonReplicasReady),
-			reconcilingBecause(v1alpha1.ReasonProgressing),
+			testenv.IsTrue(v1alpha1.ConditionAvailable, v1alpha1.ReasonReplicasReady),
+			testenv.ReconcilingBecause(v1alpha1.ReasonProgressing),
 		))
 		reportDeployment(ctx, ep, 2)
 		Eventually(observed(ctx, ep)).Should(ready())
 	})
 
 	It("says what keeps pods from being created, and that a rollout has failed", func(ctx SpecContext) {
-		create(ctx, ep)
+		env.Create(ctx, ep)
 		refused := appsv1.DeploymentCondition{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: "exceeded quota"}
 		reportDeployment(ctx, ep, 0, refused)
 		Eventually(observed(ctx, ep)).Should(And(
-			isFalse(v1alpha1.ConditionAvailable, v1alpha1.ReasonReplicasUnready),
-			condition(v1alpha1.ConditionReady, HaveField("Message", ContainSubstring("exceeded quota"))),
+			testenv.IsFalse(v1alpha1.ConditionAvailable, v1alpha1.ReasonReplicasUnready),
+			testenv.Condition(v1alpha1.ConditionReady, HaveField("Message", ContainSubstring("exceeded quota"))),
 		))
 		late := appsv1.DeploymentCondition{Type: appsv1.DeploymentProgressing, Status: corev1.ConditionFalse, Reason: deadlineExceeded, Message: "ReplicaSet has timed out progressing."}
 		reportDeployment(ctx, ep, 0, late)
 		Eventually(observed(ctx, ep)).Should(And(
-			isFalse(v1alpha1.ConditionAvailable, v1alpha1.ReasonRolloutFailed),
-			stalledBecause(v1alpha1.ReasonRolloutFailed),
+			testenv.IsFalse(v1alpha1.ConditionAvailable, v1alpha1.ReasonRolloutFailed),
+			testenv.StalledBecause(v1alpha1.ReasonRolloutFailed),
 		))
 		reportDeployment(ctx, ep, 1)
 		Eventually(observed(ctx, ep)).Should(ready())
@@ -112,9 +112,9 @@ var _ = Describe("A ScimEndpoint", func() {
 
 	It("is Ready and says so when it is paused", func(ctx SpecContext) {
 		ep.Spec.Provisioning = v1alpha1.ProvisioningPaused
-		create(ctx, ep)
+		env.Create(ctx, ep)
 		reportDeployment(ctx, ep, 1)
-		Eventually(observed(ctx, ep)).Should(isTrue(v1alpha1.ConditionReady, v1alpha1.ReasonProvisioningPaused))
+		Eventually(observed(ctx, ep)).Should(testenv.IsTrue(v1alpha1.ConditionReady, v1alpha1.ReasonProvisioningPaused))
 	})
 
 	It("stalls on a spec that the API server refuses, and goes on when it is corrected", func(ctx SpecContext) {
@@ -122,26 +122,26 @@ var _ = Describe("A ScimEndpoint", func() {
 			Requests: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("2Gi")},
 			Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("1Gi")},
 		}
-		create(ctx, ep)
+		env.Create(ctx, ep)
 		Eventually(observed(ctx, ep)).Should(And(
-			stalledBecause(v1alpha1.ReasonInvalidSpec),
-			isFalse(v1alpha1.ConditionAvailable, v1alpha1.ReasonReplicasUnready),
+			testenv.StalledBecause(v1alpha1.ReasonInvalidSpec),
+			testenv.IsFalse(v1alpha1.ConditionAvailable, v1alpha1.ReasonReplicasUnready),
 		))
-		change(ctx, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.Resources = nil })
-		Eventually(observed(ctx, ep)).Should(reconcilingBecause(v1alpha1.ReasonReplicasUnready))
+		testenv.Change(ctx, env, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.Resources = nil })
+		Eventually(observed(ctx, ep)).Should(testenv.ReconcilingBecause(v1alpha1.ReasonReplicasUnready))
 	})
 
 	DescribeTable("corrects what somebody changes in a child",
 		func(ctx SpecContext, child client.Object, drift func(client.Object), corrected OmegaMatcher) {
-			create(ctx, ep)
-			Eventually(observed(ctx, ep)).Should(isTrue(v1alpha1.ConditionExposed, v1alpha1.ReasonIngressApplied))
+			env.Create(ctx, ep)
+			Eventually(observed(ctx, ep)).Should(testenv.IsTrue(v1alpha1.ConditionExposed, v1alpha1.ReasonIngressApplied))
 			child = child.DeepCopyObject().(client.Object)
 			child.SetNamespace(namespace)
 			child.SetName(ep.ChildName())
-			change(ctx, child, drift)
+			testenv.Change(ctx, env, child, drift)
 			Eventually(fetch(ctx, namespace, ep.ChildName(), child)).Should(corrected)
 
-			remove(ctx, child)
+			env.Remove(ctx, child)
 			Eventually(fetch(ctx, namespace, ep.ChildName(), child)).Should(corrected)
 		},
 		Entry("the Deployment's image", &appsv1.Deployment{},
@@ -201,12 +201,12 @@ var _ = Describe("A ScimEndpoint", func() {
 	)
 
 	It("lets its servers be restarted, and writes nothing more after it has corrected a child", func(ctx SpecContext) {
-		create(ctx, ep)
+		env.Create(ctx, ep)
 		reportDeployment(ctx, ep, 1)
 		Eventually(observed(ctx, ep)).Should(ready())
 		const restart = "kubectl.kubernetes.io/restartedAt"
 		deployment := &appsv1.Deployment{ObjectMeta: objectMeta(namespace, ep.ChildName())}
-		change(ctx, deployment, func(d *appsv1.Deployment) {
+		testenv.Change(ctx, env, deployment, func(d *appsv1.Deployment) {
 			d.Spec.Template.Annotations[restart] = "now"
 			d.Spec.Template.Spec.Containers = append(d.Spec.Template.Spec.Containers, corev1.Container{Name: "miner", Image: "evil"})
 		})
@@ -215,7 +215,7 @@ var _ = Describe("A ScimEndpoint", func() {
 		Eventually(observed(ctx, ep)).Should(ready())
 		versions := func() map[string]string { return env.ResourceVersions(ctx, namespace, &appsv1.DeploymentList{}) }
 		rest := versions()
-		touch(ctx, ep)
+		env.Touch(ctx, ep)
 		Consistently(versions, testenv.Quiet).Should(Equal(rest))
 		Expect(fetch(ctx, namespace, ep.ChildName(), deployment)(Default)).To(HaveField("Spec.Template.Annotations", HaveKey(restart)))
 	})
@@ -226,17 +226,17 @@ var _ = Describe("A ScimEndpoint", func() {
 			Spec:       corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 1}}},
 		}
 		foreign.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: "shop", UID: "1", Controller: ptr.To(true)}}
-		create(ctx, foreign, ep)
+		env.Create(ctx, foreign, ep)
 		Eventually(observed(ctx, ep)).Should(And(
-			stalledBecause(v1alpha1.ReasonChildConflict),
-			condition(v1alpha1.ConditionReady, HaveField("Message", ContainSubstring("Service okta-scim already exists and belongs to Deployment shop"))),
+			testenv.StalledBecause(v1alpha1.ReasonChildConflict),
+			testenv.Condition(v1alpha1.ConditionReady, HaveField("Message", ContainSubstring("Service okta-scim already exists and belongs to Deployment shop"))),
 		))
 		version := foreign.ResourceVersion
 		Expect(env.Get(ctx, namespace, ep.ChildName(), foreign)).To(Succeed())
 		Expect(foreign.ResourceVersion).To(Equal(version))
-		remove(ctx, foreign)
-		touch(ctx, ep)
-		Eventually(observed(ctx, ep)).Should(reconcilingBecause(v1alpha1.ReasonReplicasUnready))
+		env.Remove(ctx, foreign)
+		env.Touch(ctx, ep)
+		Eventually(observed(ctx, ep)).Should(testenv.ReconcilingBecause(v1alpha1.ReasonReplicasUnready))
 	})
 
 	It("waits until what a deleted endpoint of its name has left is gone", func(ctx SpecContext) {
@@ -247,19 +247,19 @@ var _ = Describe("A ScimEndpoint", func() {
 		leftover.OwnerReferences = []metav1.OwnerReference{{
 			APIVersion: v1alpha1.GroupVersion.String(), Kind: "ScimEndpoint", Name: name, UID: "1", Controller: ptr.To(true),
 		}}
-		create(ctx, leftover, ep)
-		Eventually(observed(ctx, ep)).Should(reconcilingBecause(v1alpha1.ReasonProgressing))
-		remove(ctx, leftover)
-		Eventually(observed(ctx, ep)).Should(reconcilingBecause(v1alpha1.ReasonReplicasUnready))
+		env.Create(ctx, leftover, ep)
+		Eventually(observed(ctx, ep)).Should(testenv.ReconcilingBecause(v1alpha1.ReasonProgressing))
+		env.Remove(ctx, leftover)
+		Eventually(observed(ctx, ep)).Should(testenv.ReconcilingBecause(v1alpha1.ReasonReplicasUnready))
 	})
 
 	It("removes its Ingress when none is asked for any more", func(ctx SpecContext) {
-		create(ctx, ep)
-		Eventually(observed(ctx, ep)).Should(isTrue(v1alpha1.ConditionExposed, v1alpha1.ReasonIngressApplied))
-		change(ctx, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.Exposure = nil })
+		env.Create(ctx, ep)
+		Eventually(observed(ctx, ep)).Should(testenv.IsTrue(v1alpha1.ConditionExposed, v1alpha1.ReasonIngressApplied))
+		testenv.Change(ctx, env, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.Exposure = nil })
 		Eventually(gone(ctx, namespace, ep.ChildName(), &networkingv1.Ingress{})).Should(Satisfy(apierrors.IsNotFound))
 		Eventually(observed(ctx, ep)).Should(And(
-			isTrue(v1alpha1.ConditionExposed, v1alpha1.ReasonNotExposed),
+			testenv.IsTrue(v1alpha1.ConditionExposed, v1alpha1.ReasonNotExposed),
 			HaveField("Status.BaseURL", "http://okta-scim."+namespace+".svc/scim/v2"),
 		))
 	})
@@ -271,29 +271,29 @@ var _ = Describe("A ScimEndpoint", func() {
 				Service: &networkingv1.IngressServiceBackend{Name: "shop", Port: networkingv1.ServiceBackendPort{Number: 80}}}},
 		}
 		ep.Spec.Exposure = nil
-		create(ctx, foreign, ep)
-		Eventually(observed(ctx, ep)).Should(isTrue(v1alpha1.ConditionExposed, v1alpha1.ReasonNotExposed))
+		env.Create(ctx, foreign, ep)
+		Eventually(observed(ctx, ep)).Should(testenv.IsTrue(v1alpha1.ConditionExposed, v1alpha1.ReasonNotExposed))
 		Expect(env.Get(ctx, namespace, ep.ChildName(), foreign)).To(Succeed())
 	})
 
 	It("does not come back to life while it is being deleted", func(ctx SpecContext) {
-		create(ctx, ep)
+		env.Create(ctx, ep)
 		reportDeployment(ctx, ep, 1)
 		Eventually(observed(ctx, ep)).Should(ready())
 		Expect(env.Client.Delete(ctx, ep, client.PropagationPolicy(metav1.DeletePropagationForeground))).To(Succeed())
-		Eventually(observed(ctx, ep)).Should(reconcilingBecause(v1alpha1.ReasonTerminating))
+		Eventually(observed(ctx, ep)).Should(testenv.ReconcilingBecause(v1alpha1.ReasonTerminating))
 		deployment := &appsv1.Deployment{ObjectMeta: objectMeta(namespace, ep.ChildName())}
-		remove(ctx, deployment)
+		env.Remove(ctx, deployment)
 		Consistently(gone(ctx, namespace, ep.ChildName(), deployment), testenv.Quiet).Should(Satisfy(apierrors.IsNotFound))
-		change(ctx, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Finalizers = nil })
+		testenv.Change(ctx, env, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Finalizers = nil })
 	})
 
 	It("goes without complaint when its namespace does", func(ctx SpecContext) {
-		create(ctx, ep)
+		env.Create(ctx, ep)
 		reportDeployment(ctx, ep, 1)
 		Eventually(observed(ctx, ep)).Should(ready())
 		// No namespace controller runs here, so that the namespace never gets further.
-		remove(ctx, namespaceNamed(namespace), &corev1.Service{ObjectMeta: objectMeta(namespace, ep.ChildName())})
+		env.Remove(ctx, namespaceNamed(namespace), &corev1.Service{ObjectMeta: objectMeta(namespace, ep.ChildName())})
 		lines := func() []string {
 			return slices.DeleteFunc(strings.Split(env.Output.String(), "\n"), func(line string) bool {
 				return !strings.Contains(line, `"namespace"="`+namespace+`"`)
@@ -305,7 +305,7 @@ var _ = Describe("A ScimEndpoint", func() {
 	})
 
 	It("is left alone at rest, and so is every child", func(ctx SpecContext) {
-		create(ctx, ep)
+		env.Create(ctx, ep)
 		reportDeployment(ctx, ep, 1)
 		Eventually(observed(ctx, ep)).Should(ready())
 		rest := env.ResourceVersions(ctx, namespace, childLists()...)
@@ -328,8 +328,8 @@ var _ = Describe("The list of servers", func() {
 	BeforeEach(func(ctx SpecContext) {
 		namespace = env.Namespace(ctx)
 		ep = newEndpoint(namespace, nil)
-		create(ctx, ep)
-		Eventually(observed(ctx, ep)).Should(isTrue(v1alpha1.ConditionTokenReady, v1alpha1.ReasonTokenIssued))
+		env.Create(ctx, ep)
+		Eventually(observed(ctx, ep)).Should(testenv.IsTrue(v1alpha1.ConditionTokenReady, v1alpha1.ReasonTokenIssued))
 	})
 
 	pod := func(ctx context.Context, name string) *corev1.Pod {
@@ -338,7 +338,7 @@ var _ = Describe("The list of servers", func() {
 			Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "server", Image: "server"}}},
 		}
 		p.Labels = map[string]string{v1alpha1.EndpointLabel: ep.Name}
-		create(ctx, p)
+		env.Create(ctx, p)
 		return p
 	}
 	// register does what a server does when it starts.
@@ -370,7 +370,7 @@ var _ = Describe("The list of servers", func() {
 		pod(ctx, "okta-scim-1")
 		register(ctx, "okta-scim-1")
 		for _, n := range []int32{2, 3, 4} {
-			change(ctx, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.Replicas = ptr.To(n) })
+			testenv.Change(ctx, env, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.Replicas = ptr.To(n) })
 			Eventually(observed(ctx, ep)).Should(HaveField("Status.Replicas", HaveValue(Equal(n))))
 		}
 		Expect(servers(ctx)(Default)).To(ConsistOf(HaveField("Address", "10.0.0.1:8081")))
@@ -387,20 +387,20 @@ var _ = Describe("An HTTPRoute", Ordered, func() {
 	BeforeAll(func(ctx SpecContext) {
 		namespace = env.Namespace(ctx)
 		ep = newEndpoint(namespace, throughHTTPRoute(namespace))
-		create(ctx, ep)
+		env.Create(ctx, ep)
 	})
 
 	It("is missed when the Gateway API is not installed", func(ctx SpecContext) {
 		Eventually(observed(ctx, ep)).Should(And(
-			isFalse(v1alpha1.ConditionExposed, v1alpha1.ReasonGatewayAPIMissing),
-			stalledBecause(v1alpha1.ReasonGatewayAPIMissing),
+			testenv.IsFalse(v1alpha1.ConditionExposed, v1alpha1.ReasonGatewayAPIMissing),
+			testenv.StalledBecause(v1alpha1.ReasonGatewayAPIMissing),
 		))
 	})
 
 	It("is made once the Gateway API is there", func(ctx SpecContext) {
 		env.InstallCRDs("sigs.k8s.io/gateway-api", "config/crd/standard/gateway.networking.k8s.io_httproutes.yaml")
-		touch(ctx, ep)
-		Eventually(observed(ctx, ep)).Should(isTrue(v1alpha1.ConditionExposed, v1alpha1.ReasonHTTPRouteApplied))
+		env.Touch(ctx, ep)
+		Eventually(observed(ctx, ep)).Should(testenv.IsTrue(v1alpha1.ConditionExposed, v1alpha1.ReasonHTTPRouteApplied))
 		var route gatewayv1.HTTPRoute
 		Expect(env.Get(ctx, namespace, ep.ChildName(), &route)).To(Succeed())
 		Expect(metav1.IsControlledBy(&route, ep)).To(BeTrue())
@@ -409,10 +409,10 @@ var _ = Describe("An HTTPRoute", Ordered, func() {
 
 	It("is corrected when somebody changes or deletes it", func(ctx SpecContext) {
 		route := &gatewayv1.HTTPRoute{ObjectMeta: objectMeta(namespace, ep.ChildName())}
-		change(ctx, route, func(r *gatewayv1.HTTPRoute) { r.Spec.Hostnames = []gatewayv1.Hostname{"elsewhere.example.com"} })
+		testenv.Change(ctx, env, route, func(r *gatewayv1.HTTPRoute) { r.Spec.Hostnames = []gatewayv1.Hostname{"elsewhere.example.com"} })
 		scim := HaveField("Spec.Hostnames", ConsistOf(BeEquivalentTo(hostFor(namespace))))
 		Eventually(fetch(ctx, namespace, ep.ChildName(), route)).Should(scim)
-		remove(ctx, route)
+		env.Remove(ctx, route)
 		Eventually(fetch(ctx, namespace, ep.ChildName(), route)).Should(scim)
 	})
 
@@ -426,8 +426,8 @@ var _ = Describe("An HTTPRoute", Ordered, func() {
 	})
 
 	It("gives way to an Ingress", func(ctx SpecContext) {
-		change(ctx, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.Exposure = throughIngress(namespace) })
-		Eventually(observed(ctx, ep)).Should(isTrue(v1alpha1.ConditionExposed, v1alpha1.ReasonIngressApplied))
+		testenv.Change(ctx, env, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.Exposure = throughIngress(namespace) })
+		Eventually(observed(ctx, ep)).Should(testenv.IsTrue(v1alpha1.ConditionExposed, v1alpha1.ReasonIngressApplied))
 		Eventually(gone(ctx, namespace, ep.ChildName(), &gatewayv1.HTTPRoute{})).Should(Satisfy(apierrors.IsNotFound))
 	})
 })

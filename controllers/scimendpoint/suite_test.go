@@ -14,9 +14,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -97,33 +95,6 @@ func childLists() []client.ObjectList {
 	}
 }
 
-func create(ctx context.Context, objects ...client.Object) {
-	for _, obj := range objects {
-		ExpectWithOffset(1, env.Client.Create(ctx, obj)).To(Succeed())
-	}
-}
-
-func remove(ctx context.Context, objects ...client.Object) {
-	for _, obj := range objects {
-		ExpectWithOffset(1, env.Client.Delete(ctx, obj)).To(Succeed())
-	}
-}
-
-// change changes an object as somebody with kubectl would.
-func change[T client.Object](ctx context.Context, obj T, how func(T)) {
-	ExpectWithOffset(1, env.Client.Get(ctx, client.ObjectKeyFromObject(obj), obj)).To(Succeed())
-	patch := client.MergeFrom(obj.DeepCopyObject().(client.Object))
-	how(obj)
-	ExpectWithOffset(1, env.Client.Patch(ctx, obj, patch)).To(Succeed())
-}
-
-// touch makes the controller look at an endpoint.
-func touch(ctx context.Context, ep *v1alpha1.ScimEndpoint) {
-	change(ctx, ep, func(ep *v1alpha1.ScimEndpoint) {
-		ep.Annotations = map[string]string{"example.com/touched": string(ep.UID) + ep.ResourceVersion}
-	})
-}
-
 // fetch polls an object of the kind of the example.
 func fetch[T client.Object](ctx context.Context, namespace, name string, example T) func(Gomega) T {
 	return func(g Gomega) T {
@@ -147,29 +118,7 @@ func observed(ctx context.Context, ep *v1alpha1.ScimEndpoint) func(Gomega) *v1al
 	}
 }
 
-func condition(conditionType string, matchers ...OmegaMatcher) OmegaMatcher {
-	return WithTransform(func(ep *v1alpha1.ScimEndpoint) metav1.Condition {
-		return ptr.Deref(meta.FindStatusCondition(ep.Status.Conditions, conditionType), metav1.Condition{})
-	}, And(matchers...))
-}
-
-func isTrue(conditionType, reason string) OmegaMatcher {
-	return condition(conditionType, HaveField("Status", metav1.ConditionTrue), HaveField("Reason", reason))
-}
-
-func isFalse(conditionType, reason string) OmegaMatcher {
-	return condition(conditionType, HaveField("Status", metav1.ConditionFalse), HaveField("Reason", reason))
-}
-
-func stalledBecause(reason string) OmegaMatcher {
-	return And(isFalse(v1alpha1.ConditionReady, reason), isTrue(v1alpha1.ConditionStalled, reason))
-}
-
-func reconcilingBecause(reason string) OmegaMatcher {
-	return And(isFalse(v1alpha1.ConditionReady, reason), isTrue(v1alpha1.ConditionReconciling, reason))
-}
-
-func ready() OmegaMatcher { return isTrue(v1alpha1.ConditionReady, v1alpha1.ReasonSucceeded) }
+func ready() OmegaMatcher { return testenv.IsTrue(v1alpha1.ConditionReady, v1alpha1.ReasonSucceeded) }
 
 // reportDeployment does what the Deployment controller would: it says how many of the
 // servers run and what else there is to say.

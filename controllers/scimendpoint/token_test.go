@@ -46,8 +46,8 @@ var _ = Describe("The token", func() {
 
 	// issued makes the endpoint and waits for its token.
 	issued := func(ctx context.Context) (plaintext string) {
-		create(ctx, ep)
-		Eventually(observed(ctx, ep)).Should(isTrue(v1alpha1.ConditionTokenReady, v1alpha1.ReasonTokenIssued))
+		env.Create(ctx, ep)
+		Eventually(observed(ctx, ep)).Should(testenv.IsTrue(v1alpha1.ConditionTokenReady, v1alpha1.ReasonTokenIssued))
 		secret := fetch(ctx, namespace, ep.TokenSecretName(), &corev1.Secret{})
 		Eventually(secret).Should(HaveField("Data", HaveKey(v1alpha1.TokenKey)))
 		return string(secret(Default).Data[v1alpha1.TokenKey])
@@ -81,20 +81,20 @@ var _ = Describe("The token", func() {
 
 	It("does not come back when its Secret is deleted after copying", func(ctx SpecContext) {
 		plaintext := issued(ctx)
-		remove(ctx, &corev1.Secret{ObjectMeta: objectMeta(namespace, ep.TokenSecretName())})
-		Eventually(observed(ctx, ep)).Should(condition(v1alpha1.ConditionTokenReady,
+		env.Remove(ctx, &corev1.Secret{ObjectMeta: objectMeta(namespace, ep.TokenSecretName())})
+		Eventually(observed(ctx, ep)).Should(testenv.Condition(v1alpha1.ConditionTokenReady,
 			HaveField("Message", And(ContainSubstring("has been deleted"), Not(ContainSubstring(ep.TokenSecretName()))))))
-		touch(ctx, ep)
+		env.Touch(ctx, ep)
 		Consistently(gone(ctx, namespace, ep.TokenSecretName(), &corev1.Secret{}), testenv.Quiet).Should(Satisfy(apierrors.IsNotFound))
 		Expect(accepts(ctx, ep, plaintext)(Default)).To(BeTrue())
-		Expect(observed(ctx, ep)(Default)).To(isTrue(v1alpha1.ConditionTokenReady, v1alpha1.ReasonTokenIssued))
+		Expect(observed(ctx, ep)(Default)).To(testenv.IsTrue(v1alpha1.ConditionTokenReady, v1alpha1.ReasonTokenIssued))
 	})
 
 	It("survives the loss of the digests while its Secret is there", func(ctx SpecContext) {
 		plaintext := issued(ctx)
-		remove(ctx, &corev1.Secret{ObjectMeta: objectMeta(namespace, ep.DigestSecretName())})
+		env.Remove(ctx, &corev1.Secret{ObjectMeta: objectMeta(namespace, ep.DigestSecretName())})
 		Eventually(accepts(ctx, ep, plaintext)).Should(BeTrue())
-		change(ctx, &corev1.Secret{ObjectMeta: objectMeta(namespace, ep.DigestSecretName())}, func(s *corev1.Secret) {
+		testenv.Change(ctx, env, &corev1.Secret{ObjectMeta: objectMeta(namespace, ep.DigestSecretName())}, func(s *corev1.Secret) {
 			s.Data = map[string][]byte{v1alpha1.DigestsKey: []byte("[]")}
 		})
 		Eventually(accepts(ctx, ep, plaintext)).Should(BeTrue())
@@ -104,10 +104,10 @@ var _ = Describe("The token", func() {
 		plaintext, err := token.Generate()
 		Expect(err).NotTo(HaveOccurred())
 		withoutManager(func() {
-			create(ctx, ep)
-			create(ctx, render.TokenSecret(ep, string(plaintext)))
+			env.Create(ctx, ep)
+			env.Create(ctx, render.TokenSecret(ep, string(plaintext)))
 		})
-		Eventually(observed(ctx, ep)).Should(isTrue(v1alpha1.ConditionTokenReady, v1alpha1.ReasonTokenIssued))
+		Eventually(observed(ctx, ep)).Should(testenv.IsTrue(v1alpha1.ConditionTokenReady, v1alpha1.ReasonTokenIssued))
 		Expect(accepts(ctx, ep, string(plaintext))(Default)).To(BeTrue())
 	})
 
@@ -118,7 +118,7 @@ var _ = Describe("The token", func() {
 			patch := client.MergeFrom(current.DeepCopy())
 			current.Status.Tokens = nil
 			Expect(env.Client.Status().Patch(ctx, current, patch)).To(Succeed())
-			remove(ctx, &corev1.Secret{ObjectMeta: objectMeta(namespace, ep.TokenSecretName())})
+			env.Remove(ctx, &corev1.Secret{ObjectMeta: objectMeta(namespace, ep.TokenSecretName())})
 		})
 		Eventually(observed(ctx, ep)).Should(HaveField("Status.Tokens", HaveLen(1)))
 		Expect(accepts(ctx, ep, plaintext)(Default)).To(BeTrue())
@@ -130,19 +130,19 @@ var _ = Describe("The token", func() {
 		var backup corev1.Secret
 		Expect(env.Get(ctx, namespace, ep.DigestSecretName(), &backup)).To(Succeed())
 		withoutManager(func() {
-			remove(ctx, &corev1.Secret{ObjectMeta: objectMeta(namespace, ep.TokenSecretName())},
+			env.Remove(ctx, &corev1.Secret{ObjectMeta: objectMeta(namespace, ep.TokenSecretName())},
 				&corev1.Secret{ObjectMeta: objectMeta(namespace, ep.DigestSecretName())})
 		})
 		Eventually(observed(ctx, ep)).Should(And(
-			isFalse(v1alpha1.ConditionTokenReady, v1alpha1.ReasonTokenDigestsLost),
-			stalledBecause(v1alpha1.ReasonTokenDigestsLost),
+			testenv.IsFalse(v1alpha1.ConditionTokenReady, v1alpha1.ReasonTokenDigestsLost),
+			testenv.StalledBecause(v1alpha1.ReasonTokenDigestsLost),
 		))
 		Expect(gone(ctx, namespace, ep.TokenSecretName(), &corev1.Secret{})()).To(Satisfy(apierrors.IsNotFound))
 
 		backup.ResourceVersion, backup.UID, backup.OwnerReferences = "", "", nil
-		create(ctx, &backup)
-		touch(ctx, ep)
-		Eventually(observed(ctx, ep)).Should(isTrue(v1alpha1.ConditionTokenReady, v1alpha1.ReasonTokenIssued))
+		env.Create(ctx, &backup)
+		env.Touch(ctx, ep)
+		Eventually(observed(ctx, ep)).Should(testenv.IsTrue(v1alpha1.ConditionTokenReady, v1alpha1.ReasonTokenIssued))
 		Expect(accepts(ctx, ep, plaintext)(Default)).To(BeTrue())
 	})
 
@@ -151,27 +151,27 @@ var _ = Describe("The token", func() {
 		other, err := token.Generate()
 		Expect(err).NotTo(HaveOccurred())
 		withoutManager(func() {
-			remove(ctx, &corev1.Secret{ObjectMeta: objectMeta(namespace, ep.TokenSecretName())},
+			env.Remove(ctx, &corev1.Secret{ObjectMeta: objectMeta(namespace, ep.TokenSecretName())},
 				&corev1.Secret{ObjectMeta: objectMeta(namespace, ep.DigestSecretName())})
-			create(ctx, render.TokenSecret(ep, string(other)))
+			env.Create(ctx, render.TokenSecret(ep, string(other)))
 		})
-		Eventually(observed(ctx, ep)).Should(stalledBecause(v1alpha1.ReasonTokenDigestsLost))
+		Eventually(observed(ctx, ep)).Should(testenv.StalledBecause(v1alpha1.ReasonTokenDigestsLost))
 		Expect(gone(ctx, namespace, ep.DigestSecretName(), &corev1.Secret{})()).To(Satisfy(apierrors.IsNotFound))
 	})
 
 	It("is never read from a stranger's Secret", func(ctx SpecContext) {
 		foreign := &corev1.Secret{ObjectMeta: objectMeta(namespace, ep.TokenSecretName()), StringData: map[string]string{"token": "mine"}}
-		create(ctx, foreign, ep)
+		env.Create(ctx, foreign, ep)
 		Eventually(observed(ctx, ep)).Should(And(
-			isFalse(v1alpha1.ConditionTokenReady, v1alpha1.ReasonChildConflict),
-			stalledBecause(v1alpha1.ReasonChildConflict),
+			testenv.IsFalse(v1alpha1.ConditionTokenReady, v1alpha1.ReasonChildConflict),
+			testenv.StalledBecause(v1alpha1.ReasonChildConflict),
 		))
 		version := foreign.ResourceVersion
 		Expect(env.Get(ctx, namespace, ep.TokenSecretName(), foreign)).To(Succeed())
 		Expect(foreign.ResourceVersion).To(Equal(version))
-		remove(ctx, foreign)
-		touch(ctx, ep)
-		Eventually(observed(ctx, ep)).Should(isTrue(v1alpha1.ConditionTokenReady, v1alpha1.ReasonTokenIssued))
+		env.Remove(ctx, foreign)
+		env.Touch(ctx, ep)
+		Eventually(observed(ctx, ep)).Should(testenv.IsTrue(v1alpha1.ConditionTokenReady, v1alpha1.ReasonTokenIssued))
 	})
 
 	It("does not leak through an error that repeats it", func() {

@@ -61,12 +61,6 @@ func newSlice(namespace, name, group string, members ...string) *v1alpha1.ScimGr
 	}
 }
 
-func create(ctx context.Context, objects ...client.Object) {
-	for _, obj := range objects {
-		ExpectWithOffset(1, env.Client.Create(ctx, obj)).To(Succeed())
-	}
-}
-
 // statusOf polls a group's status as the API server has it.
 func statusOf(ctx context.Context, group *v1alpha1.ScimGroup) func(Gomega) v1alpha1.ScimGroupStatus {
 	return func(g Gomega) v1alpha1.ScimGroupStatus {
@@ -102,13 +96,13 @@ var _ = Describe("A ScimGroup", func() {
 
 	It("resolves its members as they arrive, and loses them as they go", func(ctx SpecContext) {
 		group := newGroup(namespace, "staff", "alice", "barbara", "nested")
-		create(ctx, group)
+		env.Create(ctx, group)
 		Eventually(statusOf(ctx, group)).Should(haveUnresolved(3))
 
 		alice := newUser(namespace, "alice", endpointName)
-		create(ctx, alice)
+		env.Create(ctx, alice)
 		Eventually(statusOf(ctx, group)).Should(haveUnresolved(2))
-		create(ctx, newUser(namespace, "barbara", endpointName), newGroup(namespace, "nested"))
+		env.Create(ctx, newUser(namespace, "barbara", endpointName), newGroup(namespace, "nested"))
 		Eventually(statusOf(ctx, group)).Should(haveUnresolved(0))
 
 		deleted := client.MergeFrom(alice.DeepCopy())
@@ -120,41 +114,41 @@ var _ = Describe("A ScimGroup", func() {
 	})
 
 	It("does not take another endpoint's user for a member", func(ctx SpecContext) {
-		create(ctx, newUser(namespace, "alice", "entra"), newUser(namespace, "barbara", endpointName))
+		env.Create(ctx, newUser(namespace, "alice", "entra"), newUser(namespace, "barbara", endpointName))
 		group := newGroup(namespace, "staff", "alice", "barbara")
-		create(ctx, group)
+		env.Create(ctx, group)
 		Eventually(statusOf(ctx, group)).Should(haveUnresolved(1))
 	})
 
 	It("resolves the members in its slices", func(ctx SpecContext) {
-		create(ctx, newUser(namespace, "alice", endpointName),
+		env.Create(ctx, newUser(namespace, "alice", endpointName),
 			newSlice(namespace, "slice-1", "large", "alice", "barbara"),
 			newSlice(namespace, "slice-2", "large", "carol"))
 		group := newGroup(namespace, "large")
 		group.Spec.Slices = []string{"slice-1", "slice-2"}
 		group.Spec.MemberCount = ptr.To[int64](3)
-		create(ctx, group)
+		env.Create(ctx, group)
 		Eventually(statusOf(ctx, group)).Should(haveUnresolved(2))
-		create(ctx, newUser(namespace, "carol", endpointName))
+		env.Create(ctx, newUser(namespace, "carol", endpointName))
 		Eventually(statusOf(ctx, group)).Should(haveUnresolved(1))
 	})
 
 	It("says so when a slice that it names was deleted, and recovers when it is there again", func(ctx SpecContext) {
 		group := newGroup(namespace, "large")
 		group.Spec.Slices = []string{"slice-1"}
-		create(ctx, group)
+		env.Create(ctx, group)
 		Eventually(statusOf(ctx, group)).Should(readyBecause(metav1.ConditionFalse, v1alpha1.ReasonMembersLost))
-		create(ctx, newSlice(namespace, "slice-1", "large", "alice"))
+		env.Create(ctx, newSlice(namespace, "slice-1", "large", "alice"))
 		Eventually(statusOf(ctx, group)).Should(haveUnresolved(1))
 	})
 
 	It("collects slices that no group names, once they are old enough", func(ctx SpecContext) {
 		DeferCleanup(func() { ahead.Store(0) })
-		create(ctx, newSlice(namespace, "named", "large", "alice"), newSlice(namespace, "unused", "large", "bob"),
+		env.Create(ctx, newSlice(namespace, "named", "large", "alice"), newSlice(namespace, "unused", "large", "bob"),
 			newSlice(namespace, "orphan", "vanished", "carol"))
 		group := newGroup(namespace, "large")
 		group.Spec.Slices = []string{"named"}
-		create(ctx, group)
+		env.Create(ctx, group)
 		Eventually(statusOf(ctx, group)).Should(haveUnresolved(1))
 		slices := func(g Gomega) []v1alpha1.ScimGroupSlice {
 			var list v1alpha1.ScimGroupSliceList
@@ -164,18 +158,18 @@ var _ = Describe("A ScimGroup", func() {
 		Consistently(slices, testenv.Quiet).Should(HaveLen(3), "young slices may belong to a write under way")
 
 		ahead.Store(int64(sliceGrace + time.Minute))
-		create(ctx, newSlice(namespace, "news", "large", "dave"), newSlice(namespace, "news-of-vanished", "vanished", "dave"))
+		env.Create(ctx, newSlice(namespace, "news", "large", "dave"), newSlice(namespace, "news-of-vanished", "vanished", "dave"))
 		Eventually(slices).Should(ConsistOf(HaveField("Name", "named")))
 	})
 
 	It("takes its slices and its claims with it", func(ctx SpecContext) {
 		group := newGroup(namespace, "large")
 		group.Spec.Slices = []string{"slice-1"}
-		create(ctx, newSlice(namespace, "slice-1", "large", "alice"), newSlice(namespace, "elsewhere", "other", "alice"), group)
+		env.Create(ctx, newSlice(namespace, "slice-1", "large", "alice"), newSlice(namespace, "elsewhere", "other", "alice"), group)
 		for name, attribute := range map[string]v1alpha1.ClaimedAttribute{
 			"of-the-group": v1alpha1.ClaimGroupDisplayName, "of-a-user": v1alpha1.ClaimUserName,
 		} {
-			create(ctx, &v1alpha1.ScimClaim{
+			env.Create(ctx, &v1alpha1.ScimClaim{
 				ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
 				Spec: v1alpha1.ScimClaimSpec{
 					EndpointRef: v1alpha1.EndpointReference{Name: endpointName}, Attribute: attribute,
@@ -200,7 +194,7 @@ var _ = Describe("A ScimGroup", func() {
 		for _, name := range []string{"left-alone", "deleted"} {
 			group := newGroup(namespace, name)
 			group.Annotations = map[string]string{v1alpha1.AbandonedAnnotation: "true"}
-			create(ctx, group)
+			env.Create(ctx, group)
 			kept = append(kept, group)
 			Eventually(statusOf(ctx, group)).Should(readyBecause(metav1.ConditionTrue, v1alpha1.ReasonSucceeded))
 		}
@@ -228,7 +222,7 @@ var _ = Describe("A ScimGroup", func() {
 		for _, name := range []string{"before", "after"} {
 			group := newGroup(namespace, name)
 			group.Annotations = map[string]string{v1alpha1.AbandonedAnnotation: "true"}
-			create(ctx, group)
+			env.Create(ctx, group)
 			kept = append(kept, group)
 		}
 		Expect(env.Client.Delete(ctx, kept[0])).To(Succeed())
@@ -245,10 +239,10 @@ var _ = Describe("A ScimGroup", func() {
 		var names []string
 		for i := range 20 {
 			names = append(names, fmt.Sprintf("user-%d", i))
-			create(ctx, newUser(namespace, names[i], endpointName))
+			env.Create(ctx, newUser(namespace, names[i], endpointName))
 		}
 		group, waiting := newGroup(namespace, "staff", names...), newGroup(namespace, "waiting", "nobody")
-		create(ctx, group, waiting)
+		env.Create(ctx, group, waiting)
 		Eventually(statusOf(ctx, group)).Should(haveUnresolved(0))
 		Eventually(statusOf(ctx, waiting)).Should(haveUnresolved(1))
 		rest := env.ResourceVersions(ctx, namespace, &v1alpha1.ScimGroupList{}, &v1alpha1.ScimUserList{})

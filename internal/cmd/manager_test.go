@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -19,9 +18,6 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
-
-	"scim-operator.io/test/assets"
 )
 
 func TestManagerFlags(t *testing.T) {
@@ -52,25 +48,7 @@ func TestManagerFlags(t *testing.T) {
 
 // TestManagerRuns starts the manager as main does, against a real API server.
 func TestManagerRuns(t *testing.T) {
-	binaries, err := assets.Directory()
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &envtest.Environment{
-		CRDDirectoryPaths:        []string{filepath.Join(assets.Root(), "config", "crd", "bases")},
-		ErrorIfCRDPathMissing:    true,
-		BinaryAssetsDirectory:    binaries,
-		ControlPlaneStartTimeout: 2 * time.Minute,
-	}
-	config, err := server.Start()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := server.Stop(); err != nil {
-			t.Error(err)
-		}
-	}()
+	config := startAPIServer(t)
 	log, err := newLogger("error")
 	if err != nil {
 		t.Fatal(err)

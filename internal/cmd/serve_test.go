@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +30,7 @@ import (
 	"scim-operator.io/internal/render"
 	"scim-operator.io/internal/server"
 	"scim-operator.io/internal/token"
+	"scim-operator.io/test/assets"
 )
 
 const (
@@ -36,16 +38,34 @@ const (
 	servePatience = 60 * time.Second
 )
 
-// api starts a real API server; KUBEBUILDER_ASSETS says where its binaries are
-// (hack/envtest-assets.sh prints it).
-func api(t *testing.T) (*rest.Config, client.Client) {
+// startAPIServer starts a real API server that ends with the test.
+func startAPIServer(t *testing.T) *rest.Config {
 	t.Helper()
-	environment := &envtest.Environment{CRDDirectoryPaths: []string{"../../config/crd/bases"}, ErrorIfCRDPathMissing: true}
+	binaries, err := assets.Directory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	environment := &envtest.Environment{
+		CRDDirectoryPaths:        []string{filepath.Join(assets.Root(), "config", "crd", "bases")},
+		ErrorIfCRDPathMissing:    true,
+		BinaryAssetsDirectory:    binaries,
+		ControlPlaneStartTimeout: 2 * time.Minute,
+	}
 	config, err := environment.Start()
 	if err != nil {
-		t.Fatalf("no API server to test against; set KUBEBUILDER_ASSETS as hack/envtest-assets.sh prints it: %v", err)
+		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = environment.Stop() })
+	t.Cleanup(func() {
+		if err := environment.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return config
+}
+
+func api(t *testing.T) (*rest.Config, client.Client) {
+	t.Helper()
+	config := startAPIServer(t)
 	scheme := runtime.NewScheme()
 	if err := errors.Join(corev1.AddToScheme(scheme), rbacv1.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		t.Fatal(err)
