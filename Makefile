@@ -4,6 +4,11 @@ SHELL := /usr/bin/env bash -o pipefail
 .SHELLFLAGS := -ec
 .DEFAULT_GOAL := help
 
+# go needs a home, which a service or a container may not have.
+ifndef HOME
+export HOME := $(shell getent passwd "$$(id -u)" | cut -d: -f6)
+endif
+
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GOARCH ?= $(shell go env GOARCH)
 LDFLAGS := -s -w -X scim-operator.io/internal/cmd.version=$(VERSION)
@@ -52,11 +57,12 @@ bench: ## Run the benchmarks, each with its ratio to a reference of the same run
 
 .PHONY: build
 build: ## Build the binary for this machine into bin/.
-	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/scim-operator .
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)" -o bin/scim-operator .
 
 .PHONY: image-binary
 image-binary: ## Build the static Linux binary that the image holds.
-	CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) go build -trimpath -ldflags "$(LDFLAGS)" -o bin/image/scim-operator .
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)" -o bin/image/scim-operator .
+	chmod 755 bin/image/scim-operator # in the image another user runs it, whatever this one's umask
 
 .PHONY: image
 image: image-binary ## Build the container image into bin/image.tar (CONTAINER_TOOL=docker, podman or buildah).

@@ -91,6 +91,8 @@ build() {
   # Renamed when it is whole, so that nobody ever starts half a binary.
   CGO_ENABLED=$cgo go build -C "$dir" -mod=readonly -buildvcs=false -trimpath \
     -tags "$tags" -ldflags "$ldflags" -o "$home/.$1.$$" "$pkg"
+  # Some go into images, to be run there by somebody else, whatever this user's umask.
+  chmod 755 "$home/.$1.$$"
   mv -f "$home/.$1.$$" "$home/$1"
   say "built $1 $version in $((SECONDS - started)) s"
 }

@@ -1,6 +1,11 @@
 # shellcheck shell=bash
 # What every script in hack/ shares. Sourced, never run.
 
+# Neither go nor this file works without a home, which a service or a container may not have; and the
+# administrator's commands are in directories that su leaves out of PATH.
+[ -n "${HOME-}" ] || HOME=$(getent passwd "$(id -u)" | cut -d: -f6) || HOME=
+export HOME=${HOME:-/root} PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
 HACK_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 REPO_DIR=$(dirname "$HACK_DIR")
 CACHE_DIR=${SCIM_OPERATOR_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/scim-operator}
@@ -43,19 +48,20 @@ eventually() {
 # missing, or says which command would. Needed is a command, a file (with a slash), a Python module
 # (import:name), or one of several of these (a|b).
 ensure_packages() {
-  local needs missing install log
+  local needs missing log
+  # Another apt-get may be at work, as on a machine that has just started.
+  local install="apt-get install --yes --no-install-recommends -o DPkg::Lock::Timeout=300"
   needs=$(cat)
   missing=$(missing_packages <<<"$needs")
   [ -n "$missing" ] || return 0
-  install="apt-get install --yes --no-install-recommends $missing"
+  install+=" $missing"
   command -v apt-get >/dev/null ||
     die "missing; install what brings these on this system (Debian's names): $missing"
   [ "$(id -u)" = 0 ] || die "missing: $missing; install with: sudo apt-get update && sudo $install"
   say "installing $missing"
   log=$(mktemp)
-  # The list of packages may be older than the packages.
-  if ! { DEBIAN_FRONTEND=noninteractive $install || { apt-get update && DEBIAN_FRONTEND=noninteractive $install; }; } \
-    </dev/null >"$log" 2>&1; then
+  # The list of packages may be missing, or older than the packages; of several sources one may be away.
+  if ! (export DEBIAN_FRONTEND=noninteractive; $install || { apt-get update; $install; }) </dev/null >"$log" 2>&1; then
     tail -n 5 "$log" >&2
     rm -f "$log"
     die "cannot install $missing; try: apt-get update && $install"

@@ -14,13 +14,22 @@ for part in settings process prerequisites certificates network control-plane cg
   source "$HACK_DIR/cluster/lib/$part.sh"
 done
 
+# What the cluster makes is for its pods, too; its secrets are in directories that are root's alone.
+umask 022
+
 PROCESSES=(etcd kube-apiserver kube-controller-manager kube-scheduler containerd kubelet kube-proxy skipper)
 
 up() {
   local started=$SECONDS
+  if others_cluster; then
+    die "the cluster with its state in $owner runs on this machine, and there is room for one: SCIM_CLUSTER_DIR=$owner $0 down"
+  fi
+  # Processes whose data somebody has removed are of no use.
+  [ -f "$ADMIN_KUBECONFIG" ] || [ ! -d "$PROCESS_DIR" ] || down
   check_packages
   mkdir -p "$LOG_DIR" "$RUN_DIR"
   chmod 700 "$STATE_DIR"
+  echo "$STATE_DIR" >"$RUN_DIR/owner"
   [ -f "$STATE_DIR/made" ] || remember_foreign_directories >"$STATE_DIR/made"
   "$HACK_DIR/build.sh" "${PROCESSES[@]}" kubectl ctr runc containerd-shim-runc-v2 pause
   make_network
@@ -31,8 +40,24 @@ up() {
   say "the cluster is up after $((SECONDS - started)) s: export KUBECONFIG=$ADMIN_KUBECONFIG"
 }
 
+# others_cluster sets owner, the state directory of the cluster that has the machine's one bridge, ports and run
+# directory, and says whether it is another than this one and runs.
+others_cluster() {
+  owner=$(cat "$RUN_DIR/owner" 2>/dev/null) || return 1
+  [ "$owner" != "$STATE_DIR" ] || return 1
+  local name
+  for name in "${PROCESSES[@]}"; do
+    ! running "$name" || return 0
+  done
+  return 1
+}
+
 down() {
   [ -d "$STATE_DIR" ] || [ -d "$RUN_DIR" ] || return 0
+  if others_cluster; then
+    say "left alone: the cluster that runs here has its state in $owner"
+    return
+  fi
   mkdir -p "$LOG_DIR"
   local name mount
   for name in skipper kube-controller-manager kube-scheduler; do stop "$name"; done

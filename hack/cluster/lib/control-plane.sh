@@ -17,7 +17,7 @@ start_etcd() {
     --cert-file "$PKI_DIR/etcd.crt" --key-file "$PKI_DIR/etcd.key" \
     --peer-client-cert-auth --peer-trusted-ca-file "$PKI_DIR/ca.crt" \
     --peer-cert-file "$PKI_DIR/etcd.crt" --peer-key-file "$PKI_DIR/etcd.key"
-  await etcd 30 curl -fsS "$ETCD_METRICS_URL/health"
+  await etcd 120 curl -fsS "$ETCD_METRICS_URL/health"
 }
 
 start_apiserver() {
@@ -35,7 +35,7 @@ start_apiserver() {
     --etcd-certfile "$PKI_DIR/etcd-client.crt" --etcd-keyfile "$PKI_DIR/etcd-client.key" \
     --kubelet-certificate-authority "$PKI_DIR/ca.crt" --kubelet-preferred-address-types InternalIP \
     --kubelet-client-certificate "$PKI_DIR/kubelet-client.crt" --kubelet-client-key "$PKI_DIR/kubelet-client.key"
-  await kube-apiserver 60 kubectl get --raw /readyz
+  await kube-apiserver 180 kubectl get --raw /readyz
 }
 
 start_controllers() {
@@ -55,6 +55,6 @@ start_controllers() {
       kube-scheduler) port=$SCHEDULER_PORT ;;
     esac
     start "$name" "$(binary "$name")" "${options[@]}" --secure-port "$port"
-    await "$name" 60 curl -fsS --cacert "$PKI_DIR/ca.crt" "https://127.0.0.1:$port/healthz"
+    await "$name" 120 curl -fsS --cacert "$PKI_DIR/ca.crt" "https://127.0.0.1:$port/healthz"
   done
 }

@@ -7,5 +7,5 @@ start_ingress() {
   start skipper env SSL_CERT_FILE="$PKI_DIR/ca.crt" "$(binary skipper)" "${SKIPPER_OPTIONS[@]}" \
     -kubernetes-in-cluster=false -kubernetes-url "$API_URL" -kubernetes-token-file "$PKI_DIR/skipper.token" \
     -address "$INGRESS_ADDRESS:$INGRESS_HTTPS_PORT" -support-listener "$SKIPPER_SUPPORT_ADDRESS"
-  await skipper 60 curl -fsS "http://$SKIPPER_SUPPORT_ADDRESS/metrics"
+  await skipper 120 curl -fsS "http://$SKIPPER_SUPPORT_ADDRESS/metrics"
 }

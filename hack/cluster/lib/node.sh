@@ -6,7 +6,7 @@ start_node() {
   load_sandbox_image
   start_kubelet
   start_kube_proxy
-  eventually 60 kubectl wait --for=condition=Ready "node/$NODE_NAME" --timeout=1s || give_up "kubelet does not make its node Ready"
+  eventually 120 kubectl wait --for=condition=Ready "node/$NODE_NAME" --timeout=1s || give_up "kubelet does not make its node Ready"
 }
 
 start_containerd() {
@@ -68,7 +68,7 @@ END
   # shellcheck disable=SC2016 # that shell expands it
   start containerd env PATH="$path" sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$(runtime_cgroup)" \
     "$(binary containerd)" --config "$CONFIG_DIR/containerd.toml" --log-level warn
-  await containerd 30 ctr version
+  await containerd 120 ctr version
 }
 
 # load_sandbox_image makes the image that holds a pod's namespaces out of one binary, without a builder:
@@ -80,7 +80,7 @@ load_sandbox_image() {
   pause=$(binary pause)
   arch=$(go env GOARCH)
   dir=$(mktemp -d "$STATE_DIR/pause.XXXXXX")
-  tar -C "${pause%/*}" --owner=0 --group=0 --mtime=@0 -cf "$dir/layer.tar" pause
+  tar -C "${pause%/*}" --mode=755 --owner=0 --group=0 --mtime=@0 -cf "$dir/layer.tar" pause
   cat >"$dir/config.json" <<END
 {"architecture": "$arch", "os": "linux", "config": {"Entrypoint": ["/pause"], "User": "65535:65535"},
  "rootfs": {"type": "layers", "diff_ids": ["sha256:$(sha256sum <"$dir/layer.tar" | cut -d' ' -f1)"]}}
@@ -128,7 +128,7 @@ END
   start kubelet "$(binary kubelet)" --config "$CONFIG_DIR/kubelet.yaml" --root-dir "$STATE_DIR/kubelet" \
     --cert-dir "$STATE_DIR/kubelet/pki" --kubeconfig "$CONFIG_DIR/kubelet.kubeconfig" \
     --hostname-override "$NODE_NAME" --node-ip "$NODE_IP"
-  await kubelet 60 curl -fsS "http://127.0.0.1:$KUBELET_HEALTH_PORT/healthz"
+  await kubelet 120 curl -fsS "http://127.0.0.1:$KUBELET_HEALTH_PORT/healthz"
 }
 
 start_kube_proxy() {
@@ -149,7 +149,7 @@ nodePortAddresses: [127.0.0.0/8, $NODE_IP/32]
 conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeout: 0s}
 END
   start kube-proxy "$(binary kube-proxy)" --config "$CONFIG_DIR/kube-proxy.yaml"
-  await kube-proxy 60 curl -fsS "http://$KUBE_PROXY_HEALTH_ADDRESS/healthz"
+  await kube-proxy 120 curl -fsS "http://$KUBE_PROXY_HEALTH_ADDRESS/healthz"
 }
 
 # stop_pods ends what runs on the node, as gently as the node still can. Nothing starts pods again:

@@ -3,7 +3,9 @@
 
 check_machine() {
   [ "$(uname -s)" = Linux ] || die "a local cluster needs Linux; use CLUSTER=current or CLUSTER=kind here"
-  [ "$(id -u)" = 0 ] || die "a local cluster needs root, to make containers and networks: try sudo -E make ..."
+  [ "$(id -u)" = 0 ] || die "a local cluster needs root, to make containers and networks: try sudo env PATH=\"\$PATH\" make ..."
+  [ ! -f /sys/fs/cgroup/cgroup.controllers ] || [ -w /sys/fs/cgroup ] ||
+    die "the control groups cannot be written here, as in a container without --privileged; use CLUSTER=current"
 }
 
 check_packages() {

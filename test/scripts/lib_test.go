@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package scripts tests what the scripts in hack/ share, on machines that lack something.
+package scripts
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"scim-operator.io/test/assets"
+)
+
+// bash runs a script after lib.sh, as the scripts in hack/ do.
+func bash(t *testing.T, script string, environment ...string) (string, error) {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "bash", "-c", "set -euo pipefail; source "+filepath.Join(assets.Root(), "hack", "lib.sh")+"; "+script)
+	command.Env = append(os.Environ(), environment...)
+	out, err := command.CombinedOutput()
+	return strings.TrimSpace(string(out)), err
+}
+
+func TestWithoutHome(t *testing.T) {
+	for _, home := range []string{"unset HOME; ", "HOME=; "} {
+		command := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", home+"source hack/lib.sh; echo $HOME:$CACHE_DIR")
+		command.Dir = assets.Root()
+		command.Env = append(os.Environ(), "XDG_CACHE_HOME=", "SCIM_OPERATOR_CACHE=")
+		out, err := command.CombinedOutput()
+		found, cache, _ := strings.Cut(strings.TrimSpace(string(out)), ":")
+		if err != nil || found == "" || cache != found+"/.cache/scim-operator" {
+			t.Errorf("%s: %v: %s", home, err, out)
+		}
+	}
+}
+
+// TestMissingPackages plays a machine whose apt-get knows of a package only after an
+// update that fails for one of its sources.
+func TestMissingPackages(t *testing.T) {
+	const needs = "ensure_packages <<<'no-such-command:here tool-package'"
+	for _, row := range []struct{ name, uid, apt, want, lacking string }{
+		{"are installed after an update", "0",
+			`case $1 in update) touch "$STATE/updated"; exit 100;; install) [ -f "$STATE/updated" ] && touch "$STATE/installed";; esac`, "installing tool-package", "error"},
+		{"are named when they cannot be installed", "0", `echo "E: no network"; exit 100`, "E: no network\nerror: cannot install tool-package", ""},
+		{"are named when they do not bring what is missing", "0", `exit 0`, "error: still missing after apt-get: tool-package", ""},
+		{"are named to who is not root", "1000", `exit 0`, "error: missing: tool-package; install with: sudo apt-get update && sudo apt-get install", ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			state := t.TempDir()
+			for name, content := range map[string]string{"apt-get": row.apt, "id": "echo " + row.uid} {
+				if err := os.WriteFile(filepath.Join(state, name), []byte("#!/bin/sh\n"+content+"\n"), 0o700); err != nil { //nolint:gosec // it is to be run
+					t.Fatal(err)
+				}
+			}
+			out, err := bash(t, `is_there() { [ -f "$STATE/installed" ]; }; `+needs, "STATE="+state, "PATH="+state+":"+os.Getenv("PATH"))
+			if fails := strings.Contains(row.want, "error"); (err != nil) != fails {
+				t.Errorf("it ends with %v", err)
+			}
+			if !strings.Contains(out, row.want) || row.lacking != "" && strings.Contains(out, row.lacking) {
+				t.Errorf("it says\n%s", out)
+			}
+		})
+	}
+}
+
+func TestEveryScriptTellsItsUse(t *testing.T) {
+	scripts, err := filepath.Glob(filepath.Join(assets.Root(), "hack", "*.sh"))
+	if err != nil || len(scripts) < 5 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	for _, folder := range []string{"cluster", "demo"} {
+		more, err := filepath.Glob(filepath.Join(assets.Root(), "hack", folder, "*.sh"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		scripts = append(scripts, more...)
+	}
+	for _, script := range scripts {
+		if filepath.Base(script) == "lib.sh" {
+			continue
+		}
+		out, err := exec.CommandContext(t.Context(), script, "--help").CombinedOutput() //nolint:gosec // a script of this repository
+		if err != nil || len(strings.TrimSpace(string(out))) < 40 {
+			t.Errorf("%s --help: %v\n%s", script, err, out)
+		}
+	}
+}
