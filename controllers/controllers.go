@@ -10,6 +10,7 @@ import (
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"scim-operator.io/controllers/identityprovider"
 	"scim-operator.io/controllers/scimendpoint"
@@ -60,6 +61,9 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	}
 	if err := scimgroup.SetupWithManager(ctx, mgr); err != nil {
 		return fmt.Errorf("set up the controller of ScimGroups: %w", err)
+	}
+	if err := metrics.Registry.Register(states{reader: mgr.GetClient()}); err != nil {
+		return fmt.Errorf("register the metrics of providers and endpoints: %w", err)
 	}
 	return nil
 }

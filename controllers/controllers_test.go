@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"scim-operator.io/api/v1alpha1"
 	"scim-operator.io/controllers/internal/testenv"
@@ -97,6 +99,29 @@ func provider(ctx context.Context, namespace string) func(Gomega) *v1alpha1.Iden
 	}
 }
 
+// metricsOf are the operator's own metrics of a namespace, by name and other labels.
+func metricsOf(namespace string) map[string]float64 {
+	families, err := metrics.Registry.Gather()
+	Expect(err).NotTo(HaveOccurred())
+	found := map[string]float64{}
+	for _, family := range families {
+		if !strings.HasPrefix(family.GetName(), "scim_operator_") {
+			continue
+		}
+		for _, metric := range family.GetMetric() {
+			labels := map[string]string{}
+			for _, pair := range metric.GetLabel() {
+				labels[pair.GetName()] = pair.GetValue()
+			}
+			if labels["namespace"] == namespace {
+				series := strings.Fields(strings.Join([]string{family.GetName(), labels["kind"], labels["name"], labels["type"]}, " "))
+				found[strings.Join(series, " ")] = metric.GetGauge().GetValue()
+			}
+		}
+	}
+	return found
+}
+
 func beReady() OmegaMatcher {
 	return WithTransform(func(idp *v1alpha1.IdentityProvider) bool {
 		return meta.IsStatusConditionTrue(idp.Status.Conditions, v1alpha1.ConditionReady)
@@ -119,6 +144,15 @@ var _ = Describe("An identity provider", Ordered, func() {
 			HaveField("Status.Connection.BaseURL", "https://test-1.example.com/scim/v2"),
 			HaveField("Status.Connection.TokenSecretName", "okta-scim-token")))
 		Expect(env.Get(ctx, namespace, "okta-scim-token", &corev1.Secret{})).To(Succeed())
+	})
+
+	It("and its endpoint show in the metrics, with the day on which sign-on ends", func() {
+		Expect(metricsOf(namespace)).To(And(
+			HaveKeyWithValue("scim_operator_condition IdentityProvider okta Ready", 1.0),
+			HaveKeyWithValue("scim_operator_condition IdentityProvider okta SSOConfigured", 1.0),
+			HaveKeyWithValue("scim_operator_condition ScimEndpoint okta Available", 1.0),
+			HaveKeyWithValue("scim_operator_saml_last_certificate_expiry_timestamp_seconds okta", BeNumerically(">", float64(time.Now().Unix()))),
+		))
 	})
 
 	It("shows what came of the users and groups that arrive", func(ctx SpecContext) {

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"scim-operator.io/api/v1alpha1"
+)
+
+// scrapeTimeout bounds a scrape that comes before the caches have synced.
+const scrapeTimeout = 5 * time.Second
+
+var (
+	conditionMetric = prometheus.NewDesc("scim_operator_condition",
+		"Whether a condition of an IdentityProvider or ScimEndpoint is True (1) or not (0).",
+		[]string{"kind", "namespace", "name", "type"}, nil)
+	certificateMetric = prometheus.NewDesc("scim_operator_saml_last_certificate_expiry_timestamp_seconds",
+		"When the last of an IdentityProvider's SAML signing certificates expires.",
+		[]string{"namespace", "name"}, nil)
+)
+
+// states tells Prometheus what the status of providers and endpoints says, as it is in
+// the cache when it is asked. There are few of them; users and groups come in thousands
+// and are not shown one by one.
+type states struct{ reader client.Reader }
+
+// Describe implements prometheus.Collector.
+func (s states) Describe(descriptions chan<- *prometheus.Desc) {
+	descriptions <- conditionMetric
+	descriptions <- certificateMetric
+}
+
+// Collect implements prometheus.Collector. Before the caches have synced there is nothing
+// to tell.
+func (s states) Collect(metrics chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
+	defer cancel()
+	var providers v1alpha1.IdentityProviderList
+	if s.reader.List(ctx, &providers, client.UnsafeDisableDeepCopy) == nil {
+		for i := range providers.Items {
+			idp := &providers.Items[i]
+			collectConditions(metrics, "IdentityProvider", idp, idp.Status.Conditions)
+			collectExpiry(metrics, idp)
+		}
+	}
+	var endpoints v1alpha1.ScimEndpointList
+	if s.reader.List(ctx, &endpoints, client.UnsafeDisableDeepCopy) == nil {
+		for i := range endpoints.Items {
+			ep := &endpoints.Items[i]
+			collectConditions(metrics, "ScimEndpoint", ep, ep.Status.Conditions)
+		}
+	}
+}
+
+func collectConditions(metrics chan<- prometheus.Metric, kind string, obj client.Object, conditions []metav1.Condition) {
+	for _, c := range conditions {
+		value := 0.0
+		if c.Status == metav1.ConditionTrue {
+			value = 1
+		}
+		metrics <- prometheus.MustNewConstMetric(conditionMetric, prometheus.GaugeValue, value, kind, obj.GetNamespace(), obj.GetName(), c.Type)
+	}
+}
+
+func collectExpiry(metrics chan<- prometheus.Metric, idp *v1alpha1.IdentityProvider) {
+	if idp.Status.SAML == nil {
+		return
+	}
+	var last time.Time
+	for _, c := range idp.Status.SAML.Certificates {
+		if c.NotAfter.After(last) {
+			last = c.NotAfter.Time
+		}
+	}
+	if !last.IsZero() {
+		metrics <- prometheus.MustNewConstMetric(certificateMetric, prometheus.GaugeValue, float64(last.Unix()), idp.Namespace, idp.Name)
+	}
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package install shows that what is installed fits together, as kustomize renders it.
+package install
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	kubeyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/yaml"
+
+	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/internal/render"
+	"scim-operator.io/test/assets"
+)
+
+// monitor is what is used of the Prometheus Operator's ServiceMonitor and PodMonitor.
+type monitor struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata"`
+
+	Spec struct {
+		NamespaceSelector struct {
+			Any bool `json:"any"`
+		} `json:"namespaceSelector"`
+		Selector            metav1.LabelSelector `json:"selector"`
+		PodTargetLabels     []string             `json:"podTargetLabels"`
+		Endpoints           []scrape             `json:"endpoints"`
+		PodMetricsEndpoints []scrape             `json:"podMetricsEndpoints"`
+	} `json:"spec"`
+}
+
+type scrape struct {
+	Port        string `json:"port"`
+	HonorLabels bool   `json:"honorLabels"`
+}
+
+// manifests are the objects of a kind in a kustomization.
+func manifests[T any](t *testing.T, kustomization, kind string) []*T {
+	t.Helper()
+	binaries, err := assets.Directory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	kubectl := filepath.Join(binaries, "kubectl")
+	out, err := exec.CommandContext(t.Context(), kubectl, "kustomize", filepath.Join(assets.Root(), "config", kustomization)).Output() //nolint:gosec // kubectl is beside the API server
+	if err != nil {
+		t.Fatalf("kubectl kustomize config/%s: %v", kustomization, err)
+	}
+	var found []*T
+	documents := kubeyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(out)))
+	for {
+		document, err := documents.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		var meta metav1.TypeMeta
+		if err := yaml.Unmarshal(document, &meta); err != nil {
+			t.Fatal(err)
+		}
+		if meta.Kind != kind {
+			continue
+		}
+		object := new(T)
+		if err := yaml.UnmarshalStrict(document, object); err != nil {
+			t.Fatalf("%s: %v", kind, err)
+		}
+		found = append(found, object)
+	}
+	if len(found) == 0 {
+		t.Fatalf("there is no %s in config/%s", kind, kustomization)
+	}
+	return found
+}
+
+func selects(t *testing.T, selector *metav1.LabelSelector, of map[string]string) bool {
+	t.Helper()
+	s, err := metav1.LabelSelectorAsSelector(selector)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Matches(labels.Set(of))
+}
+
+// serverPods is what the pods of an endpoint are made from.
+func serverPods(t *testing.T) corev1.PodTemplateSpec {
+	t.Helper()
+	ep := &v1alpha1.ScimEndpoint{ObjectMeta: metav1.ObjectMeta{Namespace: "acme", Name: "okta"}}
+	content, err := yaml.Marshal(render.Deployment(ep, render.Options{Image: "x"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var deployment appsv1.Deployment
+	if err := yaml.UnmarshalStrict(content, &deployment); err != nil {
+		t.Fatal(err)
+	}
+	return deployment.Spec.Template
+}
+
+// portNamed is the number of a container's port, or 0.
+func portNamed(pod *corev1.PodTemplateSpec, name string) int32 {
+	for _, container := range pod.Spec.Containers {
+		for _, port := range container.Ports {
+			if port.Name == name {
+				return port.ContainerPort
+			}
+		}
+	}
+	return 0
+}
+
+func TestPrometheusFindsTheManager(t *testing.T) {
+	m := manifests[monitor](t, "prometheus", "ServiceMonitor")[0]
+	manager := manifests[appsv1.Deployment](t, "default", "Deployment")[0]
+	var selected []*corev1.Service
+	for _, service := range manifests[corev1.Service](t, "default", "Service") {
+		if service.Namespace == m.Namespace && selects(t, &m.Spec.Selector, service.Labels) {
+			selected = append(selected, service)
+		}
+	}
+	if len(selected) != 1 || len(m.Spec.Endpoints) != 1 {
+		t.Fatalf("the ServiceMonitor selects %d Services, and has %d endpoints", len(selected), len(m.Spec.Endpoints))
+	}
+	service := selected[0]
+	if service.Name != "scim-operator-metrics" {
+		t.Errorf("the Service is called %s, and the alert ScimOperatorDown looks for the job scim-operator-metrics", service.Name)
+	}
+	if service.Namespace != manager.Namespace || !labels.SelectorFromSet(service.Spec.Selector).Matches(labels.Set(manager.Spec.Template.Labels)) {
+		t.Error("the Service does not lead to the manager")
+	}
+	var port int32
+	for _, p := range service.Spec.Ports {
+		if p.Name == m.Spec.Endpoints[0].Port {
+			port = portNamed(&manager.Spec.Template, p.TargetPort.StrVal)
+		}
+	}
+	if port != 8080 {
+		t.Errorf("metrics are asked for at port %d; the default of --metrics-bind-address is :8080", port)
+	}
+	if !m.Spec.Endpoints[0].HonorLabels {
+		t.Error("the namespace in the metrics is not the provider's but the manager's")
+	}
+}
+
+func TestPrometheusFindsTheServers(t *testing.T) {
+	m := manifests[monitor](t, "prometheus", "PodMonitor")[0]
+	pods := serverPods(t)
+	if !m.Spec.NamespaceSelector.Any {
+		t.Error("servers are looked for in one namespace only")
+	}
+	if !selects(t, &m.Spec.Selector, pods.Labels) {
+		t.Errorf("the PodMonitor does not select pods with the labels %v", pods.Labels)
+	}
+	for _, manager := range manifests[appsv1.Deployment](t, "default", "Deployment") {
+		if selects(t, &m.Spec.Selector, manager.Spec.Template.Labels) {
+			t.Error("the PodMonitor selects the manager, too")
+		}
+	}
+	if len(m.Spec.PodMetricsEndpoints) != 1 || portNamed(&pods, m.Spec.PodMetricsEndpoints[0].Port) != render.OpsPort {
+		t.Errorf("metrics are asked for at %v", m.Spec.PodMetricsEndpoints)
+	}
+	if len(m.Spec.PodTargetLabels) != 1 || pods.Labels[m.Spec.PodTargetLabels[0]] != "okta" {
+		t.Errorf("metrics do not say the endpoint, but %q", m.Spec.PodTargetLabels)
+	}
+}
