@@ -55,7 +55,8 @@ type ScimGroupSpec struct {
 	// +kubebuilder:validation:MaxProperties=32
 	Extensions map[string]apiextensionsv1.JSON `json:"extensions,omitempty"`
 
-	// lastModifiedTime is when the identity provider last changed the group.
+	// lastModifiedTime is when the identity provider last changed the group. Left out, it
+	// has not been changed since it was created.
 	// +optional
 	LastModifiedTime *metav1.MicroTime `json:"lastModifiedTime,omitempty"`
 }

@@ -144,7 +144,8 @@ type ScimUserSpec struct {
 	// +kubebuilder:validation:MaxProperties=32
 	Extensions map[string]apiextensionsv1.JSON `json:"extensions,omitempty"`
 
-	// lastModifiedTime is when the identity provider last changed the user.
+	// lastModifiedTime is when the identity provider last changed the user. Left out, it
+	// has not been changed since it was created.
 	// +optional
 	LastModifiedTime *metav1.MicroTime `json:"lastModifiedTime,omitempty"`
 

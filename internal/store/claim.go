@@ -42,6 +42,10 @@ import (
 // Every creation has an id of its own that nobody has used before, so that an id never
 // belongs to two, one after the other.
 //
+// A claim can be lost: somebody deletes it, or a backup is restored without it. Who gets a
+// claim therefore looks in the index whether another resource holds the value, and if the
+// API server says so too, gives the claim to that one.
+//
 // A claim is deleted under a precondition on its resourceVersion, read before the holder
 // gave the value up. Who claims a value that its own resource claims already writes the
 // claim, so that a deletion under way fails.
@@ -85,6 +89,23 @@ func (s *Store) claimName(k *kind, value string) string {
 
 // acquire claims a value. The error is 409 when another resource holds it.
 func (s *Store) acquire(ctx context.Context, k *kind, value string, who claimant) (*held, error) {
+	for range maxClaimRounds {
+		got, err := s.acquireClaim(ctx, k, value, who)
+		if err != nil {
+			return nil, err
+		}
+		if err = s.yieldToHolder(ctx, k, got, who); err == nil {
+			return got, nil
+		}
+		if !errors.Is(err, errAgain) {
+			return nil, err
+		}
+	}
+	return nil, unavailable(fmt.Errorf("the claim %s changed too often", s.claimName(k, value)))
+}
+
+// acquireClaim goes by the claim and its holder alone.
+func (s *Store) acquireClaim(ctx context.Context, k *kind, value string, who claimant) (*held, error) {
 	name := s.claimName(k, value)
 	waitedAt := "" // the claim's resourceVersion at which its holder was waited for
 	for range maxClaimRounds {

@@ -17,12 +17,18 @@ const (
 	modifiedFormat = "2006-01-02T15:04:05.000000Z"
 )
 
-// buildMeta sets `meta` (RFC 7643 §3.1).
+// buildMeta sets `meta` (RFC 7643 §3.1): lastModified "MUST be the same value as" created
+// as long as nothing was changed.
 func (a *commonAttributes) buildMeta(b *scim.Builder, e *entry, typeName, location string) {
 	m := scim.NewBuilder(5)
 	m.SetText(a.resourceType, typeName)
-	m.SetText(a.created, time.Unix(e.created, 0).UTC().Format(createdFormat))
-	m.SetText(a.lastModified, time.UnixMicro(e.modified).UTC().Format(modifiedFormat))
+	created := time.Unix(e.created, 0).UTC()
+	m.SetText(a.created, created.Format(createdFormat))
+	if modified := time.UnixMicro(e.modified).UTC(); modified.Equal(created) {
+		m.SetText(a.lastModified, created.Format(createdFormat))
+	} else {
+		m.SetText(a.lastModified, modified.Format(modifiedFormat))
+	}
 	m.SetText(a.location, location)
 	m.SetText(a.version, versionOf(e.generation))
 	b.Set(a.meta, m.Object())

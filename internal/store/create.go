@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/uuid"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "scim-operator.io/api/v1alpha1"
 	"scim-operator.io/internal/scim"
@@ -37,18 +36,23 @@ func (s *Store) Create(ctx context.Context, rt *scim.ResourceType, p *scim.Parse
 		return nil, scim.ErrInvalidValue(k.unique.Path(), "a value is required")
 	}
 	for round := range maxCreateRounds {
-		if k == s.users {
-			r, err := s.returning(ctx, p.Object, value)
-			if r != nil || err != nil && !errors.Is(err, errAgain) {
-				return r, err
-			}
-		}
-		r, err := s.createNew(ctx, k, p, claimant{id: uuid.NewString(), lost: round}, value)
+		r, err := s.createOrReturn(ctx, k, p, value, round)
 		if !errors.Is(err, errAgain) {
 			return r, err
 		}
 	}
 	return nil, unavailable(fmt.Errorf("a %s with this %s was created and deleted too often meanwhile", rt.Name, k.unique.Path()))
+}
+
+// createOrReturn is one attempt. The error is errAgain when somebody else came first, to
+// the record of a user who returns or to the name: who it is then has to be found anew.
+func (s *Store) createOrReturn(ctx context.Context, k *kind, p *scim.Parsed, value string, lost int) (*Resource, error) {
+	if k == s.users {
+		if r, err := s.returning(ctx, p.Object, value); r != nil || err != nil {
+			return r, err
+		}
+	}
+	return s.createNew(ctx, k, p, claimant{id: uuid.NewString(), lost: lost}, value)
 }
 
 // writeContext bounds a write. A client that goes away does not stop it half-way.
@@ -63,11 +67,19 @@ func (s *Store) writeContext(ctx context.Context) (context.Context, context.Canc
 // createNew makes a resource with an id that nobody has used. The error is errAgain when
 // others have given the creation up: the claim is theirs.
 func (s *Store) createNew(ctx context.Context, k *kind, p *scim.Parsed, who claimant, value string) (*Resource, error) {
+	var members *memberList
+	var err error
+	if k == s.groups {
+		if members, err = s.newMembers(ctx, who.id, value, p.Members); err != nil {
+			return nil, err
+		}
+	}
 	claim, err := s.acquire(ctx, k, value, who)
 	if err != nil {
+		s.deleteSlices(ctx, members)
 		return nil, err
 	}
-	e, err := s.createObject(ctx, k, who.id, p)
+	e, err := s.createObject(ctx, k, who.id, p, members)
 	if err != nil {
 		var refusal *scim.Error
 		if errors.As(err, &refusal) {
@@ -80,23 +92,14 @@ func (s *Store) createNew(ctx context.Context, k *kind, p *scim.Parsed, who clai
 }
 
 // createObject is the second write of a creation. The error is errAgain when
-// somebody else has abandoned it.
-func (s *Store) createObject(ctx context.Context, k *kind, id string, p *scim.Parsed) (*entry, error) {
-	now := metav1.NowMicro()
+// somebody else has abandoned it. members are a group's.
+func (s *Store) createObject(ctx context.Context, k *kind, id string, p *scim.Parsed, members *memberList) (*entry, error) {
 	m := s.newMetadata(id)
 	var o object
-	var members *memberList
 	if k == s.users {
-		u := s.userObject(m, p.Object, nil)
-		u.Spec.LastModifiedTime = &now
-		o = u
+		o = s.userObject(m, p.Object, nil)
 	} else {
 		g := s.groupObject(m, p.Object, nil)
-		g.Spec.LastModifiedTime = &now
-		var err error
-		if members, err = s.newMembers(ctx, id, p.Members); err != nil {
-			return nil, err
-		}
 		members.setIn(g)
 		o = g
 	}

@@ -24,7 +24,7 @@ type entry struct {
 	revision   uint64 // metadata.resourceVersion
 	generation int64
 	created    int64 // seconds since 1970
-	modified   int64 // microseconds since 1970
+	modified   int64 // microseconds since 1970; the same instant until something is changed
 	deleted    *metav1.MicroTime
 	gone       bool // its deletion from the cluster has begun, or it was never finished
 
@@ -76,7 +76,7 @@ func (s *Store) newEntry(o metav1.Object, modified *metav1.MicroTime) (*entry, e
 		extra: s.extraOf(o),
 	}
 	if modified != nil {
-		e.modified = modified.UnixMicro()
+		e.modified = max(e.modified, modified.UnixMicro())
 	}
 	return e, nil
 }

@@ -415,3 +415,70 @@ func TestAGroupOf100000Members(t *testing.T) {
 		t.Errorf("%d slices stay", got)
 	}
 }
+
+// Two replicas create one group of 100,000 members: slices take long to write, and yet
+// neither gives the other up.
+func TestRacingCreatesOfAVeryLargeGroupHaveOneWinner(t *testing.T) {
+	w := newWorld(t)
+	counting := []*faults{{}, {}}
+	replicas := []*replica{w.start(nil, counting[0].wrap), w.start(nil, counting[1].wrap)}
+	ids := numbered(0, 100_000)
+	release := []func(){
+		counting[0].block(claimsResource, "create"), counting[1].block(claimsResource, "create"),
+	}
+	results := make(chan error, 2)
+	for _, r := range replicas {
+		r.timeouts.creation, r.timeouts.write = maxCreationPatience, 2*patience // this machine may be slow
+		parsed := parse(t, r.groups.rt, groupBody("Everybody"))
+		for _, id := range ids {
+			parsed.Members = append(parsed.Members, scim.Member{Value: id})
+		}
+		parsed.HasMembers = true
+		go func() { results <- errorOf(r.Create(t.Context(), r.groups.rt, parsed)) }()
+	}
+	eventually(t, "both are about to take the name", func() bool {
+		return counting[0].blocked() == 1 && counting[1].blocked() == 1
+	})
+	if got := w.slices(); got != 200 {
+		t.Errorf("before the name is taken there are %d slices, want 200", got)
+	}
+	for _, each := range release {
+		each()
+	}
+	errs := []error{<-results, <-results}
+	slices.SortFunc(errs, func(a, b error) int {
+		if a == nil {
+			return -1
+		}
+		return 1
+	})
+	if errs[0] != nil {
+		t.Fatalf("nobody has created it: %v", errs)
+	}
+	requireTaken(t, errs[1])
+	w.requireUnique()
+	if got := w.slices(); got != 100 {
+		t.Errorf("%d slices are left, want those of one group, 100", got)
+	}
+	var groups api.ScimGroupList
+	if err := w.raw.list(t.Context(), groupsResource, metav1.ListOptions{}, &groups); err != nil {
+		t.Fatal(err)
+	}
+	if len(groups.Items) != 1 || len(w.claims()) != 1 {
+		t.Errorf("%d groups and %d claims are left", len(groups.Items), len(w.claims()))
+	}
+}
+
+// A name that is taken is not worth the slices of a large group.
+func TestALargeGroupOfATakenNameWritesNoSlices(t *testing.T) {
+	w := newWorld(t)
+	f := &faults{}
+	r := w.start(nil, f.wrap)
+	r.group(groupBody("Staff"))
+	before := len(f.written())
+	_, err := r.tryGroup(groupBody("staff", numbered(0, 1500)...))
+	requireTaken(t, err)
+	if written := f.written()[before:]; slices.Contains(written, "create scimgroupslices") {
+		t.Errorf("it wrote %v", written)
+	}
+}

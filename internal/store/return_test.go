@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	api "scim-operator.io/api/v1alpha1"
 )
 
 func TestADeactivatedUserWhoIsCreatedAgainIsTheSame(t *testing.T) {
@@ -63,4 +65,46 @@ func TestRacingReturnsOfADeactivatedUserHaveOneWinner(t *testing.T) {
 		t.Errorf("%d have brought the user back", winners.Load())
 	}
 	w.requireUnique()
+}
+
+// Somebody else writes the record, such as the manager its status, while a user returns
+// to it: that is no reason to make another record.
+func TestAReturnThatMeetsAnotherWriteIsTriedAgain(t *testing.T) {
+	for _, row := range []struct {
+		name          string
+		leave         func(*replica, *Resource)
+		before, again string
+	}{
+		{"deleted", func(r *replica, u *Resource) { r.delete(r.users.rt, u.ID) }, `"externalId":"12"`, `"externalId":"12"`},
+		{"deactivated", func(*replica, *Resource) {}, `"externalId":"12","active":false`, `"externalId":"12","active":true`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t)
+			f := &faults{}
+			r := w.start(nil, f.wrap)
+			u := r.user(userBody("heidi", row.before))
+			row.leave(r, u)
+			release := f.block(usersResource, "update")
+			type result struct {
+				user *Resource
+				err  error
+			}
+			done := make(chan result, 1)
+			go func() {
+				back, err := r.tryUser(userBody("heidi", row.again))
+				done <- result{back, err}
+			}()
+			eventually(t, "the record is about to be written", func() bool { return f.blocked() == 1 })
+			racing := []byte(`{"metadata":{"annotations":{"example.com/racing":"true"}}}`)
+			if err := w.raw.mergePatch(t.Context(), usersResource, u.ID, racing, &api.ScimUser{}); err != nil {
+				t.Fatal(err)
+			}
+			release()
+			back := <-done
+			if back.err != nil || back.user.ID != u.ID {
+				t.Fatalf("%v, %v; the record is %s", back.user, back.err, u.ID)
+			}
+			w.requireUnique()
+		})
+	}
 }

@@ -33,12 +33,26 @@ func (l *memberList) setIn(g *api.ScimGroup) {
 	}
 }
 
-// newMembers writes the slices of a new group, if it needs any.
-func (s *Store) newMembers(ctx context.Context, group string, members []scim.Member) (*memberList, error) {
+// newMembers writes the slices of a new group, if it needs any. That comes before the
+// claim on its name, because who finds a claim without its holder waits only a moment. A
+// name that is known to be taken is not worth the writing.
+func (s *Store) newMembers(ctx context.Context, group, name string, members []scim.Member) (*memberList, error) {
 	if len(members) > maxGroupMembers {
 		return nil, errTooManyMembers
 	}
 	l := settle(withAdded(nil, members), newMemberList())
+	if len(l.fresh) > 0 {
+		if holder, err := s.holderOf(ctx, s.groups, name, group); err != nil {
+			return nil, err
+		} else if holder != "" {
+			// It answers 409, unless the holder goes at this moment.
+			claim, err := s.acquire(ctx, s.groups, name, claimant{id: group})
+			if err != nil {
+				return nil, err
+			}
+			s.undo(ctx, claim)
+		}
+	}
 	if err := s.writeSlices(ctx, group, l); err != nil {
 		return nil, err
 	}

@@ -213,9 +213,10 @@ func (s *Store) swap(ctx context.Context, k *kind, o object) (*entry, error) {
 	return v.entry, nil
 }
 
-// laterThan is now, or the time of the last change if a clock went backwards.
+// laterThan is now, or just behind the last change where clocks differ or went backwards:
+// a change is always later than the one before.
 func laterThan(modified int64) *metav1.MicroTime {
-	t := metav1.NewMicroTime(time.UnixMicro(max(time.Now().UnixMicro(), modified)))
+	t := metav1.NewMicroTime(time.UnixMicro(max(time.Now().UnixMicro(), modified+1)))
 	return &t
 }
 

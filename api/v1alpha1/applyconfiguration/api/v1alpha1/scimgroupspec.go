@@ -29,7 +29,8 @@ type ScimGroupSpecApplyConfiguration struct {
 	MemberCount *int64 `json:"memberCount,omitempty"`
 	// extensions holds the attributes of custom extensions by schema URN.
 	Extensions map[string]v1.JSON `json:"extensions,omitempty"`
-	// lastModifiedTime is when the identity provider last changed the group.
+	// lastModifiedTime is when the identity provider last changed the group. Left out, it
+	// has not been changed since it was created.
 	LastModifiedTime *metav1.MicroTime `json:"lastModifiedTime,omitempty"`
 }
 

@@ -64,7 +64,8 @@ type ScimUserSpecApplyConfiguration struct {
 	Account *AccountExtensionApplyConfiguration `json:"account,omitempty"`
 	// extensions holds the attributes of custom extensions by schema URN.
 	Extensions map[string]v1.JSON `json:"extensions,omitempty"`
-	// lastModifiedTime is when the identity provider last changed the user.
+	// lastModifiedTime is when the identity provider last changed the user. Left out, it
+	// has not been changed since it was created.
 	LastModifiedTime *metav1.MicroTime `json:"lastModifiedTime,omitempty"`
 	// deletedTime is when the identity provider deleted the user. The user is gone
 	// over SCIM and stays here as an inactive record.
