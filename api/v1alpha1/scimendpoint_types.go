@@ -18,6 +18,19 @@ const (
 	ServicePort int32 = 80
 )
 
+// Consistency says which writes a read shows.
+// +kubebuilder:validation:Enum=Eventual;Strong
+type Consistency string
+
+const (
+	// ConsistencyEventual shows a write on the server that made it, and on the others a
+	// moment later.
+	ConsistencyEventual Consistency = "Eventual"
+	// ConsistencyStrong shows every write that was answered before the read began,
+	// whichever server made it.
+	ConsistencyStrong Consistency = "Strong"
+)
+
 // ScimEndpointTemplate is the part of a ScimEndpoint's spec that an IdentityProvider
 // passes on.
 type ScimEndpointTemplate struct {
@@ -26,6 +39,13 @@ type ScimEndpointTemplate struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=32
 	Replicas *int32 `json:"replicas,omitempty"`
+
+	// consistency is Strong or Eventual. With Strong a read on any server shows every
+	// write that was answered before it began; a server asks the others for that. With
+	// Eventual it does not, and shows writes of others a moment later. Writes and the
+	// uniqueness of names are the same with both. Left out, it is Strong.
+	// +optional
+	Consistency Consistency `json:"consistency,omitempty"`
 
 	// exposure says how identity providers reach the endpoint from outside the
 	// cluster. Left out, only the Service exists.
@@ -313,6 +333,9 @@ func (e *ScimEndpoint) EffectiveReplicas() int32 {
 
 // Paused says whether requests are to be answered with 503 and Retry-After.
 func (e *ScimEndpoint) Paused() bool { return e.Spec.Provisioning == ProvisioningPaused }
+
+// EventualReads says whether reads may miss what another server has just written.
+func (e *ScimEndpoint) EventualReads() bool { return e.Spec.Consistency == ConsistencyEventual }
 
 // Host is the name under which the endpoint is exposed, or "" when it is not.
 func (e *ScimEndpoint) Host() string {

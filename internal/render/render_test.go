@@ -111,13 +111,14 @@ func TestSelectorsMatchThePods(t *testing.T) {
 	}
 }
 
-func TestPausingChangesNoChild(t *testing.T) {
+// What servers learn from the ScimEndpoint starts none of them anew.
+func TestPauseAndConsistencyChangeNoChild(t *testing.T) {
 	for name, ep := range endpoints(t) {
-		paused := ep.DeepCopy()
-		paused.Spec.Provisioning = v1alpha1.ProvisioningPaused
+		changed := ep.DeepCopy()
+		changed.Spec.Provisioning, changed.Spec.Consistency = v1alpha1.ProvisioningPaused, v1alpha1.ConsistencyEventual
 		for child, object := range children(ep) {
-			if diff := cmp.Diff(string(marshal(t, object)), string(marshal(t, children(paused)[child]))); diff != "" {
-				t.Errorf("%s: pausing changes the %s:\n%s", name, child, diff)
+			if diff := cmp.Diff(string(marshal(t, object)), string(marshal(t, children(changed)[child]))); diff != "" {
+				t.Errorf("%s: it changes the %s:\n%s", name, child, diff)
 			}
 		}
 	}

@@ -111,5 +111,6 @@ func compileFor(p parameters, t *resourceType) (section, error) {
 		return one, err
 	}
 	one.query.NoGroups = t.groups != nil && !one.projection.Wants(t.groups)
+	one.query.NoMembers = t.Members() != nil && !one.projection.WantsMembers()
 	return one, nil
 }

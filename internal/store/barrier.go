@@ -7,9 +7,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
+	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
@@ -47,7 +47,7 @@ func (s *Store) newBarrier(peers Peers) *barrier {
 	}
 	for k, r := range map[*kind]*refresher{s.users: &b.users, s.groups: &b.groups} {
 		r.timeout = s.timeouts.refresh
-		r.run = func(ctx context.Context) (struct{}, error) { return struct{}{}, s.relist(ctx, k, r) }
+		r.run = func(ctx context.Context) (struct{}, error) { return struct{}{}, s.renew(ctx, k, r) }
 	}
 	return b
 }
@@ -66,12 +66,7 @@ func (s *Store) fresh(ctx context.Context, kinds ...*kind) error {
 	if err != nil {
 		return err
 	}
-	for _, k := range behind {
-		if err := s.refresh(ctx, k); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.refresh(ctx, behind...)
 }
 
 // behind waits for the kinds to catch up and gives those that did not.
@@ -126,21 +121,54 @@ func (x *index) waitFor(ctx context.Context, s *shelf, revision uint64) bool {
 	}
 }
 
-// refresh brings the index up to what the API server has after the call.
-func (s *Store) refresh(ctx context.Context, k *kind) error {
-	if _, err := s.refresherOf(k).do(ctx); err != nil {
-		return s.answer(err, k)
+// refresh brings the index up to what the API server has after the call. Those who wait
+// for a kind at a time share one refreshment.
+func (s *Store) refresh(ctx context.Context, kinds ...*kind) error {
+	var refreshing errgroup.Group
+	for _, k := range kinds {
+		refreshing.Go(func() error {
+			if _, err := s.refresherOf(k).do(ctx); err != nil {
+				return s.answer(err, k)
+			}
+			return nil
+		})
 	}
-	return nil
+	return refreshing.Wait()
 }
 
-// relist reads everything of a kind with one consistent list.
-func (s *Store) relist(ctx context.Context, k *kind, r *refresher) error {
+// renew refreshes a kind by the way that is cheaper: a list of everything takes as long
+// as there are resources, and the other way a second or two.
+func (s *Store) renew(ctx context.Context, k *kind, r *refresher) error {
 	started := time.Now()
 	var epoch uint64
 	if s.barrier.peers != nil {
 		epoch = s.barrier.peers.Epoch()
 	}
+	how := "watch"
+	err := errNotCaughtUp
+	if s.index.size(k.shelf) > s.timeouts.relistBelow {
+		err = s.catchUp(ctx, k)
+	}
+	if err != nil && ctx.Err() == nil {
+		how = "list"
+		err = s.relist(ctx, k)
+	}
+	if err != nil {
+		return err
+	}
+	if k == s.groups {
+		if err := s.completeGroups(ctx); err != nil {
+			return err
+		}
+	}
+	r.epoch.Store(max(r.epoch.Load(), epoch))
+	s.log.V(1).Info("Refreshed the index from the API server", "resource", k.resource, "by", how,
+		"seconds", time.Since(started).Seconds())
+	return nil
+}
+
+// relist reads everything of a kind with one consistent list.
+func (s *Store) relist(ctx context.Context, k *kind) error {
 	list := k.newList()
 	if err := s.client.list(ctx, k.resource, s.listOptions(metav1.ListOptions{}), list); err != nil {
 		return err
@@ -157,18 +185,7 @@ func (s *Store) relist(ctx context.Context, k *kind, r *refresher) error {
 	if err := meta.EachListItem(list, func(o runtime.Object) error { objects = append(objects, o); return nil }); err != nil {
 		return err
 	}
-	if err := s.replace(k, objects, revision, false); err != nil {
-		return err
-	}
-	if k == s.groups {
-		if err := s.completeGroups(ctx); err != nil {
-			return err
-		}
-	}
-	r.epoch.Store(max(r.epoch.Load(), epoch))
-	s.log.V(1).Info("Refreshed the index from the API server", "resource", k.resource, "objects", len(objects),
-		"seconds", time.Since(started).Seconds())
-	return nil
+	return s.replace(k, objects, revision, false)
 }
 
 // completeGroups makes the newest version of every group visible.

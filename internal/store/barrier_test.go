@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -53,16 +54,29 @@ func (p *testPeers) set(change func()) {
 	change()
 }
 
-// laggard is a client whose watches bring nothing new while they are held up, and which
-// counts what is read.
+// laggard is a client whose watches bring nothing new while they are held up, but for
+// those that catch up, and which counts what is read.
 type laggard struct {
 	client
-	gate  sync.RWMutex
-	reads atomic.Int64
+	gate     sync.RWMutex
+	deaf     atomic.Bool // watches that catch up bring nothing either
+	reads    atomic.Int64
+	catchUps atomic.Int64
+	mu       sync.Mutex
+	lists    map[resource]int // of everything
+}
+
+// listed is how often everything of a kind was listed since the last call.
+func (l *laggard) listed() map[resource]int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	lists := l.lists
+	l.lists = map[resource]int{}
+	return lists
 }
 
 func (l *laggard) wrap(c client) client {
-	l.client = c
+	l.client, l.lists = c, map[resource]int{}
 	return l
 }
 
@@ -70,6 +84,10 @@ func (l *laggard) watch(ctx context.Context, r resource, o metav1.ListOptions) (
 	w, err := l.client.watch(ctx, r, o)
 	if err != nil {
 		return nil, err
+	}
+	if o.TimeoutSeconds != nil && *o.TimeoutSeconds == bookmarkWatch {
+		l.catchUps.Add(1)
+		return watch.Filter(w, func(e watch.Event) (watch.Event, bool) { return e, !l.deaf.Load() }), nil
 	}
 	return watch.Filter(w, func(e watch.Event) (watch.Event, bool) {
 		l.gate.RLock()
@@ -85,6 +103,11 @@ func (l *laggard) get(ctx context.Context, r resource, name string, into object)
 
 func (l *laggard) list(ctx context.Context, r resource, o metav1.ListOptions, into runtime.Object) error {
 	l.reads.Add(1)
+	if !strings.HasPrefix(o.FieldSelector, "metadata.name=") {
+		l.mu.Lock()
+		l.lists[r]++
+		l.mu.Unlock()
+	}
 	return l.client.list(ctx, r, o, into)
 }
 

@@ -20,6 +20,7 @@ type Query struct {
 	After      *Position    // the first resource wanted is the one behind it; instead of StartIndex
 	Count      int          // of resources wanted; 0 or less asks for the total alone
 	NoGroups   bool         // the response does not contain a user's groups
+	NoMembers  bool         // the response does not contain a group's members
 }
 
 // Page is the answer to a Query.
@@ -59,20 +60,8 @@ func (s *Store) Get(ctx context.Context, rt *scim.ResourceType, id string) (*Res
 	if err != nil {
 		return nil, err
 	}
-	// The other kind shows too: a user's groups, the names of a group's members.
-	behind, err := s.behind(ctx, s.users, s.groups)
-	if err != nil {
+	if err := s.freshOne(ctx, k, id); err != nil {
 		return nil, err
-	}
-	for _, other := range behind {
-		if other == k {
-			_, err = s.live(ctx, k, id)
-		} else {
-			err = s.refresh(ctx, other)
-		}
-		if err != nil {
-			return nil, err
-		}
 	}
 	view := s.index.view()
 	e, ok := view.shelf(s, k).live.find(id)
@@ -80,6 +69,47 @@ func (s *Store) Get(ctx context.Context, rt *scim.ResourceType, id string) (*Res
 		return nil, scim.ErrNotFound(rt.Name, id)
 	}
 	return s.resource(view, k, e, false), nil
+}
+
+// freshOne makes the index show one resource, and what shows with it, as fresh does. The
+// other kind shows in the groups of a user and the names of a group's members.
+func (s *Store) freshOne(ctx context.Context, k *kind, id string) error {
+	if s.eventual() {
+		return s.serving()
+	}
+	behind, err := s.behind(ctx, s.users, s.groups)
+	if err != nil {
+		return err
+	}
+	var others []*kind
+	for _, other := range behind {
+		if other != k {
+			others = append(others, other)
+			continue
+		}
+		e, err := s.live(ctx, k, id)
+		if err != nil {
+			return err
+		}
+		if e == nil || !e.live() {
+			return nil // nothing shows
+		}
+	}
+	return s.refresh(ctx, others...)
+}
+
+// concerned are the kinds that show in the answer to a query or decide about it.
+func (s *Store) concerned(k *kind, q *Query) []*kind {
+	var alone bool
+	if k == s.users {
+		alone = q.NoGroups && (q.Filter == nil || !namesGroups(q.Filter)) && (q.Sort == nil || !s.sortsByGroups(q.Sort))
+	} else {
+		alone = q.NoMembers && (q.Filter == nil || !q.Filter.WantsMembers())
+	}
+	if alone || q.Count <= 0 && q.Filter == nil {
+		return []*kind{k}
+	}
+	return []*kind{s.users, s.groups}
 }
 
 func (v *snapshot) shelf(s *Store, k *kind) *shelfView {
@@ -95,7 +125,7 @@ func (s *Store) List(ctx context.Context, q Query) (*Page, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.fresh(ctx, s.users, s.groups); err != nil {
+	if err := s.freshFor(ctx, k, &q); err != nil {
 		return nil, err
 	}
 	l := s.newListing(k, &q)
@@ -111,6 +141,13 @@ func (s *Store) List(ctx context.Context, q Query) (*Page, error) {
 		page.Resources[i] = s.resource(l.view, k, e, q.NoGroups)
 	}
 	return page, nil
+}
+
+func (s *Store) freshFor(ctx context.Context, k *kind, q *Query) error {
+	if s.eventual() {
+		return s.serving()
+	}
+	return s.fresh(ctx, s.concerned(k, q)...)
 }
 
 // listing answers one query on one snapshot.

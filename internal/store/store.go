@@ -27,6 +27,7 @@ type Config struct {
 	BaseURL   string         // of the SCIM service, without a slash at its end; begins meta.location
 	Types     *scim.Registry // the resource types served
 	Peers     Peers          // the other replicas; nil with one
+	Eventual  func() bool    // whether reads may miss what other replicas have acknowledged; nil for never
 	Log       logr.Logger
 
 	RequestTimeout time.Duration // bound on one call of the API server; 10 s
@@ -48,13 +49,17 @@ type Store struct {
 	userAttributes  *userAttributes
 	groupAttributes *groupAttributes
 
-	index   *index
-	feeds   []*feed
-	barrier *barrier
-	writers writers
+	index    *index
+	eventual func() bool
+	feeds    []*feed
+	barrier  *barrier
+	writers  writers
 }
 
-type timeouts struct{ write, creation, barrier, refresh, staleness time.Duration }
+type timeouts struct {
+	write, creation, barrier, refresh, staleness time.Duration
+	relistBelow                                  int // resources, as that is what tells the time
+}
 
 // New makes a store. It serves once Run has synced it.
 func New(c Config) (*Store, error) {
@@ -79,15 +84,19 @@ func newStore(c Config, client client) (*Store, error) {
 		namespace: c.Namespace, endpoint: c.Endpoint, baseURL: strings.TrimSuffix(c.BaseURL, "/"),
 		log: c.Log, client: client, index: newIndex(),
 		timeouts: timeouts{
-			write:     orDefault(c.WriteTimeout, 25*time.Second),
-			barrier:   orDefault(c.BarrierTimeout, 500*time.Millisecond),
-			creation:  creationPatience,
-			refresh:   time.Minute,
-			staleness: orDefault(c.MaxStaleness, time.Minute),
+			write:       orDefault(c.WriteTimeout, 25*time.Second),
+			barrier:     orDefault(c.BarrierTimeout, 500*time.Millisecond),
+			creation:    creationPatience,
+			refresh:     time.Minute,
+			staleness:   orDefault(c.MaxStaleness, time.Minute),
+			relistBelow: relistBelow,
 		},
 	}
 	if err := s.bindTypes(c.Types); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
+	}
+	if s.eventual = c.Eventual; s.eventual == nil {
+		s.eventual = func() bool { return false }
 	}
 	s.barrier = s.newBarrier(c.Peers)
 	s.writers.store = s

@@ -330,6 +330,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: tokenSecretName
       type:
         scalar: string
+- name: io.scim-operator.api.v1alpha1.Consistency
+  scalar: string
 - name: io.scim-operator.api.v1alpha1.EndpointReference
   map:
     fields:
@@ -753,6 +755,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: io.scim-operator.api.v1alpha1.ScimEndpointSpec
   map:
     fields:
+    - name: consistency
+      type:
+        namedType: io.scim-operator.api.v1alpha1.Consistency
     - name: exposure
       type:
         namedType: io.scim-operator.api.v1alpha1.Exposure
@@ -824,6 +829,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: io.scim-operator.api.v1alpha1.ScimEndpointTemplate
   map:
     fields:
+    - name: consistency
+      type:
+        namedType: io.scim-operator.api.v1alpha1.Consistency
     - name: exposure
       type:
         namedType: io.scim-operator.api.v1alpha1.Exposure

@@ -37,6 +37,14 @@ func (b *ScimEndpointSpecApplyConfiguration) WithReplicas(value int32) *ScimEndp
 	return b
 }
 
+// WithConsistency sets the Consistency field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Consistency field is set to the value of the last call.
+func (b *ScimEndpointSpecApplyConfiguration) WithConsistency(value apiv1alpha1.Consistency) *ScimEndpointSpecApplyConfiguration {
+	b.ScimEndpointTemplateApplyConfiguration.Consistency = &value
+	return b
+}
+
 // WithExposure sets the Exposure field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Exposure field is set to the value of the last call.

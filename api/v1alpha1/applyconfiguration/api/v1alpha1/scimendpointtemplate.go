@@ -6,6 +6,7 @@ package v1alpha1
 
 import (
 	v1 "k8s.io/api/core/v1"
+	apiv1alpha1 "scim-operator.io/api/v1alpha1"
 )
 
 // ScimEndpointTemplateApplyConfiguration represents a declarative configuration of the ScimEndpointTemplate type for use
@@ -16,6 +17,11 @@ import (
 type ScimEndpointTemplateApplyConfiguration struct {
 	// replicas is the number of servers, 1 to 32. Left out, it is 1.
 	Replicas *int32 `json:"replicas,omitempty"`
+	// consistency is Strong or Eventual. With Strong a read on any server shows every
+	// write that was answered before it began; a server asks the others for that. With
+	// Eventual it does not, and shows writes of others a moment later. Writes and the
+	// uniqueness of names are the same with both. Left out, it is Strong.
+	Consistency *apiv1alpha1.Consistency `json:"consistency,omitempty"`
 	// exposure says how identity providers reach the endpoint from outside the
 	// cluster. Left out, only the Service exists.
 	Exposure *ExposureApplyConfiguration `json:"exposure,omitempty"`
@@ -39,6 +45,14 @@ func ScimEndpointTemplate() *ScimEndpointTemplateApplyConfiguration {
 // If called multiple times, the Replicas field is set to the value of the last call.
 func (b *ScimEndpointTemplateApplyConfiguration) WithReplicas(value int32) *ScimEndpointTemplateApplyConfiguration {
 	b.Replicas = &value
+	return b
+}
+
+// WithConsistency sets the Consistency field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Consistency field is set to the value of the last call.
+func (b *ScimEndpointTemplateApplyConfiguration) WithConsistency(value apiv1alpha1.Consistency) *ScimEndpointTemplateApplyConfiguration {
+	b.Consistency = &value
 	return b
 }
 
