@@ -32,6 +32,9 @@ import (
 
 const leaveTimeout = 5 * time.Second
 
+// maxScrapes bounds the requests for metrics at once.
+const maxScrapes = 8
+
 var errEnded = errors.New("it was to run until the process stops")
 
 // serveOptions are the flags of `serve`.
@@ -40,6 +43,7 @@ type serveOptions struct {
 	namespace, podName, podIP string
 	kubeconfig                string
 	listen, opsListen         string
+	peerListen                string
 	logLevel                  string
 	limits                    server.Limits
 	maxStaleness              time.Duration
@@ -61,15 +65,15 @@ func NewServeCommand() *cobra.Command {
 ScimUser and ScimGroup resources of the same namespace. The manager starts it in the
 endpoint's Deployment; outside of a cluster it works with a kubeconfig.
 
-Two ports are served: SCIM (HTTP/1.1 and HTTP/2 without TLS, which the Ingress or
-Gateway ends), and one for operations:
+Three ports are served: SCIM (HTTP/1.1 and HTTP/2 without TLS, which the Ingress or
+Gateway ends), one for what the endpoint's replicas ask each other to keep reads
+consistent, and one for operations:
 
   /metrics  Prometheus metrics
   /livez    200 while the process works
   /readyz   200 while requests can be answered: the directory has been read, the API
             server answers, the tokens are known, the other replicas know this one,
             and no shutdown has begun
-  /peer/    what the endpoint's replicas ask each other, to keep reads consistent
 
 On SIGTERM it becomes unready, asks its clients to close their connections, finishes
 the requests under way and leaves its peers. A second signal ends it at once.`,
@@ -98,7 +102,8 @@ func (o *serveOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.kubeconfig, "kubeconfig", o.kubeconfig,
 		"kubeconfig file; by default the pod's service account, or else what kubectl would use")
 	f.StringVar(&o.listen, "listen", ":8080", "host:port to serve SCIM on")
-	f.StringVar(&o.opsListen, "ops-listen", ":8081", "host:port to serve metrics, probes and the other replicas on")
+	f.StringVar(&o.opsListen, "ops-listen", ":8081", "host:port to serve metrics and probes on")
+	f.StringVar(&o.peerListen, "peer-listen", ":8082", "host:port to answer the other replicas on; nobody else needs to reach it")
 	f.StringVar(&o.logLevel, "log-level", "info", "least severe entries to log: debug, info or error; info logs every request")
 
 	l := &o.limits
@@ -182,6 +187,7 @@ type serveProcess struct {
 	log      logr.Logger
 	scim     net.Listener
 	ops      net.Listener
+	peers    net.Listener
 	registry *prometheus.Registry
 	replica  *replica.Replica
 	store    *store.Store
@@ -189,7 +195,7 @@ type serveProcess struct {
 	stopping atomic.Bool
 }
 
-// newProcess listens first: the port for operations is part of what peers are told.
+// newProcess listens first: the port for peers is part of what they are told.
 func (o *serveOptions) newProcess(ctx context.Context, config *rest.Config, log logr.Logger) (p *serveProcess, err error) {
 	p = &serveProcess{log: log, registry: prometheus.NewRegistry()}
 	defer func() {
@@ -206,6 +212,9 @@ func (o *serveOptions) newProcess(ctx context.Context, config *rest.Config, log 
 	if p.ops, err = listen.Listen(ctx, "tcp", o.opsListen); err != nil {
 		return nil, err
 	}
+	if p.peers, err = listen.Listen(ctx, "tcp", o.peerListen); err != nil {
+		return nil, err
+	}
 	endpoint, err := replica.ReadEndpoint(ctx, config, o.namespace, o.endpoint)
 	if err != nil {
 		return nil, err
@@ -216,14 +225,14 @@ func (o *serveOptions) newProcess(ctx context.Context, config *rest.Config, log 
 	}
 	p.replica, err = replica.New(replica.Config{
 		REST: config, Namespace: o.namespace, Endpoint: o.endpoint, Name: o.podName,
-		Address: peerAddress(o.podIP, p.ops.Addr()), Log: log.WithName("replica"),
+		Address: peerAddress(o.podIP, p.peers.Addr()), Log: log.WithName("replica"),
 	})
 	if err != nil {
 		return nil, err
 	}
 	p.store, err = store.New(store.Config{
 		REST: config, Namespace: o.namespace, Endpoint: o.endpoint, BaseURL: o.baseURL, Types: types,
-		Peers: p.replica, Log: log.WithName("store"), MaxStaleness: o.maxStaleness,
+		Peers: p.replica, Eventual: p.replica.Eventual, Log: log.WithName("store"), MaxStaleness: o.maxStaleness,
 	})
 	if err != nil {
 		return nil, err
@@ -236,7 +245,7 @@ func (o *serveOptions) newProcess(ctx context.Context, config *rest.Config, log 
 }
 
 func (p *serveProcess) closeListeners() {
-	for _, l := range []net.Listener{p.scim, p.ops} {
+	for _, l := range []net.Listener{p.scim, p.ops, p.peers} {
 		if l != nil {
 			_ = l.Close()
 		}
@@ -253,8 +262,9 @@ func (p *serveProcess) run(ctx context.Context) error {
 
 	ops := &http.Server{Handler: p.opsHandler(), MaxHeaderBytes: 16 << 10,
 		ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 5 * time.Minute}
+	peers := p.replica.PeerServer(p.store.Revisions)
 	var parts sync.WaitGroup
-	failed := make(chan error, 3)
+	failed := make(chan error, 4)
 	part := func(name string, run func() error) {
 		parts.Go(func() {
 			err := run()
@@ -265,6 +275,7 @@ func (p *serveProcess) run(ctx context.Context) error {
 		})
 	}
 	part("operations", func() error { return ops.Serve(p.ops) })
+	part("peers", func() error { return peers.Serve(p.replica.PeerListener(p.peers)) })
 	part("store", func() error { return p.store.Run(below) })
 	part("replica", func() error { return p.replica.Run(below) })
 	stopAfter := context.AfterFunc(ctx, func() {
@@ -272,7 +283,7 @@ func (p *serveProcess) run(ctx context.Context) error {
 		p.log.Info("stopping")
 	})
 	defer stopAfter()
-	p.log.Info("serving", "scim", p.scim.Addr().String(), "operations", p.ops.Addr().String())
+	p.log.Info("serving", "scim", p.scim.Addr().String(), "operations", p.ops.Addr().String(), "peers", p.peers.Addr().String())
 
 	serveErr := p.server.Serve(ctx, p.scim)
 	p.stopping.Store(true)
@@ -283,6 +294,7 @@ func (p *serveProcess) run(ctx context.Context) error {
 		p.log.Error(err, "leaving the other replicas")
 	}
 	_ = ops.Close()
+	_ = peers.Close()
 	parts.Wait()
 	p.log.Info("stopped")
 	select {
@@ -295,10 +307,9 @@ func (p *serveProcess) run(ctx context.Context) error {
 
 func (p *serveProcess) opsHandler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{Registry: p.registry}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{Registry: p.registry, MaxRequestsInFlight: maxScrapes}))
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { writeProbe(w, nil) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { writeProbe(w, p.ready()) })
-	mux.Handle(replica.PeerPath, p.replica.Handler(p.store.Revisions))
 	return mux
 }
 
@@ -319,9 +330,9 @@ func writeProbe(w http.ResponseWriter, err error) {
 	_, _ = fmt.Fprintln(w, "ok")
 }
 
-// peerAddress is where peers reach the port for operations.
-func peerAddress(podIP string, ops net.Addr) string {
-	_, port, _ := net.SplitHostPort(ops.String())
+// peerAddress is where peers reach the port for them.
+func peerAddress(podIP string, peers net.Addr) string {
+	_, port, _ := net.SplitHostPort(peers.String())
 	return net.JoinHostPort(podIP, port)
 }
 

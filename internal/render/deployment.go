@@ -107,7 +107,8 @@ func container(ep *v1alpha1.ScimEndpoint, options Options) *corev1ac.ContainerAp
 		WithEnv(environment()...).
 		WithPorts(
 			corev1ac.ContainerPort().WithName(HTTPPortName).WithContainerPort(HTTPPort).WithProtocol(corev1.ProtocolTCP),
-			corev1ac.ContainerPort().WithName(OpsPortName).WithContainerPort(OpsPort).WithProtocol(corev1.ProtocolTCP)).
+			corev1ac.ContainerPort().WithName(OpsPortName).WithContainerPort(OpsPort).WithProtocol(corev1.ProtocolTCP),
+			corev1ac.ContainerPort().WithName(PeerPortName).WithContainerPort(PeerPort).WithProtocol(corev1.ProtocolTCP)).
 		WithResources(resourceRequirements(resources)).
 		WithStartupProbe(probe("/livez", 2, 30)).
 		WithLivenessProbe(probe("/livez", 10, 6)).

@@ -32,10 +32,10 @@ func Service(ep *v1alpha1.ScimEndpoint) *corev1ac.ServiceApplyConfiguration {
 				WithTargetPort(intstr.FromString(HTTPPortName))))
 }
 
-// NetworkPolicy lets anybody reach the SCIM port, which asks for a token, and only pods
-// of the cluster the ops port, which does not: the other replicas, and Prometheus,
-// whatever namespace it runs in. What is there to see is metrics and revision numbers,
-// nothing about people. The kubelet's probes need no rule.
+// NetworkPolicy lets anybody reach the SCIM port, which asks for a token. The others do
+// not ask for one: the port for peers is for the endpoint's own pods, and the ops port for
+// pods of the cluster, as Prometheus may run in any namespace. What is there to see is
+// metrics, nothing about people. The kubelet's probes need no rule.
 //
 // Outgoing traffic is not restricted. A server talks to its peers and the API server,
 // and a policy sees the API server behind its Service, at an address and port that
@@ -52,9 +52,10 @@ func NetworkPolicy(ep *v1alpha1.ScimEndpoint) *networkingv1ac.NetworkPolicyApply
 					WithPorts(policyPort(HTTPPort)),
 				networkingv1ac.NetworkPolicyIngressRule().
 					WithPorts(policyPort(OpsPort)).
-					WithFrom(
-						networkingv1ac.NetworkPolicyPeer().WithPodSelector(podSelector(ep)),
-						networkingv1ac.NetworkPolicyPeer().WithNamespaceSelector(metav1ac.LabelSelector()))))
+					WithFrom(networkingv1ac.NetworkPolicyPeer().WithNamespaceSelector(metav1ac.LabelSelector())),
+				networkingv1ac.NetworkPolicyIngressRule().
+					WithPorts(policyPort(PeerPort)).
+					WithFrom(networkingv1ac.NetworkPolicyPeer().WithPodSelector(podSelector(ep)))))
 }
 
 func policyPort(port int32) *networkingv1ac.NetworkPolicyPortApplyConfiguration {

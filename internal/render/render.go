@@ -31,10 +31,14 @@ const (
 	HTTPPort int32 = 8080
 	// HTTPPortName is its name in the pod and in the Service.
 	HTTPPortName = "http"
-	// OpsPort serves metrics, probes, and the questions of the other replicas.
+	// OpsPort serves metrics and probes.
 	OpsPort int32 = 8081
 	// OpsPortName is its name in the pod.
 	OpsPortName = "ops"
+	// PeerPort answers the other replicas.
+	PeerPort int32 = 8082
+	// PeerPortName is its name in the pod.
+	PeerPortName = "peer"
 
 	// ExtensionsAnnotation on a pod is a digest of the extensions it was started with.
 	ExtensionsAnnotation = "scim-operator.io/extensions"

@@ -5,6 +5,7 @@ package replica
 import (
 	"context"
 	"encoding/json"
+	"net"
 	"net/http"
 	"time"
 
@@ -12,10 +13,10 @@ import (
 )
 
 const (
-	// PeerPath begins the paths that peers ask at, on the port for operations.
-	PeerPath      = "/peer/v1/"
-	revisionsPath = PeerPath + "revisions"
-	confirmPath   = PeerPath + "confirm"
+	// peerPath begins the paths that peers ask at.
+	peerPath      = "/peer/v1/"
+	revisionsPath = peerPath + "revisions"
+	confirmPath   = peerPath + "confirm"
 
 	// confirmWait is how long a question to confirm waits for this replica's own watch to
 	// show who asks.
@@ -40,8 +41,22 @@ type confirmAnswer struct {
 	Confirmed bool `json:"confirmed"`
 }
 
-// Handler answers the questions of peers below PeerPath. Nothing it says is secret, and
-// nothing it is asked changes anything.
+// PeerServer serves Handler, on a PeerListener.
+func (r *Replica) PeerServer(revisions func() store.Revisions) *http.Server {
+	return &http.Server{
+		Handler: r.Handler(revisions), MaxHeaderBytes: 4 << 10,
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second,
+		IdleTimeout: peerIdle + time.Minute, // the peer closes first, so that it meets no closed connection
+	}
+}
+
+// PeerListener bounds the connections on the port for peers.
+func (r *Replica) PeerListener(l net.Listener) net.Listener {
+	return (&gate{ofOne: maxConnsOfOne, ofOthers: maxConnsOfOthers, isPeer: r.isPeer}).listener(l)
+}
+
+// Handler answers the questions of peers. Nothing it says is secret, and nothing it is
+// asked changes anything.
 func (r *Replica) Handler(revisions func() store.Revisions) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+revisionsPath, func(w http.ResponseWriter, _ *http.Request) {
@@ -49,7 +64,7 @@ func (r *Replica) Handler(revisions func() store.Revisions) http.Handler {
 		reply(w, revisionsAnswer{identity: r.identity(), Users: newest.Users, Groups: newest.Groups})
 	})
 	mux.HandleFunc("GET "+confirmPath, r.confirm)
-	return mux
+	return (&gate{ofOne: maxRequestsOfOne, ofOthers: maxRequestsOfOthers, isPeer: r.isPeer}).bounded(mux)
 }
 
 // confirm says whether this replica knows the one that asks, in the given incarnation.

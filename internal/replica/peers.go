@@ -23,13 +23,15 @@ const (
 	// silenceFor is how long a peer that has not answered is not asked again: reads go to
 	// the API server meanwhile, without waiting for it first.
 	silenceFor = time.Second
+	// peerIdle is how long a connection to a peer is kept for the next question.
+	peerIdle = 5 * time.Minute
 )
 
 func newPeerClient() *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{
 			MaxIdleConnsPerHost: 4,
-			IdleConnTimeout:     5 * time.Minute,
+			IdleConnTimeout:     peerIdle,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}

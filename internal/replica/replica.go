@@ -132,6 +132,9 @@ func (r *Replica) Serving() error {
 // Paused says that the administrator has paused provisioning.
 func (r *Replica) Paused() bool { return r.roster.view().paused }
 
+// Eventual says that reads may miss what other replicas have acknowledged.
+func (r *Replica) Eventual() bool { return r.roster.view().eventual }
+
 // Verify tells whether a presented token is accepted, and gives its ID.
 func (r *Replica) Verify(presented string) (id string, ok bool) { return r.tokens.Verify(presented) }
 

@@ -281,6 +281,26 @@ func TestPause(t *testing.T) {
 	}
 }
 
+func TestConsistency(t *testing.T) {
+	f := newFixture(t)
+	a := f.start("a")
+	a.joins(t)
+	if a.Eventual() {
+		t.Error("left out, reads are eventual")
+	}
+	for _, consistency := range []v1alpha1.Consistency{v1alpha1.ConsistencyEventual, v1alpha1.ConsistencyStrong} {
+		endpoint := f.current()
+		before := endpoint.DeepCopy()
+		endpoint.Spec.Consistency = consistency
+		if err := admin.Patch(background, endpoint, client.MergeFrom(before)); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "reads are "+string(consistency), func() bool {
+			return a.Eventual() == (consistency == v1alpha1.ConsistencyEventual)
+		})
+	}
+}
+
 func TestTokens(t *testing.T) {
 	f := newFixture(t)
 	a := f.start("a")
@@ -371,7 +391,7 @@ func TestQuestionsThatAreNone(t *testing.T) {
 		confirmPath:             400,
 		confirmPath + "?name=b": 400,
 		confirmPath + "?name=b&incarnation=" + strings.Repeat("x", 300): 400,
-		PeerPath + "secrets": 404,
+		peerPath + "secrets": 404,
 		revisionsPath:        200,
 	} {
 		response, err := a.server.Client().Get(a.server.URL + path)

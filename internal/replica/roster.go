@@ -17,11 +17,12 @@ type peer = v1alpha1.ServerStatus
 
 // view is the endpoint as the watch last showed it. It never changes.
 type view struct {
-	known  bool // the watch has shown something
-	exists bool // the endpoint
-	paused bool
-	listed bool // this replica, in this incarnation
-	peers  []peer
+	known    bool // the watch has shown something
+	exists   bool // the endpoint
+	paused   bool
+	eventual bool // reads need not ask the peers
+	listed   bool // this replica, in this incarnation
+	peers    []peer
 }
 
 func (v *view) knows(p peer) bool {
@@ -85,7 +86,7 @@ func (r *Replica) observeEndpoint(object client.Object, fresh bool) {
 	before := r.roster.view()
 	now := &view{known: true}
 	if endpoint, ok := object.(*v1alpha1.ScimEndpoint); ok {
-		now.exists, now.paused = true, endpoint.Paused()
+		now.exists, now.paused, now.eventual = true, endpoint.Paused(), endpoint.EventualReads()
 		for _, server := range endpoint.Status.Servers {
 			if server.Name != r.config.Name {
 				now.peers = append(now.peers, server)

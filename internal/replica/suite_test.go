@@ -27,6 +27,7 @@ import (
 	"scim-operator.io/api/v1alpha1"
 	"scim-operator.io/internal/store"
 	"scim-operator.io/internal/token"
+	"scim-operator.io/test/assets"
 )
 
 const (
@@ -40,18 +41,22 @@ var (
 	admin       client.Client
 )
 
-// TestMain starts a real API server; KUBEBUILDER_ASSETS says where its binaries are
-// (hack/envtest-assets.sh prints it).
+// TestMain starts a real API server.
 func TestMain(m *testing.M) { os.Exit(runWithAPIServer(m)) }
 
 func runWithAPIServer(m *testing.M) int {
+	directory, err := assets.Directory()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	environment := &envtest.Environment{
+		BinaryAssetsDirectory: directory,
 		CRDDirectoryPaths:     []string{"../../config/crd/bases"},
 		ErrorIfCRDPathMissing: true,
 	}
-	var err error
 	if adminConfig, err = environment.Start(); err != nil {
-		fmt.Fprintln(os.Stderr, "no API server to test against; set KUBEBUILDER_ASSETS as hack/envtest-assets.sh prints it:", err)
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	defer func() { _ = environment.Stop() }()
@@ -180,7 +185,7 @@ func digestsOf(t *testing.T, tokens ...token.Plaintext) map[string][]byte {
 	return map[string][]byte{v1alpha1.DigestsKey: encoded}
 }
 
-// running is a replica with the server of its operations port.
+// running is a replica with the server of its port for peers.
 type running struct {
 	*Replica
 	network   *network
@@ -215,10 +220,10 @@ func (f *fixture) startOn(listener net.Listener, name string, change ...func(*Co
 	if r.Replica, err = New(c); err != nil {
 		f.t.Fatal(err)
 	}
-	handler := r.Handler(func() store.Revisions { r.asked.Add(1); return *r.revisions.Load() })
-	r.server = httptest.NewUnstartedServer(handler)
-	_ = r.server.Listener.Close()
-	r.server.Listener = listener
+	r.server = &httptest.Server{
+		Listener: r.PeerListener(listener),
+		Config:   r.PeerServer(func() store.Revisions { r.asked.Add(1); return *r.revisions.Load() }),
+	}
 	r.server.Start()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

@@ -26,6 +26,7 @@ import (
 
 	api "scim-operator.io/api/v1alpha1"
 	"scim-operator.io/internal/scim"
+	"scim-operator.io/test/assets"
 )
 
 // environment is a real API server with the project's kinds.
@@ -34,13 +35,19 @@ var environment *rest.Config
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
+	directory, err := assets.Directory()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	server := &envtest.Environment{
+		BinaryAssetsDirectory: directory,
 		CRDDirectoryPaths:     []string{"../../config/crd/bases"},
 		ErrorIfCRDPathMissing: true,
 	}
 	config, err := server.Start()
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "These tests need an API server: KUBEBUILDER_ASSETS=$(hack/envtest-assets.sh) go test ./...\n%v\n", err)
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	defer func() { _ = server.Stop() }()

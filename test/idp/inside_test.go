@@ -29,6 +29,7 @@ import (
 	"scim-operator.io/internal/server"
 	"scim-operator.io/internal/store"
 	"scim-operator.io/internal/token"
+	"scim-operator.io/test/assets"
 	"scim-operator.io/test/transcript"
 )
 
@@ -129,10 +130,17 @@ func (d *directory) dial(ctx context.Context) (net.Conn, error) {
 
 func startAPIServer(t *testing.T) *rest.Config {
 	t.Helper()
-	environment := &envtest.Environment{CRDDirectoryPaths: []string{"../../config/crd/bases"}, ErrorIfCRDPathMissing: true}
+	binaries, err := assets.Directory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	environment := &envtest.Environment{
+		BinaryAssetsDirectory: binaries,
+		CRDDirectoryPaths:     []string{"../../config/crd/bases"}, ErrorIfCRDPathMissing: true,
+	}
 	config, err := environment.Start()
 	if err != nil {
-		t.Fatalf("these tests need an API server: KUBEBUILDER_ASSETS=$(hack/envtest-assets.sh) go test ./test/idp: %v", err)
+		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = environment.Stop() })
 	return config
