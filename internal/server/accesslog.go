@@ -47,7 +47,7 @@ func (s *Server) logAccess(x *exchange) {
 		fields = append(fields, "attribute", x.attribute)
 	}
 	if x.cause != nil {
-		fields = append(fields, "cause", x.causeText())
+		fields = append(fields, "cause", causeText(x.cause, x.madeUpID()))
 	}
 	if x.aborted {
 		fields = append(fields, "aborted", true)
@@ -85,9 +85,9 @@ func (x *exchange) loggedID() string {
 // causeText says why a request failed. An error of a call to the API server names what
 // was called, by a URL that ends in an id or by a quoted name: neither is said, as a
 // client may have made it up.
-func (x *exchange) causeText() string {
-	text := x.cause.Error()
-	for err := x.cause; ; {
+func causeText(cause error, madeUp string) string {
+	text := cause.Error()
+	for err := cause; ; {
 		var call *url.Error
 		if !errors.As(err, &call) {
 			break
@@ -96,10 +96,18 @@ func (x *exchange) causeText() string {
 		text = strings.ReplaceAll(text, call.URL, "API server")
 		err = call.Err
 	}
-	if x.id != "" && x.loggedID() == "" {
-		text = strings.ReplaceAll(text, strconv.Quote(x.id), `"…"`)
+	if madeUp != "" {
+		text = strings.ReplaceAll(text, strconv.Quote(madeUp), `"…"`)
 	}
 	return text
+}
+
+// madeUpID is the id that the client asked for, where it may not be logged.
+func (x *exchange) madeUpID() string {
+	if x.loggedID() != "" {
+		return ""
+	}
+	return x.id
 }
 
 func isUUID(s string) bool {

@@ -4,7 +4,9 @@ package server
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,7 +48,7 @@ type bulkJob struct {
 	tasks    []bulkTask
 	creators map[string]*bulkTask // POST operations by bulkId
 
-	incomplete       []*bulkTask // created without some of what they refer to
+	incomplete       []*bulkTask // created, and to be undone if others of their circle fail
 	finished, failed int
 }
 
@@ -55,6 +57,7 @@ type bulkTask struct {
 	*scim.BulkOperation
 	number int // counted from 1
 	state  bulkState
+	lacks  bool   // it was created without some of what it refers to
 	route  *route // nil when the path is of no resource
 
 	status   int
@@ -69,6 +72,7 @@ type bulkState uint8
 const (
 	bulkWaiting bulkState = iota
 	bulkUnderWay
+	bulkCreated // and not completed, or not known to stay
 	bulkDone
 )
 
@@ -118,6 +122,9 @@ func (j *bulkJob) perform(task *bulkTask) {
 			return
 		}
 	}
+	if task.Method != http.MethodPost {
+		j.completeAll() // it cannot be undone when what it refers to is
+	}
 	if err := j.check(task); err != nil {
 		j.fail(task, err)
 		return
@@ -143,7 +150,7 @@ func (j *bulkJob) check(task *bulkTask) error {
 // idOf gives the id of the resource that the operation with a bulkId has created.
 func (j *bulkJob) idOf(bulkID string) (id string, ok bool) {
 	creator := j.creators[bulkID]
-	if creator == nil || creator.state != bulkDone || creator.err != nil {
+	if creator == nil || creator.state < bulkCreated || creator.err != nil {
 		return "", false
 	}
 	return creator.id, true
@@ -179,14 +186,20 @@ func (j *bulkJob) carryOut(task *bulkTask) {
 	if resource != nil {
 		task.version = resource.Version
 	}
-	if task.Method == http.MethodPost && j.lacksReferences(task) {
+	if task.Method == http.MethodPost && j.unsettled(task) {
 		// It counts as created already for those that refer to it, and is completed when
 		// they have been created too.
-		task.state, task.status = bulkDone, status
+		task.lacks = j.lacksReferences(task)
+		task.state, task.status = bulkCreated, status
 		j.incomplete = append(j.incomplete, task)
 		return
 	}
 	j.succeed(task, status)
+}
+
+// unsettled says that what an operation refers to may still fail.
+func (j *bulkJob) unsettled(task *bulkTask) bool {
+	return slices.ContainsFunc(task.References, func(bulkID string) bool { return j.creators[bulkID].state != bulkDone })
 }
 
 func (j *bulkJob) lacksReferences(task *bulkTask) bool {
@@ -246,15 +259,48 @@ func (j *bulkJob) call(task *bulkTask, rt *scim.ResourceType, data []byte) (*sto
 }
 
 // completeAll gives resources that refer to each other what they were created without.
+// When that fails for one, all are undone that refer to it, so that no id dangles.
 func (j *bulkJob) completeAll() {
 	waiting := j.incomplete
 	j.incomplete = nil
+	failed := make(map[*bulkTask]error)
 	for _, task := range waiting {
-		if err := j.x.contained(func() error { return j.complete(task) }); err != nil {
-			j.undo(task, err)
+		if !task.lacks {
 			continue
 		}
-		j.succeed(task, task.status)
+		if err := j.x.contained(func() error { return j.complete(task) }); err != nil {
+			failed[task] = err
+		}
+	}
+	j.spread(failed, waiting)
+	for _, task := range waiting {
+		if err := failed[task]; err != nil {
+			j.undo(task, err)
+		} else {
+			j.succeed(task, task.status)
+		}
+	}
+}
+
+// spread lets those fail that refer to one that failed, directly or through others.
+func (j *bulkJob) spread(failed map[*bulkTask]error, among []*bulkTask) {
+	referring := make(map[*bulkTask][]*bulkTask)
+	for _, task := range among {
+		for _, bulkID := range task.References {
+			creator := j.creators[bulkID]
+			referring[creator] = append(referring[creator], task)
+		}
+	}
+	next := slices.Collect(maps.Keys(failed))
+	for len(next) > 0 {
+		at := next[len(next)-1]
+		next = next[:len(next)-1]
+		for _, task := range referring[at] {
+			if failed[task] == nil {
+				failed[task] = errBulkDependency()
+				next = append(next, task)
+			}
+		}
 	}
 }
 

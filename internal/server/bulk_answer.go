@@ -39,7 +39,9 @@ func (j *bulkJob) finish(task *bulkTask) {
 	}
 	fields := []any{"requestID", j.x.requestID, "tokenID", j.x.tokenID, "operation", task.number,
 		"method", method, "route", pattern, "status", task.status}
+	madeUp := task.id
 	if isUUID(task.id) {
+		madeUp = ""
 		fields = append(fields, "id", task.id)
 	}
 	if task.err != nil {
@@ -50,7 +52,7 @@ func (j *bulkJob) finish(task *bulkTask) {
 			fields = append(fields, "attribute", attribute)
 		}
 		if task.err.cause != nil {
-			fields = append(fields, "cause", task.err.cause.Error())
+			fields = append(fields, "cause", causeText(task.err.cause, madeUp))
 		}
 	}
 	j.server.access.Info("bulk operation", fields...)

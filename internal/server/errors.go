@@ -110,7 +110,7 @@ func errBulkReference() error {
 
 func errBulkDependency() error {
 	return refuse(http.StatusConflict, "",
-		"an operation that this one refers to by bulkId has failed, so nothing was done")
+		"an operation that this one refers to by bulkId has failed, so nothing was done or all was undone")
 }
 
 func errBulkNotUndone(location string, cause error) error {

@@ -219,18 +219,20 @@ func (m *memoryStore) taken(rt *scim.ResourceType, o *scim.Object, self *record)
 	})
 }
 
-// returning finds the record of a deleted or deactivated user who comes back.
+// returning finds the record of a deleted or deactivated user who comes back, which the
+// externalId alone tells.
 func (m *memoryStore) returning(rt *scim.ResourceType, o *scim.Object) *record {
 	external, name, active := rt.Attribute("externalId"), rt.Attribute(nameAttribute(rt)), rt.Attribute("active")
 	for _, r := range m.records {
 		if r.rt != rt || rt.Members() != nil {
 			continue
 		}
-		sameID := r.object.Text(external) == o.Text(external)
-		known := sameID && o.Text(external) != ""
+		if o.Text(external) == "" || r.object.Text(external) != o.Text(external) {
+			continue
+		}
 		sameName := scim.FoldName(r.object.Text(name)) == scim.FoldName(o.Text(name))
 		on, said := r.object.Bool(active)
-		if r.deleted && (known || sameID && sameName) || !r.deleted && known && sameName && said && !on {
+		if r.deleted || sameName && said && !on {
 			return r
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -66,9 +67,20 @@ func (s *Store) answer(err error, k *kind) error {
 	case tooLarge(err):
 		return scim.NewError(http.StatusRequestEntityTooLarge, "", "the resource has grown larger than the server can store")
 	case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
-		s.log.Error(err, "The API server refuses this server's identity; check its Role, RoleBinding and ServiceAccount")
+		s.log.Error(withoutName(err), "The API server refuses this server's identity; check its Role, RoleBinding and ServiceAccount")
 	}
 	return unavailable(err)
+}
+
+// withoutName is an error of the API server without the name of the object that it is
+// about, which a client may have made up.
+func withoutName(err error) error {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || status.Status().Details == nil || status.Status().Details.Name == "" {
+		return err
+	}
+	name := strconv.Quote(status.Status().Details.Name)
+	return errors.New(strings.ReplaceAll(status.Status().Message, name, `"…"`))
 }
 
 // invalidValue names the SCIM attribute that the API server's validation found at fault,

@@ -3,8 +3,11 @@
 package store
 
 import (
+	"errors"
+	"strings"
 	"testing"
 
+	"github.com/go-logr/logr/funcr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -37,5 +40,17 @@ func TestWhatTheAPIServerFindsInvalidIsNamedWithoutItsValue(t *testing.T) {
 				t.Errorf("the error is %s, want %s", got, row.want)
 			}
 		})
+	}
+}
+
+// An id is the client's own text until somebody has it.
+func TestARefusalOfTheAPIServerIsLoggedWithoutNames(t *testing.T) {
+	var logged strings.Builder
+	s := &Store{log: funcr.New(func(_, args string) { logged.WriteString(args) }, funcr.Options{})}
+	cause := apierrors.NewForbidden(schema.GroupResource{Group: "scim-operator.io", Resource: "scimusers"}, "ada.lovelace",
+		errors.New(`User "system:serviceaccount:acme:okta-scim" cannot get resource "scimusers"`))
+	requireUnavailable(t, s.answer(cause, nil))
+	if text := logged.String(); !strings.Contains(text, "okta-scim") || strings.Contains(text, "lovelace") {
+		t.Errorf("logged: %s", text)
 	}
 }

@@ -123,10 +123,13 @@ func (s *Store) acquireClaim(ctx context.Context, k *kind, value string, who cla
 		}
 		// The claim exists. If it is not known whether the creation succeeded, look.
 		claim = &api.ScimClaim{}
-		if err := s.client.get(ctx, claimsResource, name, claim); apierrors.IsNotFound(err) {
-			continue
-		} else if err != nil {
-			return nil, s.answer(err, k)
+		switch notRead := s.client.get(ctx, claimsResource, name, claim); {
+		case apierrors.IsNotFound(notRead) && apierrors.IsAlreadyExists(err):
+			continue // it has just gone
+		case apierrors.IsNotFound(notRead):
+			return nil, s.answer(err, k) // should it come late, the next one takes it over
+		case notRead != nil:
+			return nil, s.answer(notRead, k)
 		}
 		got, err := s.judge(ctx, k, claim, who)
 		switch {

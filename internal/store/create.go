@@ -82,7 +82,7 @@ func (s *Store) createNew(ctx context.Context, k *kind, p *scim.Parsed, who clai
 	e, err := s.createObject(ctx, k, who.id, p, members)
 	if err != nil {
 		var refusal *scim.Error
-		if errors.As(err, &refusal) {
+		if errors.As(err, &refusal) || refused(err) {
 			s.undo(ctx, claim)
 		}
 		return nil, err

@@ -23,6 +23,8 @@ type faults struct {
 	// lose is called for every write with what it is and how many were before. It says
 	// whether the write is carried out, and whether its answer arrives.
 	lose func(write string, before int) (carriedOut, answered bool)
+	// broken says with which fault a write is answered; nil for none.
+	broken func(before int) *fault
 	// failing makes every call fail.
 	failing bool
 
@@ -145,11 +147,21 @@ func (f *faults) write(ctx context.Context, verb string, r resource, call func()
 	if f.lose != nil {
 		carriedOut, answered = f.lose(name, len(f.writes))
 	}
+	var with *fault
+	if f.broken != nil {
+		with = f.broken(len(f.writes))
+	}
 	gate := f.gateOf(name)
 	f.writes = append(f.writes, name)
 	f.mu.Unlock()
 	if err := pass(ctx, gate); err != nil {
 		return err
+	}
+	if with != nil {
+		if with.carriedOut {
+			_ = call()
+		}
+		return with.err
 	}
 	if !carriedOut {
 		return errCrashed

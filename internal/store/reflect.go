@@ -56,9 +56,9 @@ func (f *feed) listerWatcher() *cache.ListWatch {
 			return list, f.store.client.list(ctx, f.resource, f.store.listOptions(o), list)
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+			f.broke() // until there is a watch, however long the API server takes to answer
 			w, err := f.store.client.watch(ctx, f.resource, f.store.listOptions(o))
 			if err != nil {
-				f.broke()
 				return nil, err
 			}
 			f.brokenSince.Store(0)
