@@ -8,6 +8,7 @@ package scimendpoint
 import (
 	"context"
 	"sync"
+	"time"
 
 	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
 	"k8s.io/utils/ptr"
@@ -48,6 +49,7 @@ type Reconciler struct {
 	// claiming is held from the look at who has a host until it is written down whose it is.
 	claiming sync.Mutex
 	options  render.Options
+	now      func() time.Time
 }
 
 // Reconcile brings one endpoint's children and status up to date.
@@ -72,14 +74,17 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, ep *v1al
 	ep.Status.Replicas = ptr.To(ep.EffectiveReplicas())
 
 	deployment := render.Deployment(ep, r.options)
+	next, forgetting := r.forgetServers(ctx, pass, ep)
 	err := outcome.Join(
 		r.ensureToken(ctx, pass, ep),
 		r.applyChildren(ctx, ep, deployment),
 		r.expose(ctx, pass, ep),
-		r.forgetServers(ctx, pass, ep),
+		forgetting,
 		observeAvailability(ep, deployment),
 	)
-	return success(ep), err
+	result := success(ep)
+	result.Next = next
+	return result, err
 }
 
 func success(ep *v1alpha1.ScimEndpoint) outcome.Result {

@@ -25,6 +25,7 @@ import (
 
 	"scim-operator.io/api/v1alpha1"
 	v1alpha1ac "scim-operator.io/api/v1alpha1/applyconfiguration/api/v1alpha1"
+	"scim-operator.io/controllers/internal/outcome"
 	"scim-operator.io/controllers/internal/testenv"
 )
 
@@ -186,7 +187,7 @@ var _ = Describe("A ScimEndpoint", func() {
 			HaveField("Spec.Rules", ConsistOf(HaveField("Host", HavePrefix("test-"))))),
 		Entry("the NetworkPolicy's rules", &networkingv1.NetworkPolicy{},
 			func(o client.Object) { o.(*networkingv1.NetworkPolicy).Spec.Ingress = nil },
-			HaveField("Spec.Ingress", HaveLen(2))),
+			HaveField("Spec.Ingress", HaveLen(3))),
 		Entry("the PodDisruptionBudget", &policyv1.PodDisruptionBudget{},
 			func(o client.Object) {
 				o.(*policyv1.PodDisruptionBudget).Spec.MaxUnavailable = ptr.To(intstr.FromInt32(9))
@@ -364,6 +365,34 @@ var _ = Describe("The list of servers", func() {
 
 		Expect(env.Client.Delete(ctx, one, client.GracePeriodSeconds(0))).To(Succeed())
 		Eventually(servers(ctx)).Should(BeEmpty())
+	})
+
+	It("loses one whose pod should have been gone long ago, as on a dead node", func(ctx SpecContext) {
+		p := pod(ctx, "okta-scim-1")
+		p.Finalizers = []string{"example.com/the-kubelet-does-not-answer"}
+		Expect(env.Client.Update(ctx, p)).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) {
+			p.Finalizers = nil
+			Expect(env.Client.Update(ctx, p)).To(Succeed())
+		})
+		register(ctx, "okta-scim-1")
+		Expect(env.Client.Delete(ctx, p, client.GracePeriodSeconds(0))).To(Succeed())
+		Expect(env.Client.Get(ctx, client.ObjectKeyFromObject(p), p)).To(Succeed())
+		due := p.DeletionTimestamp.Time
+
+		forget := func(now time.Time) (left int, next time.Duration) {
+			r := &Reconciler{client: env.Client, live: env.Client, now: func() time.Time { return now }}
+			current := observed(ctx, ep)(Default)
+			next, err := r.forgetServers(ctx, &outcome.Pass{}, current)
+			Expect(err).NotTo(HaveOccurred())
+			return len(current.Status.Servers), next
+		}
+		left, next := forget(due.Add(lostAfter - time.Second))
+		Expect(left).To(Equal(1))
+		Expect(next).To(Equal(time.Second))
+		left, next = forget(due.Add(lostAfter))
+		Expect(left).To(BeZero())
+		Expect(next).To(BeZero())
 	})
 
 	It("is not touched by what the controller writes", func(ctx SpecContext) {

@@ -6,9 +6,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -16,38 +16,63 @@ import (
 	"scim-operator.io/controllers/internal/outcome"
 )
 
-// forgetServers removes the entries of servers whose pod is gone. A server removes its
-// own entry when it stops in good order; what a crash leaves would make its peers ask it
-// for ever. Servers write to the same list, hence only over the version that was read.
-func (r *Reconciler) forgetServers(ctx context.Context, pass *outcome.Pass, ep *v1alpha1.ScimEndpoint) error {
+// lostAfter is how long a pod may be overdue whose end nobody confirms, as that of a dead
+// node. By then a server that merely cannot be reached has stopped serving.
+const lostAfter = 150 * time.Second
+
+// forgetServers removes the entries of servers whose pod is gone or lost. A server removes
+// its own entry when it stops in good order; what a crash leaves would make its peers ask
+// it for ever. Servers write to the same list, hence only over the version that was read.
+// It returns when the next pod may count as lost, zero for never.
+func (r *Reconciler) forgetServers(ctx context.Context, pass *outcome.Pass, ep *v1alpha1.ScimEndpoint) (next time.Duration, err error) {
 	running := make([]v1alpha1.ServerStatus, 0, len(ep.Status.Servers))
 	for _, server := range ep.Status.Servers {
-		exists, err := r.podExists(ctx, client.ObjectKey{Namespace: ep.Namespace, Name: server.Name})
+		runs, wait, err := r.podRuns(ctx, client.ObjectKey{Namespace: ep.Namespace, Name: server.Name})
 		if err != nil {
-			return fmt.Errorf("look for pod %s: %w", server.Name, err)
+			return 0, fmt.Errorf("look for pod %s: %w", server.Name, err)
 		}
-		if exists {
+		if runs {
 			running = append(running, server)
+			next = outcome.Earliest(next, wait)
 		}
 	}
 	if len(running) < len(ep.Status.Servers) {
 		ep.Status.Servers = slices.Clip(running)
 		pass.Exact()
 	}
-	return nil
+	return next, nil
 }
 
-// podExists says whether a pod may still run. The cache holds only pods that have not
-// ended; before an entry is given up the API server has the last word.
-func (r *Reconciler) podExists(ctx context.Context, key client.ObjectKey) (bool, error) {
+// podRuns says whether a pod may still run, and when to ask again. The cache holds only
+// pods that have not ended; before an entry is given up the API server has the last word.
+func (r *Reconciler) podRuns(ctx context.Context, key client.ObjectKey) (runs bool, wait time.Duration, err error) {
 	cached := &metav1.PartialObjectMetadata{}
 	cached.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Pod"))
-	if err := r.client.Get(ctx, key, cached); err == nil || !apierrors.IsNotFound(err) {
-		return true, err
+	if err := r.client.Get(ctx, key, cached); client.IgnoreNotFound(err) != nil {
+		return true, 0, err
+	} else if err == nil {
+		if lost, wait := overdue(cached, r.now()); !lost {
+			return true, wait, nil
+		}
 	}
 	var pod corev1.Pod
 	if err := r.live.Get(ctx, key, &pod); err != nil {
-		return false, client.IgnoreNotFound(err)
+		return client.IgnoreNotFound(err) != nil, 0, client.IgnoreNotFound(err)
 	}
-	return pod.Status.Phase != corev1.PodFailed && pod.Status.Phase != corev1.PodSucceeded, nil
+	if pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded {
+		return false, 0, nil
+	}
+	lost, wait := overdue(&pod, r.now())
+	return !lost, wait, nil
+}
+
+// overdue says whether a pod that is being deleted should have been gone long ago, and
+// how long it has until then. Its deletionTimestamp is when it should be gone.
+func overdue(pod metav1.Object, now time.Time) (lost bool, wait time.Duration) {
+	due := pod.GetDeletionTimestamp()
+	if due == nil {
+		return false, 0
+	}
+	wait = lostAfter - now.Sub(due.Time)
+	return wait <= 0, max(wait, 0)
 }

@@ -68,6 +68,7 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options render.Opti
 		children: child.Client{Client: mgr.GetClient(), Live: mgr.GetAPIReader()},
 		reporter: outcome.NewReporter(mgr.GetClient(), mgr.GetEventRecorder("scim-operator")),
 		options:  options,
+		now:      time.Now,
 	}
 	if err := mgr.GetFieldIndexer().IndexField(ctx, &v1alpha1.ScimEndpoint{}, hostIndex, indexHost); err != nil {
 		return fmt.Errorf("index endpoints by host: %w", err)
@@ -111,10 +112,12 @@ func routesChanged() predicate.Predicate {
 	})
 }
 
-// departures passes only that a pod is gone, or has ended and left the cache.
+// departures passes only that a pod is to go, is gone, or has ended and left the cache.
 func departures() predicate.Predicate {
 	return predicate.Funcs{
 		CreateFunc: func(event.CreateEvent) bool { return false },
-		UpdateFunc: func(event.UpdateEvent) bool { return false },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			return e.ObjectOld.GetDeletionTimestamp() == nil && e.ObjectNew.GetDeletionTimestamp() != nil
+		},
 	}
 }
