@@ -136,23 +136,14 @@ func (s *Store) refresh(ctx context.Context, kinds ...*kind) error {
 	return refreshing.Wait()
 }
 
-// renew refreshes a kind by the way that is cheaper: a list of everything takes as long
-// as there are resources, and the other way a second or two.
+// renew brings a kind up to what the API server has after the call.
 func (s *Store) renew(ctx context.Context, k *kind, r *refresher) error {
 	started := time.Now()
 	var epoch uint64
 	if s.barrier.peers != nil {
 		epoch = s.barrier.peers.Epoch()
 	}
-	how := "watch"
-	err := errNotCaughtUp
-	if s.index.size(k.shelf) > s.timeouts.relistBelow {
-		err = s.catchUp(ctx, k)
-	}
-	if err != nil && ctx.Err() == nil {
-		how = "list"
-		err = s.relist(ctx, k)
-	}
+	how, err := s.renewIndex(ctx, k)
 	if err != nil {
 		return err
 	}
@@ -165,6 +156,25 @@ func (s *Store) renew(ctx context.Context, k *kind, r *refresher) error {
 	s.log.V(1).Info("Refreshed the index from the API server", "resource", k.resource, "by", how,
 		"seconds", time.Since(started).Seconds())
 	return nil
+}
+
+// renewIndex goes the way that is cheapest: often nothing has been written anywhere since
+// the index was renewed; a list of everything takes as long as there are resources, and
+// catching up a second or two.
+func (s *Store) renewIndex(ctx context.Context, k *kind) (how string, err error) {
+	newest, err := s.newestRevision(ctx, k)
+	if err != nil {
+		return "", err
+	}
+	if known, _ := s.index.progress(k.shelf); known >= newest {
+		return "revision", nil
+	}
+	if s.index.size(k.shelf) > s.timeouts.relistBelow {
+		if err := s.catchUp(ctx, k, newest); err == nil || ctx.Err() != nil {
+			return "watch", err
+		}
+	}
+	return "list", s.relist(ctx, k)
 }
 
 // relist reads everything of a kind with one consistent list.

@@ -29,22 +29,14 @@ const (
 
 var errNotCaughtUp = errors.New("the watch has not come to the newest revision")
 
-// catchUp brings the index up to what the API server has after the call, by events alone.
-// It asks for the revision that there is now, and then has a watch of its own bring what
-// lies between and a bookmark that says how far it has come. The watch that the index is
-// fed by may not come to that revision before the next change of the kind, as the
-// revision is that of everything in the cluster.
-func (s *Store) catchUp(ctx context.Context, k *kind) error {
+// catchUp brings the index up to a revision by events alone: a watch of its own brings
+// what lies between and a bookmark that says how far it has come. The watch that the index
+// is fed by may not come there before the next change of the kind, as the revision is that
+// of everything in the cluster.
+func (s *Store) catchUp(ctx context.Context, k *kind, newest uint64) error {
 	ctx, cancel := context.WithTimeout(ctx, catchUpTimeout)
 	defer cancel()
-	newest, err := s.newestRevision(ctx, k)
-	if err != nil {
-		return err
-	}
 	known, _ := s.index.progress(k.shelf)
-	if known >= newest {
-		return nil
-	}
 	w, err := s.client.watch(ctx, k.resource, s.listOptions(metav1.ListOptions{
 		ResourceVersion: strconv.FormatUint(known, 10), AllowWatchBookmarks: true, TimeoutSeconds: ptr.To(bookmarkWatch),
 	}))

@@ -3,6 +3,7 @@
 package store
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -77,11 +78,11 @@ func TestAReadWhoseBookmarkDoesNotComeListsEverything(t *testing.T) {
 // What does not show in the answer is not refreshed for it.
 func TestAReadRefreshesOnlyWhatItShows(t *testing.T) {
 	writer, reader, lag := silent(t)
-	writer.user(userBody("leo"))
+	leo := writer.user(userBody("leo"))
 	writer.group(groupBody("Staff"))
 	users, groups, both := map[resource]int{usersResource: 1}, map[resource]int{groupsResource: 1},
 		map[resource]int{usersResource: 1, groupsResource: 1}
-	for _, row := range []struct {
+	for i, row := range []struct {
 		name   string
 		query  Query
 		filter string
@@ -96,11 +97,19 @@ func TestAReadRefreshesOnlyWhatItShows(t *testing.T) {
 		{"groups without members", Query{Type: reader.groups.rt, Count: 1, NoMembers: true}, `displayName eq "Staff"`, groups},
 		{"groups by member", Query{Type: reader.groups.rt, Count: 1, NoMembers: true}, `members.display eq "leo"`, both},
 	} {
+		// Without any write there would be nothing to refresh.
+		writer.patch(writer.users.rt, leo.ID, fmt.Sprintf(`{"op":"replace","path":"title","value":"%d"}`, i))
 		row.query.Filter = reader.filter(row.query.Type, row.filter)
 		reader.list(row.query)
 		if got := lag.listed(); !maps.Equal(got, row.want) {
 			t.Errorf("%s: %v, want %v", row.name, got, row.want)
 		}
+		eventually(t, "nothing at all is written between two reads, and the second lists nothing", func() bool {
+			reader.list(Query{Type: reader.users.rt, Count: 1})
+			lag.listed()
+			reader.list(row.query)
+			return len(lag.listed()) == 0
+		})
 	}
 }
 
