@@ -40,6 +40,9 @@ func compileType(rt *ResourceType) (*ResourceType, error) {
 		}
 	}
 	c.root.Sub = append(c.root.Sub, common[meta])
+	if len(c.root.Sub) > maxAttributes {
+		return nil, fmt.Errorf("it has more than %d attributes", maxAttributes)
+	}
 	c.Schema = withAttributes(rt.Schema, core)
 	if err := c.claimNames(rt.Schema, c.root); err != nil {
 		return nil, err
