@@ -174,6 +174,9 @@ func (s *pieces) next() (index int, piece string) {
 // none. It looks at nothing but the table: a filter over many resources waits for little
 // of them to come from memory.
 func (p Packed) find(a *Attribute) string {
+	if p.IsZero() {
+		return ""
+	}
 	l := p.layout()
 	at := a.index / 8
 	if at >= len(l.bits) || l.bits[at]>>(a.index%8)&1 == 0 {

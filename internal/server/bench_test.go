@@ -155,7 +155,7 @@ func (f *fixedStore) Get(_ context.Context, rt *scim.ResourceType, id string) (*
 }
 
 func (f *fixedStore) List(_ context.Context, q store.Query) (*store.Page, error) {
-	if q.Filter == nil || !strings.Contains(fmt.Sprint(q.Filter), "eq") || !q.Filter.Match(f.resource.Object, nil) {
+	if q.Filter == nil || !strings.Contains(fmt.Sprint(q.Filter), "eq") || !q.Filter.Match(f.resource.Object(), nil) {
 		return &store.Page{}, nil
 	}
 	return &store.Page{Total: 1, Resources: []*store.Resource{f.resource}}, nil

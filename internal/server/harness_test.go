@@ -135,7 +135,6 @@ func newEndpoint(t testing.TB, change ...func(*Config)) *endpoint {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server.members = e.store.members
 	e.Server = server
 	return e
 }

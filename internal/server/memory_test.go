@@ -25,7 +25,7 @@ type memoryStore struct {
 	clock   time.Time
 	before  func(ctx context.Context, operation string) error // a fault or a delay to inject
 	lists   []store.Query                                     // the queries it was asked
-	given   map[*store.Resource]scim.MemberReader
+	reader  func(scim.MemberList) scim.MemberReader           // gives members instead of the list itself
 }
 
 type record struct {
@@ -44,15 +44,7 @@ func newMemoryStore(baseURL string) *memoryStore {
 		baseURL: baseURL,
 		types:   scim.Core(),
 		clock:   time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
-		given:   make(map[*store.Resource]scim.MemberReader),
 	}
-}
-
-// members stands in for (*store.Resource).Members, which only package store can fill.
-func (m *memoryStore) members(r *store.Resource) scim.MemberReader {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.given[r]
 }
 
 func (m *memoryStore) enter(ctx context.Context, operation string) error {
@@ -113,11 +105,11 @@ func (m *memoryStore) List(ctx context.Context, q store.Query) (*store.Page, err
 			continue
 		}
 		resource := m.resource(r)
-		if q.Filter == nil || q.Filter.Match(resource.Object, m.given[resource]) {
+		if q.Filter == nil || q.Filter.Match(resource.Object(), resource.Members()) {
 			found = append(found, resource)
 		}
 	}
-	slices.SortStableFunc(found, func(a, b *store.Resource) int { return q.Sort.Compare(a.Object, b.Object) })
+	slices.SortStableFunc(found, func(a, b *store.Resource) int { return q.Sort.Compare(a.Object(), b.Object()) })
 	first := min(max(q.StartIndex, 1)-1, len(found))
 	if q.After != nil {
 		first = 0
@@ -134,7 +126,7 @@ func (m *memoryStore) List(ctx context.Context, q store.Query) (*store.Page, err
 
 func (m *memoryStore) position(q store.Query, r *store.Resource) *store.Position {
 	at := slices.IndexFunc(m.records, func(other *record) bool { return other.id == r.ID })
-	return &store.Position{Key: q.Sort.Key(r.Object), Created: int64(at), ID: r.ID}
+	return &store.Position{Key: q.Sort.Key(r.Object()), Created: int64(at), ID: r.ID}
 }
 
 func (m *memoryStore) behind(q store.Query, r *store.Resource) bool {
@@ -163,7 +155,7 @@ func (m *memoryStore) Update(ctx context.Context, rt *scim.ResourceType, id stri
 	if rt.Members() != nil {
 		members = scim.NewMembers(scim.MemberList(r.members))
 	}
-	object, changed, err := mutate(current.Object, members)
+	object, changed, err := mutate(current.Object(), members)
 	if err != nil || !changed {
 		return current, false, err
 	}
@@ -252,11 +244,13 @@ func (m *memoryStore) resource(r *record) *store.Resource {
 	if groups := r.rt.Attribute("groups"); groups != nil {
 		object = object.With(groups, m.groupsOf(r))
 	}
-	resource := &store.Resource{Type: r.rt, ID: r.id, Version: version(r), Object: object}
+	var members scim.MemberReader
 	if r.rt.Members() != nil {
-		m.given[resource] = m.memberList(r)
+		if members = m.memberList(r); m.reader != nil {
+			members = m.reader(m.memberList(r))
+		}
 	}
-	return resource
+	return store.NewResource(r.rt, version(r), object, members)
 }
 
 func (m *memoryStore) groupsOf(r *record) scim.List {

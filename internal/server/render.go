@@ -80,15 +80,15 @@ func (b *answerBody) separator(first bool) {
 // one.
 func (b *answerBody) resource(r *store.Resource, p *scim.Projection) {
 	if r.Type.Members() == nil || !p.WantsMembers() {
-		b.buf = r.Object.AppendJSON(b.buf, p)
+		b.buf = r.AppendJSON(b.buf, p)
 		return
 	}
-	members := b.x.server.members(r)
-	if members == nil || members.Len() == 0 {
-		b.buf = r.Object.AppendJSON(b.buf, p)
+	members := r.Members()
+	if members.Len() == 0 {
+		b.buf = r.AppendJSON(b.buf, p)
 		return
 	}
-	b.buf = r.Object.AppendOpenJSON(b.buf, p)
+	b.buf = r.AppendOpenJSON(b.buf, p)
 	b.text(`,"members":[`)
 	first := true
 	for m := range members.All() {

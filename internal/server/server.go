@@ -62,7 +62,6 @@ type Server struct {
 	types     []*resourceType
 	discovery *discovery
 	store     Store
-	members   func(*store.Resource) scim.MemberReader // as the store gives them
 	tokens    TokenVerifier
 	state     State
 	cursors   CursorKeys
@@ -106,7 +105,6 @@ func New(c Config) (*Server, error) {
 		types:     types,
 		discovery: newDiscovery(c.Types, baseURL, limits),
 		store:     &measuredStore{next: c.Store, metrics: m},
-		members:   (*store.Resource).Members,
 		tokens:    c.Tokens,
 		state:     c.State,
 		cursors:   c.Cursors,

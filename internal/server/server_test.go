@@ -44,9 +44,7 @@ func TestPanicBecomesAnAnswer(t *testing.T) {
 func TestPanicInTheMiddleOfAnAnswerCutsIt(t *testing.T) {
 	e := serve(t)
 	group := e.largeGroup(5000)
-	e.members = func(*store.Resource) scim.MemberReader {
-		return panickingMembers{scim.MemberList(e.store.records[0].members)}
-	}
+	e.store.reader = func(list scim.MemberList) scim.MemberReader { return panickingMembers{list} }
 	request, err := http.NewRequest(http.MethodGet, "http://"+e.address+basePath+"/Groups/"+group, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -231,8 +229,7 @@ func TestMembersThatNobodyWantsAreNotLoaded(t *testing.T) {
 	e := serve(t)
 	group := e.largeGroup(10)
 	loaded := 0
-	members := e.members
-	e.members = func(r *store.Resource) scim.MemberReader { loaded++; return members(r) }
+	e.store.reader = func(list scim.MemberList) scim.MemberReader { return countedMembers{list, &loaded} }
 	e.do("GET", "/Groups/"+group+"?excludedAttributes=members", "")
 	e.do("GET", "/Groups?excludedAttributes=members&filter=displayName+eq+%22x%22", "")
 	e.do("GET", "/Groups?attributes=displayName", "")
@@ -240,12 +237,26 @@ func TestMembersThatNobodyWantsAreNotLoaded(t *testing.T) {
 	if loaded != 0 {
 		t.Errorf("members were loaded %d times", loaded)
 	}
+	if e.do("GET", "/Groups/"+group, ""); loaded == 0 {
+		t.Error("members that are wanted were not loaded")
+	}
 	e.do("GET", "/Users?excludedAttributes=groups", "")
 	e.do("GET", "/Users", "")
 	queries := e.store.lists[len(e.store.lists)-2:]
 	if !queries[0].NoGroups || queries[1].NoGroups {
 		t.Errorf("groups are left out: %v without them, %v with them", queries[0].NoGroups, queries[1].NoGroups)
 	}
+}
+
+// countedMembers counts how often somebody begins to read members.
+type countedMembers struct {
+	scim.MemberList
+	reads *int
+}
+
+func (c countedMembers) Len() int {
+	*c.reads++
+	return c.MemberList.Len()
 }
 
 func TestAccessLogHoldsNoPersonalData(t *testing.T) {

@@ -161,7 +161,7 @@ func TestAReplicaWhoseWatchLagsReadsFromTheAPIServer(t *testing.T) {
 
 	writer.patch(writer.users.rt, u.ID, `{"op":"replace","path":"title","value":"New"}`)
 	read, err := reader.Get(t.Context(), reader.users.rt, u.ID)
-	if err != nil || read.Object.Lookup("title") != "New" {
+	if err != nil || read.Object().Lookup("title") != "New" {
 		t.Errorf("a read shows %v, %v", read, err)
 	}
 	writer.patch(writer.users.rt, u.ID, `{"op":"replace","path":"title","value":"Old"}`)

@@ -177,7 +177,7 @@ func BenchmarkCreate(b *testing.B) {
 	b.SetParallelism(8)
 	b.RunParallel(func(p *testing.PB) {
 		for p.Next() {
-			o := v.entry.object.With(template.userName, fmt.Sprintf("user%d", n.Add(1)))
+			o := v.entry.object().With(template.userName, fmt.Sprintf("user%d", n.Add(1)))
 			o = o.With(template.externalID, uuid.NewString())
 			if _, err := r.Create(b.Context(), r.users.rt, &scim.Parsed{Object: o}); err != nil {
 				b.Error(err)

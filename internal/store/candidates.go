@@ -122,8 +122,7 @@ func namesGroups(f *scim.Filter) bool { return strings.Contains(strings.ToLower(
 // sortsByGroups says whether an order looks at a user's groups: whether they make a
 // difference between two users who are otherwise the same.
 func (s *Store) sortsByGroups(order *scim.Sort) bool {
-	group := &entry{id: "x", object: &scim.Object{}}
-	element := s.groupOfUser(group, "direct").With(s.userAttributes.groups.display, "x")
+	element := s.groupOfUser(&entry{id: "x"}, "direct").With(s.userAttributes.groups.display, "x")
 	with := (&scim.Object{}).With(s.userAttributes.groups.attr, scim.List{element})
 	return order.Compare(with, &scim.Object{}) != 0
 }

@@ -16,10 +16,12 @@ import (
 	"scim-operator.io/internal/scim"
 )
 
-// entry is one stored user or group as the index holds it: the resource as SCIM sees
-// it, and what a write needs to know of the custom resource. It never changes.
+// entry is one stored user or group as the index holds it: the resource as answers show
+// it, and what a write needs to know of the custom resource. It never changes. There may
+// be 100,000 of them and more, so that what can be had from packed is not kept twice.
 type entry struct {
-	id         string
+	packed     scim.Packed // the resource, without what comes from others
+	id         string      // a part of packed
 	uid        types.UID
 	revision   uint64 // metadata.resourceVersion
 	generation int64
@@ -30,9 +32,8 @@ type entry struct {
 
 	name     string   // folded userName or displayName
 	external string   // externalId
-	emails   []string // folded
-	object   *scim.Object
-	extra    *extra // nil when there is none
+	emails   []uint64 // hashes of the folded addresses, each once
+	extra    *extra   // nil when there is none
 
 	members *memberList // nil for users
 }
@@ -44,6 +45,9 @@ type extra struct {
 	owners              []metav1.OwnerReference
 	extensions          map[string]apiextensionsv1.JSON // custom ones that cannot be read
 }
+
+// object gives the resource as it can be changed.
+func (e *entry) object() *scim.Object { return e.packed.Object() }
 
 // live says whether the resource exists over SCIM.
 func (e *entry) live() bool { return e.deleted == nil && !e.gone }
@@ -152,14 +156,30 @@ func (s *Store) userEntry(u *api.ScimUser) (*entry, error) {
 	a.build(b, &u.Spec)
 	e.keepExtensions(buildCustom(b, a.custom, u.Spec.Extensions))
 	a.buildMeta(b, e, s.users.rt.Name, s.location(s.users, e.id))
-	e.object = b.Object()
-	e.name, e.external, e.deleted = scim.FoldName(u.Spec.UserName), u.Spec.ExternalID, u.Spec.DeletedTime
-	for i := range u.Spec.Emails {
-		if address := scim.Fold(u.Spec.Emails[i].Value); address != "" && !slices.Contains(e.emails, address) {
-			e.emails = append(e.emails, address)
+	e.pack(s.users.rt, &a.commonAttributes, a.userName, b.Object())
+	e.deleted = u.Spec.DeletedTime
+	e.emails = emailHashes(u.Spec.Emails)
+	return e, nil
+}
+
+// pack prepares what answers show and what indexes look for. The texts are parts of what
+// is packed, where they can be.
+func (e *entry) pack(rt *scim.ResourceType, a *commonAttributes, name *scim.Attribute, o *scim.Object) {
+	e.packed = rt.Pack(o)
+	e.id, e.external = e.packed.Text(a.id), e.packed.Text(a.externalID)
+	e.name = scim.FoldName(e.packed.Text(name))
+}
+
+func emailHashes(emails []api.MultiValue) []uint64 {
+	var hashes []uint64
+	for i := range emails {
+		if address := scim.Fold(emails[i].Value); address != "" {
+			if h := hashOf(address); !slices.Contains(hashes, h) {
+				hashes = append(hashes, h)
+			}
 		}
 	}
-	return e, nil
+	return slices.Clip(hashes)
 }
 
 // userObject is the custom resource that a write sends for an entry's next state.
@@ -183,8 +203,7 @@ func (s *Store) groupEntry(g *api.ScimGroup) (*entry, error) {
 	b.SetText(a.displayName, g.Spec.DisplayName)
 	e.keepExtensions(buildCustom(b, a.custom, g.Spec.Extensions))
 	a.buildMeta(b, e, s.groups.rt.Name, s.location(s.groups, e.id))
-	e.object = b.Object()
-	e.name, e.external = scim.FoldName(g.Spec.DisplayName), g.Spec.ExternalID
+	e.pack(s.groups.rt, &a.commonAttributes, a.displayName, b.Object())
 	return e, nil
 }
 

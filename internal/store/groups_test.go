@@ -140,7 +140,7 @@ func TestTheGroupsOfAUserAreComputed(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := map[any]any{}
-	for _, v := range read.Object.List(r.userAttributes.groups.attr) {
+	for _, v := range read.Object().List(r.userAttributes.groups.attr) {
 		group := v.(*scim.Object)
 		got[group.Text(r.userAttributes.groups.display)] = group.Text(r.userAttributes.groups.typ)
 	}
@@ -343,8 +343,8 @@ func TestAMergedWriteAnswersEachChange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if read.Object.Lookup("title") != "second" || read.Object.Lookup("nickName") != "Mal" {
-		t.Errorf("the user is %s", read.Object.AppendJSON(nil, nil))
+	if read.Object().Lookup("title") != "second" || read.Object().Lookup("nickName") != "Mal" {
+		t.Errorf("the user is %s", read.Object().AppendJSON(nil, nil))
 	}
 	w.requireUnique()
 }

@@ -219,7 +219,7 @@ func (x *index) replace(s *shelf, versions []groupOrUser, revision uint64, fromW
 func (x *index) dropAbsent(s *shelf, present map[string]struct{}, revision uint64) {
 	var absent []string
 	for _, t := range []*table{&s.live, &s.retired} {
-		for e := range t.byID.all() {
+		for e := range t.byCreation.all() {
 			if _, ok := present[e.id]; !ok && e.revision <= revision {
 				absent = append(absent, e.id)
 			}
@@ -236,7 +236,7 @@ func (x *index) dropAbsent(s *shelf, present map[string]struct{}, revision uint6
 }
 
 func (x *index) reset(s *shelf) {
-	for e := range s.live.byID.all() {
+	for e := range s.live.byCreation.all() {
 		x.updateMemberships(e, nil)
 	}
 	synced := s.synced

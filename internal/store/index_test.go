@@ -6,17 +6,15 @@ import (
 	"context"
 	"slices"
 	"testing"
-
-	"scim-operator.io/internal/scim"
 )
 
 // version makes a version of a user.
 func version(id, name string, revision uint64) *entry {
-	return &entry{id: id, name: name, revision: revision, object: &scim.Object{}}
+	return &entry{id: id, name: name, revision: revision}
 }
 
 func groupVersion(id string, revision uint64, chunks ...*chunk) *entry {
-	return &entry{id: id, name: id, revision: revision, object: &scim.Object{}, members: newMemberList(chunks...)}
+	return &entry{id: id, name: id, revision: revision, members: newMemberList(chunks...)}
 }
 
 func (x *index) shown(s func(*snapshot) *table) map[string]uint64 {

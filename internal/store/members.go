@@ -176,15 +176,15 @@ func (s *Store) describe(view *snapshot, m member) scim.Member {
 	if m.typ != memberUser {
 		if group, ok := view.groups.live.find(m.value); ok {
 			described.Type, described.Ref = s.groups.rt.Name, s.location(s.groups, m.value)
-			described.Display = group.object.Text(s.groupAttributes.displayName)
+			described.Display = group.packed.Text(s.groupAttributes.displayName)
 		}
 	}
 	return described
 }
 
 func (s *Store) userDisplay(user *entry) string {
-	if display := user.object.Text(s.userAttributes.displayName); display != "" {
+	if display := user.packed.Text(s.userAttributes.displayName); display != "" {
 		return display
 	}
-	return user.object.Text(s.userAttributes.userName)
+	return user.packed.Text(s.userAttributes.userName)
 }

@@ -24,7 +24,7 @@ type merged struct {
 // of the name is written alone: whether the name is free decides about it, and only
 // about it.
 func (s *Store) merge(k *kind, base *entry, changes []*change) *merged {
-	m := &merged{store: s, kind: k, base: base, object: base.object}
+	m := &merged{store: s, kind: k, base: base, object: base.object()}
 	if k == s.groups {
 		m.members = scim.NewMembers(s.membersOf(base))
 	}

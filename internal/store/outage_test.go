@@ -129,7 +129,7 @@ func TestAnOutageOfTheAPIServerIsSurvived(t *testing.T) {
 	for _, r := range []*replica{tolerant, strict} {
 		eventually(t, "the store has caught up by itself", func() bool {
 			read, err := r.Get(t.Context(), r.users.rt, u.ID)
-			return err == nil && read.Object.Lookup("title") == "Changed meanwhile" && r.Ready() == nil
+			return err == nil && read.Object().Lookup("title") == "Changed meanwhile" && r.Ready() == nil
 		})
 	}
 	if err := tolerant.rename(u.ID, "found"); err != nil {

@@ -137,8 +137,10 @@ func (s *Store) List(ctx context.Context, q Query) (*Page, error) {
 	if len(entries) > 0 {
 		page.Last = l.position(entries[len(entries)-1])
 	}
+	resources := make([]Resource, len(entries))
 	for i, e := range entries {
-		page.Resources[i] = s.resource(l.view, k, e, q.NoGroups)
+		s.describeTo(&resources[i], l.view, k, e, q.NoGroups)
+		page.Resources[i] = &resources[i]
 	}
 	return page, nil
 }
@@ -251,7 +253,7 @@ func (l *listing) orderOfCreation(e *entry) int {
 func (l *listing) position(e *entry) *Position {
 	p := &Position{Created: e.created, ID: e.id}
 	if l.query.Sort != nil {
-		p.Key = l.query.Sort.Key(l.object(e, l.sortGroups))
+		p.Key = l.key(e)
 	}
 	return p
 }
@@ -277,16 +279,28 @@ func (l *listing) matches(e *entry) bool {
 		return true
 	}
 	if l.kind == l.store.groups {
-		return l.query.Filter.Match(e.object, groupMembers{store: l.store, view: l.view, group: e})
+		return l.query.Filter.MatchPacked(e.packed, l.members(e))
 	}
-	return l.query.Filter.Match(l.object(e, l.filterGroups), nil)
+	if l.filterGroups {
+		return l.query.Filter.Match(l.store.withGroups(l.view, e), nil)
+	}
+	return l.query.Filter.MatchPacked(e.packed, nil)
 }
 
-func (l *listing) object(e *entry, withGroups bool) *scim.Object {
-	if withGroups {
-		return l.store.withGroups(l.view, e)
+// members gives those of a group to a filter that looks at them.
+func (l *listing) members(group *entry) scim.MemberReader {
+	if !l.query.Filter.WantsMembers() {
+		return nil
 	}
-	return e.object
+	return groupMembers{store: l.store, view: l.view, group: group}
+}
+
+// key is what an entry is sorted by.
+func (l *listing) key(e *entry) string {
+	if l.sortGroups {
+		return l.query.Sort.Key(l.store.withGroups(l.view, e))
+	}
+	return l.query.Sort.PackedKey(e.packed)
 }
 
 // sortable is a match and what it is sorted by.
@@ -301,7 +315,7 @@ func (l *listing) sort(entries []*entry) []sortable {
 	for i, e := range entries {
 		sortables[i].entry = e
 		if l.query.Sort != nil {
-			sortables[i].key = l.query.Sort.Key(l.object(e, l.sortGroups))
+			sortables[i].key = l.key(e)
 		}
 	}
 	slices.SortFunc(sortables, func(a, b sortable) int {

@@ -12,11 +12,43 @@ type Resource struct {
 	ID      string
 	Version string // the ETag, W/"<metadata.generation>"
 
-	// Object is complete: id, externalId, meta and a user's computed groups included.
-	// Only a group's members are apart, in Members.
-	Object *scim.Object
-
+	packed  scim.Packed
+	groups  scim.Field // a user's computed groups; the zero Field when there are none
 	members scim.MemberReader
+}
+
+// NewResource makes a resource that is not one of a Store. The object is complete: id,
+// externalId, meta and a user's groups included, but for a group's members.
+func NewResource(rt *scim.ResourceType, version string, o *scim.Object, members scim.MemberReader) *Resource {
+	return &Resource{
+		Type: rt, ID: o.Text(rt.Attribute("id")), Version: version, packed: rt.Pack(o), members: members,
+	}
+}
+
+// AppendJSON appends the resource as JSON, or what a projection leaves of it: id,
+// externalId, meta and a user's computed groups included. Only a group's members are
+// apart, in Members.
+func (r *Resource) AppendJSON(dst []byte, p *scim.Projection) []byte {
+	if r.groups.Attr == nil {
+		return r.packed.AppendJSON(dst, p, nil)
+	}
+	return r.packed.AppendJSON(dst, p, &r.groups)
+}
+
+// AppendOpenJSON is AppendJSON without the closing brace, so that a group's members can
+// follow.
+func (r *Resource) AppendOpenJSON(dst []byte, p *scim.Projection) []byte {
+	dst = r.AppendJSON(dst, p)
+	return dst[:len(dst)-1]
+}
+
+// Object gives what AppendJSON shows as values.
+func (r *Resource) Object() *scim.Object {
+	o := r.packed.Object()
+	if r.groups.Attr == nil {
+		return o
+	}
+	return o.With(r.groups.Attr, r.groups.Value)
 }
 
 // Members reads a group's members with value, type, display and $ref filled in, in
@@ -30,26 +62,44 @@ func (r *Resource) Members() scim.MemberReader {
 
 // resource gives an entry to a client of the store.
 func (s *Store) resource(view *snapshot, k *kind, e *entry, noGroups bool) *Resource {
-	r := &Resource{Type: k.rt, ID: e.id, Version: e.version(), Object: e.object}
+	r := &Resource{}
+	s.describeTo(r, view, k, e, noGroups)
+	return r
+}
+
+func (s *Store) describeTo(r *Resource, view *snapshot, k *kind, e *entry, noGroups bool) {
+	r.Type, r.ID, r.Version, r.packed = k.rt, e.id, e.version(), e.packed
 	switch {
 	case k == s.groups:
 		r.members = groupMembers{store: s, view: view, group: e}
 	case !noGroups:
-		r.Object = s.withGroups(view, e)
+		if groups := s.groupsOf(view, e.id); groups != nil {
+			r.groups = scim.Field{Attr: s.userAttributes.groups.attr, Value: groups}
+		}
 	}
-	return r
 }
 
 // maxGroupsOfUser bounds the computed `groups` of one user.
 const maxGroupsOfUser = 10_000
 
-// withGroups sets the user's `groups`: those it is a member of, and those that have one
-// of these as a member, at any depth (RFC 7643 §4.1.2).
+// withGroups gives the user with its `groups`.
 func (s *Store) withGroups(view *snapshot, user *entry) *scim.Object {
+	if groups := s.groupsOf(view, user.id); groups != nil {
+		return user.object().With(s.userAttributes.groups.attr, groups)
+	}
+	return user.object()
+}
+
+// groupsOf gives a user's `groups`: those it is a member of, and those that have one of
+// these as a member, at any depth (RFC 7643 §4.1.2).
+func (s *Store) groupsOf(view *snapshot, user string) scim.List {
+	if view.memberships.len() == 0 {
+		return nil
+	}
 	var groups scim.List
 	var known map[string]bool
 	kind := "direct"
-	for level := []string{user.id}; len(level) > 0; kind = "indirect" {
+	for level := []string{user}; len(level) > 0; kind = "indirect" {
 		var next []string
 		for _, id := range level {
 			for group := range view.groupsOf(id) {
@@ -66,10 +116,7 @@ func (s *Store) withGroups(view *snapshot, user *entry) *scim.Object {
 		}
 		level = next
 	}
-	if groups == nil {
-		return user.object
-	}
-	return user.object.With(s.userAttributes.groups.attr, groups)
+	return groups
 }
 
 func (s *Store) groupOfUser(group *entry, kind string) *scim.Object {
@@ -77,7 +124,7 @@ func (s *Store) groupOfUser(group *entry, kind string) *scim.Object {
 	b := scim.NewBuilder(4)
 	b.SetText(a.value, group.id)
 	b.SetText(a.ref, s.location(s.groups, group.id))
-	b.SetText(a.display, group.object.Text(s.groupAttributes.displayName))
+	b.SetText(a.display, group.packed.Text(s.groupAttributes.displayName))
 	b.SetText(a.typ, kind)
 	return b.Object()
 }

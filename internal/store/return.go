@@ -24,7 +24,7 @@ func (s *Store) returning(ctx context.Context, o *scim.Object, name string) (*Re
 	}
 	view := s.index.view()
 	for e := range view.users.live.named(name) {
-		if s.reactivates(e.object, o) {
+		if s.reactivates(e.object(), o) {
 			return s.reactivate(ctx, e.id, o)
 		}
 	}

@@ -33,7 +33,7 @@ func TestADeactivatedUserWhoIsCreatedAgainIsTheSame(t *testing.T) {
 				requireTaken(t, err)
 			} else if err != nil || again.ID != u.ID || again.Version == u.Version {
 				t.Fatalf("%v, %v; the user before is %s", again, err, u.ID)
-			} else if title, name := again.Object.Lookup("title"), again.Object.Lookup("userName"); title != nil || name != "Frank" {
+			} else if title, name := again.Object().Lookup("title"), again.Object().Lookup("userName"); title != nil || name != "Frank" {
 				t.Errorf("title is %v and userName is %v", title, name)
 			}
 			w.requireUnique()

@@ -30,18 +30,18 @@ func TestAUserIsCreatedReadChangedAndDeleted(t *testing.T) {
 		"name.familyName": "Jensen", "meta.resourceType": "User", "meta.version": `W/"1"`,
 		"meta.location": "https://scim.example.com/scim/v2/Users/" + created.ID,
 	} {
-		if got := read.Object.Lookup(path); got != want {
+		if got := read.Object().Lookup(path); got != want {
 			t.Errorf("%s is %v, want %v", path, got, want)
 		}
 	}
-	if !read.Object.Equal(created.Object) || read.Version != created.Version {
+	if !read.Object().Equal(created.Object()) || read.Version != created.Version {
 		t.Errorf("the user read is not the user created")
 	}
 	changed, did, err := r.tryPatch(r.users.rt, created.ID, `{"op":"replace","path":"active","value":false}`, Match{})
 	if err != nil || !did {
 		t.Fatal(did, err)
 	}
-	if active := changed.Object.Lookup("active"); active != false || changed.Version != `W/"2"` {
+	if active := changed.Object().Lookup("active"); active != false || changed.Version != `W/"2"` {
 		t.Errorf("active is %v in version %s", active, changed.Version)
 	}
 	r.delete(r.users.rt, created.ID)
@@ -193,11 +193,11 @@ func TestAUserWhoComesBackHasTheOldID(t *testing.T) {
 			if (back.ID == u.ID) != row.same {
 				t.Errorf("the id was %s and is %s", u.ID, back.ID)
 			}
-			if got := back.Object.Lookup("title"); got != row.afterTitle {
+			if got := back.Object().Lookup("title"); got != row.afterTitle {
 				t.Errorf("title is %v, want %v", got, row.afterTitle)
 			}
-			if back.Object.Lookup("userName") != "Carol" {
-				t.Errorf("userName is %v", back.Object.Lookup("userName"))
+			if back.Object().Lookup("userName") != "Carol" {
+				t.Errorf("userName is %v", back.Object().Lookup("userName"))
 			}
 			w.requireUnique()
 		})
@@ -214,7 +214,7 @@ func TestTheNextOneOfANameInheritsNoGroups(t *testing.T) {
 	if jane.ID == john.ID {
 		t.Error("the name gave its next owner the id of the one before")
 	}
-	if groups := jane.Object.Lookup("groups"); groups != nil {
+	if groups := jane.Object().Lookup("groups"); groups != nil {
 		t.Errorf("the new user is in %v", groups)
 	}
 }
@@ -390,10 +390,10 @@ func TestARestartShowsTheSame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !read.Object.With(r.userAttributes.groups.attr, nil).Equal(u.Object) {
+	if !read.Object().With(r.userAttributes.groups.attr, nil).Equal(u.Object()) {
 		t.Error("the user is not the same")
 	}
-	if groups, _ := read.Object.Lookup("groups.value").(scim.List); len(groups) != 1 || groups[0] != g.ID {
+	if groups, _ := read.Object().Lookup("groups.value").(scim.List); len(groups) != 1 || groups[0] != g.ID {
 		t.Errorf("the user's groups are %v", groups)
 	}
 	group, err := again.Get(t.Context(), again.groups.rt, g.ID)

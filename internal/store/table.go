@@ -4,88 +4,100 @@ package store
 
 import (
 	"cmp"
+	"hash/maphash"
 	"iter"
 	"slices"
 )
 
 // table is resources of one type with the indexes on them.
 type table struct {
-	byID       tree[*entry]
 	byCreation tree[*entry]
-	byName     tree[*entry]
-	byExternal tree[*entry]
-	byEmail    tree[email]
+	byID       tree[keyed]
+	byName     tree[keyed]
+	byExternal tree[keyed]
+	byEmail    tree[keyed]
 }
 
-// email is an element of the index of e-mail addresses.
-type email struct {
-	address string
-	entry   *entry
+// keyed is an element of an index on a text. The order is that of hashes, for which no
+// entry has to come from memory: among 100,000, that is what looking one up waits for.
+type keyed struct {
+	hash  uint64
+	entry *entry
+}
+
+// hashSeed is new in every process, so that nobody can choose texts of the same hash.
+var hashSeed = maphash.MakeSeed()
+
+func hashOf(text string) uint64 { return maphash.String(hashSeed, text) }
+
+func compareKeyed(a, b keyed) int {
+	if a.hash != b.hash {
+		return cmp.Compare(a.hash, b.hash)
+	}
+	return cmp.Compare(a.entry.id, b.entry.id)
 }
 
 func newTable() table {
 	return table{
-		byID:       newTree(func(a, b *entry) int { return cmp.Compare(a.id, b.id) }),
 		byCreation: newTree(compareCreation),
-		byName: newTree(func(a, b *entry) int {
-			return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.id, b.id))
-		}),
-		byExternal: newTree(func(a, b *entry) int {
-			return cmp.Or(cmp.Compare(a.external, b.external), cmp.Compare(a.id, b.id))
-		}),
-		byEmail: newTree(func(a, b email) int {
-			return cmp.Or(cmp.Compare(a.address, b.address), cmp.Compare(a.entry.id, b.entry.id))
-		}),
+		byID:       newTree(compareKeyed),
+		byName:     newTree(compareKeyed),
+		byExternal: newTree(compareKeyed),
+		byEmail:    newTree(compareKeyed),
 	}
 }
 
 // compareCreation orders resources as lists show them.
 func compareCreation(a, b *entry) int {
-	return cmp.Or(cmp.Compare(a.created, b.created), cmp.Compare(a.id, b.id))
+	if a.created != b.created {
+		return cmp.Compare(a.created, b.created)
+	}
+	return cmp.Compare(a.id, b.id)
 }
 
 func (t *table) snapshot(next *owner) table {
 	return table{
-		byID:       t.byID.snapshot(next),
 		byCreation: t.byCreation.snapshot(next),
+		byID:       t.byID.snapshot(next),
 		byName:     t.byName.snapshot(next),
 		byExternal: t.byExternal.snapshot(next),
 		byEmail:    t.byEmail.snapshot(next),
 	}
 }
 
-func (t *table) len() int { return t.byID.len() }
+func (t *table) len() int { return t.byCreation.len() }
 
 func (t *table) find(id string) (*entry, bool) {
-	return t.byID.find(func(e *entry) int { return cmp.Compare(e.id, id) })
+	hash := hashOf(id)
+	found, ok := t.byID.find(func(k keyed) int {
+		if k.hash != hash {
+			return cmp.Compare(k.hash, hash)
+		}
+		return cmp.Compare(k.entry.id, id)
+	})
+	return found.entry, ok
 }
 
 // named gives the entries that have the folded name. There may be two for a moment,
 // when a name has just been given up by one and taken by another.
 func (t *table) named(name string) iter.Seq[*entry] {
-	return while(t.byName.from(func(e *entry) int { return cmp.Compare(e.name, name) }),
-		func(e *entry) bool { return e.name == name })
+	return hashed(&t.byName, hashOf(name), func(e *entry) bool { return e.name == name })
 }
 
 func (t *table) external(id string) iter.Seq[*entry] {
-	return while(t.byExternal.from(func(e *entry) int { return cmp.Compare(e.external, id) }),
-		func(e *entry) bool { return e.external == id })
+	return hashed(&t.byExternal, hashOf(id), func(e *entry) bool { return e.external == id })
 }
 
+// emailed gives the entries that have the folded address, and perhaps others.
 func (t *table) emailed(address string) iter.Seq[*entry] {
-	return func(yield func(*entry) bool) {
-		for e := range t.byEmail.from(func(e email) int { return cmp.Compare(e.address, address) }) {
-			if e.address != address || !yield(e.entry) {
-				return
-			}
-		}
-	}
+	return hashed(&t.byEmail, hashOf(address), func(*entry) bool { return true })
 }
 
-func while(entries iter.Seq[*entry], match func(*entry) bool) iter.Seq[*entry] {
+// hashed gives the entries of a hash that match.
+func hashed(index *tree[keyed], hash uint64, match func(*entry) bool) iter.Seq[*entry] {
 	return func(yield func(*entry) bool) {
-		for e := range entries {
-			if !match(e) || !yield(e) {
+		for k := range index.from(func(k keyed) int { return cmp.Compare(k.hash, hash) }) {
+			if k.hash != hash || match(k.entry) && !yield(k.entry) {
 				return
 			}
 		}
@@ -93,14 +105,14 @@ func while(entries iter.Seq[*entry], match func(*entry) bool) iter.Seq[*entry] {
 }
 
 func (t *table) insert(e *entry) {
-	t.byID.put(e)
 	t.byCreation.put(e)
-	t.byName.put(e)
+	t.byID.put(keyed{hashOf(e.id), e})
+	t.byName.put(keyed{hashOf(e.name), e})
 	if e.external != "" {
-		t.byExternal.put(e)
+		t.byExternal.put(keyed{hashOf(e.external), e})
 	}
-	for _, address := range e.emails {
-		t.byEmail.put(email{address, e})
+	for _, hash := range e.emails {
+		t.byEmail.put(keyed{hash, e})
 	}
 }
 
@@ -115,13 +127,13 @@ func (t *table) replace(old, e *entry) {
 }
 
 func (t *table) erase(e *entry) {
-	t.byID.remove(e)
 	t.byCreation.remove(e)
-	t.byName.remove(e)
+	t.byID.remove(keyed{hashOf(e.id), e})
+	t.byName.remove(keyed{hashOf(e.name), e})
 	if e.external != "" {
-		t.byExternal.remove(e)
+		t.byExternal.remove(keyed{hashOf(e.external), e})
 	}
-	for _, address := range e.emails {
-		t.byEmail.remove(email{address, e})
+	for _, hash := range e.emails {
+		t.byEmail.remove(keyed{hash, e})
 	}
 }

@@ -160,7 +160,7 @@ func TestDeclaredExtensionsAreKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := shown.Object.Lookup(badgeSchema + ":number"); got != int64(7) {
+	if got := shown.Object().Lookup(badgeSchema + ":number"); got != int64(7) {
 		t.Errorf("the number is %v", got)
 	}
 }
