@@ -216,7 +216,7 @@ func (j *bulkJob) target(task *bulkTask, path string) (*scim.ResourceType, error
 	if strings.ContainsAny(path, "?#") {
 		return nil, errBulkPath("an operation has no query")
 	}
-	parts := segments(path)
+	parts := segments(nil, path)
 	if len(parts) == 0 || len(parts) > 2 || j.server.router.types[parts[0]] == nil {
 		return nil, errBulkPath("it must be that of a resource type such as /Users, or of one resource")
 	}

@@ -34,7 +34,7 @@ func (j *bulkJob) finish(task *bulkTask) {
 	}
 	method := methodLabel(task.Method)
 	j.server.metrics.bulk.WithLabelValues(method, pattern, strconv.Itoa(task.status)).Inc()
-	if !j.server.access.Enabled() {
+	if !j.server.access.log.Enabled() {
 		return
 	}
 	fields := []any{"requestID", j.x.requestID, "tokenID", j.x.tokenID, "operation", task.number,
@@ -55,7 +55,7 @@ func (j *bulkJob) finish(task *bulkTask) {
 			fields = append(fields, "cause", causeText(task.err.cause, madeUp))
 		}
 	}
-	j.server.access.Info("bulk operation", fields...)
+	j.server.access.log.Info("bulk operation", fields...)
 }
 
 // bulkAnswer is one operation of a BulkResponse (RFC 7644 §3.7).

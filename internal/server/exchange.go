@@ -36,6 +36,11 @@ type exchange struct {
 	ctx    context.Context // the request's, with its deadline
 	start  time.Time
 
+	// Parts of what follows, here so that a request allocates little.
+	bounded requestContext
+	values  [3][1]string // of headers
+	body    answerBody
+
 	requestID  string
 	route      *route
 	id         string // the last segment of the path, where it is an id
@@ -56,7 +61,8 @@ func (s *Server) newExchange(w http.ResponseWriter, r *http.Request) *exchange {
 	x := &exchange{server: s, w: w, r: r, ctx: r.Context(), start: time.Now(), requestID: requestID(r)}
 	x.route, x.id = s.router.find(r.URL.Path)
 	h := w.Header()
-	h[requestIDHeader] = []string{x.requestID}
+	x.values[0][0] = x.requestID
+	h[requestIDHeader] = x.values[0][:]
 	h["Cache-Control"] = cacheHeader
 	h["X-Content-Type-Options"] = nosniffHeader
 	if s.draining.Load() {
@@ -77,7 +83,9 @@ func requestID(r *http.Request) string {
 func newRequestID() string {
 	var random [12]byte
 	_, _ = rand.Read(random[:]) // it never fails
-	return hex.EncodeToString(random[:])
+	var text [2 * len(random)]byte
+	hex.Encode(text[:], random[:])
+	return string(text[:])
 }
 
 func isRequestID(s string) bool {
@@ -105,7 +113,8 @@ func (x *exchange) sendStatus(status int) {
 func (x *exchange) send(status int, body []byte) {
 	h := x.w.Header()
 	h["Content-Type"] = contentTypeHeader
-	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	x.values[1][0] = strconv.Itoa(len(body))
+	h["Content-Length"] = x.values[1][:]
 	x.sendStatus(status)
 	x.write(body)
 }
@@ -160,7 +169,7 @@ func (x *exchange) finish() {
 		x.panicked(v)
 	}
 	x.server.metrics.observe(x)
-	x.server.logAccess(x)
+	x.server.access.write(x)
 	if x.aborted {
 		panic(http.ErrAbortHandler) // how net/http is told to cut the connection
 	}

@@ -33,7 +33,8 @@ type answerBody struct {
 
 func (x *exchange) newBody(status int) *answerBody {
 	pooled := buffers.Get().(*[]byte)
-	return &answerBody{x: x, status: status, pooled: pooled, buf: (*pooled)[:0]}
+	x.body = answerBody{x: x, status: status, pooled: pooled, buf: (*pooled)[:0]}
+	return &x.body
 }
 
 // spill sends what has been gathered when that is much.
@@ -112,7 +113,8 @@ func (x *exchange) sendResource(status int, r *store.Resource, p *scim.Projectio
 }
 
 func (x *exchange) setVersion(r *store.Resource) {
-	x.w.Header()["Etag"] = []string{r.Version}
+	x.values[2][0] = r.Version
+	x.w.Header()["Etag"] = x.values[2][:]
 }
 
 // listHead is what a ListResponse says of itself.

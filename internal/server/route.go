@@ -49,7 +49,7 @@ func newRouter(basePath string, types []*resourceType) *router {
 		return newRoute(pattern, nil, map[string]handler{http.MethodGet: list})
 	}
 	r := &router{
-		prefix: segments(basePath),
+		prefix: segments(nil, basePath),
 		types:  make(map[string]*resourceType, len(types)),
 		root:   newRoute("/", nil, map[string]handler{http.MethodGet: (*Server).listAll}),
 		me:     &route{pattern: "/Me", any: notImplemented("/Me")},
@@ -110,7 +110,8 @@ func notImplemented(what string) handler {
 
 // find gives the route of a path and the id in it; it always gives a route.
 func (r *router) find(path string) (found *route, id string) {
-	rest, ok := r.below(segments(path))
+	var few [8]string
+	rest, ok := r.below(segments(few[:0], path))
 	if !ok {
 		return r.none, ""
 	}
@@ -164,9 +165,8 @@ func (r *router) member(name, id string) (*route, string) {
 	}
 }
 
-// segments splits a path, up to one more than any route has below its prefix.
-func segments(path string) []string {
-	var out []string
+// segments appends the segments of a path.
+func segments(out []string, path string) []string {
 	for len(path) > 0 {
 		segment, rest, _ := strings.Cut(path, "/")
 		if segment != "" {

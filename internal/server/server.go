@@ -69,7 +69,7 @@ type Server struct {
 	limits    Limits
 	metrics   *metrics
 	log       logr.Logger
-	access    logr.Logger
+	access    accessLog
 
 	now      func() time.Time // tests move it
 	serving  atomic.Int64
@@ -112,7 +112,7 @@ func New(c Config) (*Server, error) {
 		limits:    limits,
 		metrics:   m,
 		log:       c.Log,
-		access:    c.Log.WithName("access"),
+		access:    newAccessLog(c.Log.WithName("access")),
 	}, nil
 }
 
@@ -157,9 +157,9 @@ func (s *Server) answer(x *exchange) error {
 	if handle == nil {
 		return errMethod(x.route.allow)
 	}
-	ctx, cancel := context.WithTimeout(x.r.Context(), s.limits.RequestTimeout)
-	defer cancel()
-	x.ctx = ctx
+	x.bounded = requestContext{Context: x.r.Context(), deadline: x.start.Add(s.limits.RequestTimeout)}
+	defer x.bounded.release()
+	x.ctx = &x.bounded
 	return handle(s, x)
 }
 

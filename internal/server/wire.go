@@ -52,7 +52,7 @@ func (c *wireConn) Write(p []byte) (int, error) {
 	}
 	requestID := newRequestID()
 	c.server.metrics.malformed.WithLabelValues(strconv.Itoa(status)).Inc()
-	c.server.access.Info("malformed request", "requestID", requestID, "status", status,
+	c.server.access.log.Info("malformed request", "requestID", requestID, "status", status,
 		"remote", remoteHost(c.RemoteAddr().String()))
 	if _, err := c.Conn.Write(wireError(status, requestID)); err != nil {
 		return 0, err
