@@ -126,6 +126,7 @@ func (o *managerOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer flush(log)
 	limitMemory(log)
 	config, err := restConfig(o.kubeconfig)
 	if err != nil {

@@ -168,6 +168,7 @@ func (o *serveOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer flush(log)
 	limitMemory(log)
 	config, err := restConfig(o.kubeconfig)
 	if err != nil {

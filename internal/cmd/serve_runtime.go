@@ -19,28 +19,28 @@ import (
 )
 
 // newLogger logs JSON to standard error, one line per entry, and takes over the logs
-// of the Kubernetes libraries. Nothing is sampled: the access log is an audit log.
+// of the Kubernetes libraries. Nothing is sampled: the access log is an audit log. The
+// process calls flush before it ends.
 func newLogger(level string) (logr.Logger, error) {
 	levels := map[string]zapcore.Level{"debug": zapcore.DebugLevel, "info": zapcore.InfoLevel, "error": zapcore.ErrorLevel}
 	least, ok := levels[level]
 	if !ok {
 		return logr.Logger{}, fmt.Errorf("--log-level: %q is none of debug, info and error", level)
 	}
-	config := zap.NewProductionConfig()
-	config.Level = zap.NewAtomicLevelAt(least)
-	config.Sampling = nil
-	config.DisableStacktrace = true
-	config.DisableCaller = true
-	config.EncoderConfig.TimeKey = "time"
-	config.EncoderConfig.EncodeTime = zapcore.RFC3339NanoTimeEncoder
-	built, err := config.Build()
-	if err != nil {
-		return logr.Logger{}, err
-	}
-	log := zapr.NewLogger(built)
+	config := zap.NewProductionEncoderConfig()
+	config.TimeKey = "time"
+	config.EncodeTime = zapcore.RFC3339NanoTimeEncoder
+	log := zapr.NewLogger(zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(config), newLineWriter(os.Stderr), least)))
 	klog.SetLogger(log.WithName("kubernetes"))
 	ctrllog.SetLogger(log.WithName("kubernetes"))
 	return log, nil
+}
+
+// flush writes what has been logged and is not written yet.
+func flush(log logr.Logger) {
+	if sink, ok := log.GetSink().(zapr.Underlier); ok {
+		_ = sink.GetUnderlying().Sync()
+	}
 }
 
 // limitMemory tells the garbage collector of the container's memory limit, which Go does
