@@ -15,4 +15,6 @@ END
 [ $# -gt 0 ] || set -- ./...
 KUBEBUILDER_ASSETS=$("$HACK_DIR/envtest-assets.sh")
 export KUBEBUILDER_ASSETS
+# Many API servers start at the same time.
+export KUBEBUILDER_CONTROLPLANE_START_TIMEOUT=3m
 CGO_ENABLED=1 go test -race -timeout 20m "$@"

@@ -39,7 +39,7 @@ func TestASilentPeerOfALargeEndpointCostsNoListOfEverything(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			groups, _ := read.Object.Lookup("groups").(scim.List)
+			groups, _ := read.Object().Lookup("groups").(scim.List)
 			if len(groups) != 1 {
 				t.Errorf("the user is in %d groups, want 1", len(groups))
 			}
@@ -50,7 +50,7 @@ func TestASilentPeerOfALargeEndpointCostsNoListOfEverything(t *testing.T) {
 		t.Errorf("found %v, want %s", got, u.ID)
 	}
 	writer.delete(writer.groups.rt, g.ID)
-	if read, err := reader.Get(t.Context(), reader.users.rt, u.ID); err != nil || read.Object.Lookup("groups") != nil {
+	if read, err := reader.Get(t.Context(), reader.users.rt, u.ID); err != nil || read.Object().Lookup("groups") != nil {
 		t.Errorf("after its group was deleted: %v, %v", read, err)
 	}
 	if lists := lag.listed(); len(lists) != 0 {
