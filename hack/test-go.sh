@@ -12,9 +12,12 @@ cd "$REPO_DIR"
 gcc gcc
 /usr/include/stdlib.h libc6-dev
 END
-[ $# -gt 0 ] || set -- ./...
+all=""
+[ $# -gt 0 ] || { all=yes && set -- ./...; }
 KUBEBUILDER_ASSETS=$("$HACK_DIR/envtest-assets.sh")
 export KUBEBUILDER_ASSETS
 # Many API servers start at the same time.
 export KUBEBUILDER_CONTROLPLANE_START_TIMEOUT=3m
 CGO_ENABLED=1 go test -race -timeout 20m "$@"
+# The alerts' tests are a module of their own.
+[ -z "$all" ] || go test -C test/alerts ./...
