@@ -32,7 +32,7 @@ func pages(t *testing.T) map[string]string {
 
 func read(t *testing.T, path string) string {
 	t.Helper()
-	content, err := os.ReadFile(path) //nolint:gosec // a file of this repository
+	content, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,7 +53,7 @@ func manifests[T any](t *testing.T, kustomization, kind string) []*T {
 		t.Fatal(err)
 	}
 	kubectl := filepath.Join(binaries, "kubectl")
-	out, err := exec.CommandContext(t.Context(), kubectl, "kustomize", filepath.Join(assets.Root(), "config", kustomization)).Output() //nolint:gosec // kubectl is beside the API server
+	out, err := exec.CommandContext(t.Context(), kubectl, "kustomize", filepath.Join(assets.Root(), "config", kustomization)).Output()
 	if err != nil {
 		t.Fatalf("kubectl kustomize config/%s: %v", kustomization, err)
 	}

@@ -49,7 +49,7 @@ func TestMissingPackages(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			state := t.TempDir()
 			for name, content := range map[string]string{"apt-get": row.apt, "id": "echo " + row.uid} {
-				if err := os.WriteFile(filepath.Join(state, name), []byte("#!/bin/sh\n"+content+"\n"), 0o700); err != nil { //nolint:gosec // it is to be run
+				if err := os.WriteFile(filepath.Join(state, name), []byte("#!/bin/sh\n"+content+"\n"), 0o700); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -80,7 +80,7 @@ func TestEveryScriptTellsItsUse(t *testing.T) {
 		if filepath.Base(script) == "lib.sh" {
 			continue
 		}
-		out, err := exec.CommandContext(t.Context(), script, "--help").CombinedOutput() //nolint:gosec // a script of this repository
+		out, err := exec.CommandContext(t.Context(), script, "--help").CombinedOutput()
 		if err != nil || len(strings.TrimSpace(string(out))) < 40 {
 			t.Errorf("%s --help: %v\n%s", script, err, out)
 		}
