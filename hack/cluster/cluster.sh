@@ -21,6 +21,7 @@ PROCESSES=(etcd kube-apiserver kube-controller-manager kube-scheduler containerd
 
 up() {
   local started=$SECONDS
+  local owner
   if others_cluster; then
     die "the cluster with its state in $owner runs on this machine, and there is room for one: SCIM_CLUSTER_DIR=$owner $0 down"
   fi
@@ -40,20 +41,9 @@ up() {
   say "the cluster is up after $((SECONDS - started)) s: export KUBECONFIG=$ADMIN_KUBECONFIG"
 }
 
-# others_cluster sets owner, the state directory of the cluster that has the machine's one bridge, ports and run
-# directory, and says whether it is another than this one and runs.
-others_cluster() {
-  owner=$(cat "$RUN_DIR/owner" 2>/dev/null) || return 1
-  [ "$owner" != "$STATE_DIR" ] || return 1
-  local name
-  for name in "${PROCESSES[@]}"; do
-    ! running "$name" || return 0
-  done
-  return 1
-}
-
 down() {
   [ -d "$STATE_DIR" ] || [ -d "$RUN_DIR" ] || return 0
+  local owner
   if others_cluster; then
     say "left alone: the cluster that runs here has its state in $owner"
     return

@@ -64,6 +64,26 @@ func TestMissingPackages(t *testing.T) {
 	}
 }
 
+// TestAnotherCluster: a machine has room for one, and nobody stops another's.
+func TestAnotherCluster(t *testing.T) {
+	const sources = `source "$HACK_DIR/cluster/lib/settings.sh"; RUN_DIR=$RUN; STATE_DIR=/mine; source "$HACK_DIR/cluster/lib/process.sh"
+		PROCESSES=(etcd kubelet); `
+	for _, row := range []struct{ name, setup, want string }{
+		{"there is none", ``, "free"},
+		{"it is this one", `start kubelet sleep 60; echo /mine >"$RUN_DIR/owner"; `, "free"},
+		{"it runs", `start kubelet sleep 60; echo /theirs >"$RUN_DIR/owner"; `, "taken by /theirs"},
+		{"it has ended", `start kubelet sleep 60; echo /theirs >"$RUN_DIR/owner"; stop kubelet; `, "free"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			out, err := bash(t, sources+`LOG_DIR=$RUN; trap 'stop kubelet' EXIT; `+row.setup+
+				`if others_cluster; then echo "taken by $owner"; else echo free; fi`, "RUN="+t.TempDir())
+			if err != nil || out != row.want {
+				t.Errorf("%v: %s", err, out)
+			}
+		})
+	}
+}
+
 func TestEveryScriptTellsItsUse(t *testing.T) {
 	scripts, err := filepath.Glob(filepath.Join(assets.Root(), "hack", "*.sh"))
 	if err != nil || len(scripts) < 5 {

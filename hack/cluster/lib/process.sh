@@ -26,6 +26,18 @@ running() {
   is_process "$pid" "$started"
 }
 
+# others_cluster sets owner, the state directory of the cluster that has the machine's one bridge, ports and run
+# directory, and says whether it is another than this one and runs.
+others_cluster() {
+  owner=$(cat "$RUN_DIR/owner" 2>/dev/null) || return 1
+  [ "$owner" != "$STATE_DIR" ] || return 1
+  local name
+  for name in "${PROCESSES[@]}"; do
+    ! running "$name" || return 0
+  done
+  return 1
+}
+
 # start NAME COMMAND... leaves a process alone that runs with exactly these arguments.
 start() {
   local name=$1 sum recorded
