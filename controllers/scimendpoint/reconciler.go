@@ -74,17 +74,16 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, ep *v1al
 	ep.Status.Replicas = ptr.To(ep.EffectiveReplicas())
 
 	deployment := render.Deployment(ep, r.options)
-	next, forgetting := r.forgetServers(ctx, pass, ep)
-	err := outcome.Join(
+	errs := []error{
 		r.ensureToken(ctx, pass, ep),
 		r.applyChildren(ctx, ep, deployment),
 		r.expose(ctx, pass, ep),
-		forgetting,
-		observeAvailability(ep, deployment),
-	)
+	}
+	next, err := r.forgetServers(ctx, pass, ep)
+	errs = append(errs, err, observeAvailability(ep, deployment))
 	result := success(ep)
 	result.Next = next
-	return result, err
+	return result, outcome.Join(errs...)
 }
 
 func success(ep *v1alpha1.ScimEndpoint) outcome.Result {

@@ -120,7 +120,7 @@ func startReplica(t *testing.T, config *rest.Config, endpoint *v1alpha1.ScimEndp
 	limits.ShutdownDelay = 500 * time.Millisecond
 	o := &serveOptions{
 		endpoint: endpoint.Name, baseURL: endpoint.BaseURL(), namespace: endpoint.Namespace, podName: name, podIP: "127.0.0.1",
-		listen: "127.0.0.1:0", opsListen: "127.0.0.1:0", limits: limits, maxStaleness: time.Minute,
+		listen: "127.0.0.1:0", opsListen: "127.0.0.1:0", peerListen: "127.0.0.1:0", limits: limits, maxStaleness: time.Minute,
 	}
 	as := withoutClientLimits(rest.CopyConfig(config))
 	as.Impersonate = rest.ImpersonationConfig{
