@@ -230,7 +230,25 @@ func (s *Store) holderState(ctx context.Context, k *kind, id, value string) (hol
 	} else if err != nil {
 		return 0, s.answer(err, k)
 	}
-	return stateOf(o, value), nil
+	return stateOf(o, value), s.learn(ctx, k, o)
+}
+
+// learn makes readers see what a claim is judged by: who is about to get the value must
+// not be shown beside the one who gave it up.
+func (s *Store) learn(ctx context.Context, k *kind, o object) error {
+	v, err := s.read(o)
+	if err != nil {
+		return unavailable(err)
+	}
+	if s.index.revision(k.shelf, v.entry.id) >= v.entry.revision {
+		return nil
+	}
+	if len(v.slices) > 0 && !v.entry.gone {
+		_, err = s.live(ctx, k, v.entry.id) // its members too
+		return err
+	}
+	s.index.putVersion(k.shelf, v)
+	return nil
 }
 
 func stateOf(o object, value string) holderState {
@@ -334,7 +352,7 @@ func (s *Store) fence(ctx context.Context, k *kind, id, value string) (holderSta
 	} else if err != nil {
 		return 0, s.answer(err, k)
 	}
-	return stateOf(o, value), nil
+	return stateOf(o, value), s.learn(ctx, k, o)
 }
 
 func (s *Store) newClaim(k *kind, name, value string, who claimant) *api.ScimClaim {

@@ -37,7 +37,7 @@ func (s *Store) Create(ctx context.Context, rt *scim.ResourceType, p *scim.Parse
 	}
 	for round := range maxCreateRounds {
 		r, err := s.createOrReturn(ctx, k, p, value, round)
-		if !errors.Is(err, errAgain) {
+		if !errors.Is(err, errAgain) && !s.refusedTooSoon(k, err, value, p.Object) {
 			return r, err
 		}
 	}

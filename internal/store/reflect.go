@@ -26,7 +26,7 @@ type feed struct {
 	newList  func() runtime.Object
 
 	synced atomic.Bool
-	// brokenSince is when the watch broke, in nanoseconds since 1970; 0 while it works.
+	// brokenSince is when the watch broke, as sinceStart has it; 0 while it works.
 	brokenSince atomic.Int64
 }
 
@@ -67,7 +67,13 @@ func (f *feed) listerWatcher() *cache.ListWatch {
 	}
 }
 
-func (f *feed) broke() { f.brokenSince.CompareAndSwap(0, time.Now().UnixNano()) }
+// started is when this process did, with a reading of the monotonic clock.
+var started = time.Now()
+
+// sinceStart is a time that no change of the clock moves, in nanoseconds above 0.
+func sinceStart() int64 { return int64(time.Since(started)) + 1 }
+
+func (f *feed) broke() { f.brokenSince.CompareAndSwap(0, sinceStart()) }
 
 // brokenFor is how long the watch has been broken.
 func (f *feed) brokenFor() time.Duration {
@@ -75,7 +81,7 @@ func (f *feed) brokenFor() time.Duration {
 	if since == 0 {
 		return 0
 	}
-	return time.Duration(time.Now().UnixNano() - since)
+	return time.Duration(sinceStart() - since)
 }
 
 // watched notices the end of a watch: the reflector stops every watch that it leaves.

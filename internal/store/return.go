@@ -22,13 +22,10 @@ func (s *Store) returning(ctx context.Context, o *scim.Object, name string) (*Re
 	if err := s.fresh(ctx, s.users); err != nil {
 		return nil, err
 	}
-	view := s.index.view()
-	for e := range view.users.live.named(name) {
-		if s.reactivates(e.object(), o) {
-			return s.reactivate(ctx, e.id, o)
-		}
+	if e := s.deactivated(name, o); e != nil {
+		return s.reactivate(ctx, e.id, o)
 	}
-	old := s.findReturning(view, external)
+	old := s.findReturning(s.index.view(), external)
 	if old == nil {
 		return nil, nil
 	}
@@ -38,6 +35,23 @@ func (s *Store) returning(ctx context.Context, o *scim.Object, name string) (*Re
 		return err
 	})
 	return r, err
+}
+
+// deactivated gives the live user of a name whom creating o reactivates, if there is one.
+func (s *Store) deactivated(name string, o *scim.Object) *entry {
+	for e := range s.index.view().users.live.named(name) {
+		if s.reactivates(e.object(), o) {
+			return e
+		}
+	}
+	return nil
+}
+
+// refusedTooSoon says that a name is taken by somebody whom creating o reactivates: who
+// has it has changed since that was looked for.
+func (s *Store) refusedTooSoon(k *kind, err error, name string, o *scim.Object) bool {
+	var refusal *scim.Error
+	return k == s.users && errors.As(err, &refusal) && refusal.Status == http.StatusConflict && s.deactivated(name, o) != nil
 }
 
 // findReturning finds the record of a user who was deleted, by externalId, which the
@@ -73,7 +87,10 @@ func (s *Store) reactivates(live, o *scim.Object) bool {
 func (s *Store) reactivate(ctx context.Context, id string, o *scim.Object) (*Resource, error) {
 	rt, name := s.users.rt, s.userAttributes.userName
 	replace := func(current *scim.Object, _ *scim.Members) (*scim.Object, bool, error) {
-		if !s.reactivates(current, o) || scim.FoldName(current.Text(name)) != scim.FoldName(o.Text(name)) {
+		if scim.FoldName(current.Text(name)) != scim.FoldName(o.Text(name)) {
+			return nil, false, errAgain // renamed meanwhile: the name may be free
+		}
+		if !s.reactivates(current, o) {
 			return nil, false, scim.ErrUniqueness(rt.Name, name.Path())
 		}
 		return rt.Replace(current, o)
