@@ -66,7 +66,7 @@ func (s *Store) retire(ctx context.Context, base *entry) error {
 	}
 	u := s.userObject(s.metadata(base), base.object(), base.unreadExtensions())
 	modified := metav1.NewMicroTime(time.UnixMicro(base.modified))
-	u.Spec.LastModifiedTime, u.Spec.DeletedTime = &modified, laterThan(base.modified)
+	u.Spec.LastModifiedTime, u.Spec.DeletedTime = &modified, s.laterThan(base.modified)
 	e, err := s.swap(ctx, s.users, u)
 	switch {
 	case apierrors.IsConflict(err), apierrors.IsNotFound(err):

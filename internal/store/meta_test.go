@@ -77,7 +77,7 @@ func rtOf(of, like *replica, rt *scim.ResourceType) *scim.ResourceType {
 // lastModified from moving.
 func TestLastModifiedMovesUnderAnyClock(t *testing.T) {
 	future := time.Now().Add(time.Hour).UnixMicro()
-	if later := laterThan(future).UnixMicro(); later != future+1 {
+	if later := (&Store{now: time.Now}).laterThan(future).UnixMicro(); later != future+1 {
 		t.Errorf("after %d comes %d", future, later)
 	}
 }

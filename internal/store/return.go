@@ -110,7 +110,7 @@ func (s *Store) restore(ctx context.Context, old *entry, o *scim.Object, name st
 		return nil, err
 	}
 	u := s.userObject(s.metadata(old), o, old.unreadExtensions())
-	u.Spec.LastModifiedTime = laterThan(old.modified)
+	u.Spec.LastModifiedTime = s.laterThan(old.modified)
 	e, err := s.swap(ctx, s.users, u)
 	switch {
 	case err == nil:

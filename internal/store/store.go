@@ -44,6 +44,7 @@ type Store struct {
 	log                          logr.Logger
 	client                       client
 	timeouts                     timeouts
+	now                          func() time.Time // for what is written down; tests move it
 
 	users, groups   *kind
 	userAttributes  *userAttributes
@@ -82,7 +83,7 @@ func newStore(c Config, client client) (*Store, error) {
 	}
 	s := &Store{
 		namespace: c.Namespace, endpoint: c.Endpoint, baseURL: strings.TrimSuffix(c.BaseURL, "/"),
-		log: c.Log, client: client, index: newIndex(),
+		log: c.Log, client: client, index: newIndex(), now: time.Now,
 		timeouts: timeouts{
 			write:       orDefault(c.WriteTimeout, 25*time.Second),
 			barrier:     orDefault(c.BarrierTimeout, 500*time.Millisecond),

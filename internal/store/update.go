@@ -165,7 +165,7 @@ func (s *Store) writeResource(ctx context.Context, m *merged) (*entry, error) {
 		return s.writeGroup(ctx, m)
 	}
 	u := s.userObject(s.metadata(m.base), m.object, m.base.unreadExtensions())
-	u.Spec.LastModifiedTime = laterThan(m.base.modified)
+	u.Spec.LastModifiedTime = s.laterThan(m.base.modified)
 	return s.swap(ctx, s.users, u)
 }
 
@@ -180,7 +180,7 @@ func (s *Store) writeGroup(ctx context.Context, m *merged) (*entry, error) {
 		return nil, err
 	}
 	g := s.groupObject(s.metadata(m.base), m.object, m.base.unreadExtensions())
-	g.Spec.LastModifiedTime = laterThan(m.base.modified)
+	g.Spec.LastModifiedTime = s.laterThan(m.base.modified)
 	l.next.setIn(g)
 	e, err := s.swap(ctx, s.groups, g)
 	if err != nil {
@@ -215,8 +215,8 @@ func (s *Store) swap(ctx context.Context, k *kind, o object) (*entry, error) {
 
 // laterThan is now, or just behind the last change where clocks differ or went backwards:
 // a change is always later than the one before.
-func laterThan(modified int64) *metav1.MicroTime {
-	t := metav1.NewMicroTime(time.UnixMicro(max(time.Now().UnixMicro(), modified+1)))
+func (s *Store) laterThan(modified int64) *metav1.MicroTime {
+	t := metav1.NewMicroTime(time.UnixMicro(max(s.now().UnixMicro(), modified+1)))
 	return &t
 }
 
