@@ -18,7 +18,7 @@ func TestACreateWhoseUserIsRenamedAwayIsOfSomebodyNew(t *testing.T) {
 	release := f.block(usersResource, "update")
 	done := make(chan *Resource, 1)
 	go func() {
-		u, err := creating.tryUser(userBody("v", `"externalId":"1"`))
+		u, err := creating.tryUser(userBody("v", `"externalId":"1"`, `"active":true`))
 		if err != nil {
 			t.Errorf("the name is free: %v", err)
 		}
@@ -43,7 +43,7 @@ func TestACreateWhoseUserIsRenamedToItReactivatesIt(t *testing.T) {
 	release := f.block(claimsResource, "create")
 	done := make(chan *Resource, 1)
 	go func() {
-		u, err := creating.tryUser(userBody("v", `"externalId":"1"`))
+		u, err := creating.tryUser(userBody("v", `"externalId":"1"`, `"active":true`))
 		if err != nil {
 			t.Errorf("the one who has the name is to be reactivated: %v", err)
 		}

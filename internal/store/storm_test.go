@@ -110,7 +110,7 @@ func TestErrorsOfTheAPIServerAreSurvived(t *testing.T) {
 				t.Errorf("the client is told to come again in %v, the API server said 7 s", later.RetryAfter)
 			}
 			read, err := r.Get(t.Context(), r.users.rt, u.ID)
-			if err != nil || read.Object.Lookup("title") != nil {
+			if err != nil || read.Object().Lookup("title") != nil {
 				t.Errorf("a read meanwhile: %v, %v", read, err)
 			}
 			trouble.share.Store(0)
@@ -174,7 +174,7 @@ func TestAStormOfErrorsLosesNothing(t *testing.T) {
 			t.Errorf("a user who was acknowledged: %v", err)
 			continue
 		}
-		title, _ := read.Object.Lookup("title").(string)
+		title, _ := read.Object().Lookup("title").(string)
 		if !may[title] {
 			t.Errorf("the title is %q, and may be %v", title, may)
 		}

@@ -147,7 +147,7 @@ func (d *directory) find(userName string) (title string, found int, err error) {
 		return "", 0, err
 	}
 	if len(page.Resources) > 0 {
-		title, _ = page.Resources[0].Object.Lookup("title").(string)
+		title, _ = page.Resources[0].Object().Lookup("title").(string)
 	}
 	return title, page.Total, nil
 }

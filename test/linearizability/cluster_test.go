@@ -87,7 +87,6 @@ func withAPIServer(m *testing.M) int {
 type cluster struct {
 	t         *testing.T
 	namespace string
-	alone     bool // the replicas do not ask each other: reads are eventual
 
 	mu       sync.Mutex
 	random   *rand.Rand
@@ -95,12 +94,13 @@ type cluster struct {
 	started  int
 }
 
-func newCluster(t *testing.T, seed uint64, replicas int, alone bool) *cluster {
+func newCluster(t *testing.T, seed uint64, replicas int, consistency v1alpha1.Consistency) *cluster {
 	t.Helper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "linear-"}}
 	mustCreate(t, namespace)
-	c := &cluster{t: t, namespace: namespace.Name, alone: alone, random: rand.New(rand.NewPCG(seed, 2)), replicas: make([]*process, replicas)}
+	c := &cluster{t: t, namespace: namespace.Name, random: rand.New(rand.NewPCG(seed, 2)), replicas: make([]*process, replicas)}
 	endpoint := &v1alpha1.ScimEndpoint{ObjectMeta: metav1.ObjectMeta{Name: endpointName, Namespace: c.namespace}}
+	endpoint.Spec.Consistency = consistency
 	mustCreate(t, endpoint)
 	digests, err := token.EncodeDigests([]token.Digest{token.NewDigest(bearer, time.Now())})
 	if err != nil {
@@ -152,25 +152,25 @@ func (c *cluster) start(name string) *process {
 	p := &process{name: name, network: newNetwork(seed), client: &http.Client{
 		Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: 64},
 	}}
-	scimPort, opsPort := c.listen(), c.listen()
+	scimPort, peerPort := c.listen(), c.listen()
 	p.url = "http://" + scimPort.Addr().String() + "/scim/v2"
-	joined, s, err := c.build(p, opsPort.Addr().String())
+	joined, s, err := c.build(p, peerPort.Addr().String())
 	if err != nil {
 		c.t.Errorf("replica %s: %v", name, err)
 		return p
 	}
-	ops := &http.Server{Handler: joined.Handler(p.store.Revisions), ReadHeaderTimeout: patience}
+	peers := joined.PeerServer(p.store.Revisions)
 	front := &http.Server{Handler: s, ReadHeaderTimeout: patience}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { _ = ops.Serve(opsPort) })
+	running.Go(func() { _ = peers.Serve(joined.PeerListener(peerPort)) })
 	running.Go(func() { _ = front.Serve(scimPort) })
 	running.Go(func() { _ = p.store.Run(ctx) })
 	running.Go(func() { _ = joined.Run(ctx) })
 	p.end = sync.OnceFunc(func() {
 		p.network.die()
 		_ = front.Close()
-		_ = ops.Close()
+		_ = peers.Close()
 		cancel()
 		running.Wait()
 		p.client.CloseIdleConnections()
@@ -198,13 +198,9 @@ func (c *cluster) build(p *process, address string) (*replica.Replica, *server.S
 	if err != nil {
 		return nil, nil, err
 	}
-	var peers store.Peers = joined
-	if c.alone {
-		peers = nil
-	}
 	p.store, err = store.New(store.Config{
 		REST: p.network.config(config), Namespace: c.namespace, Endpoint: endpointName, BaseURL: baseURL, Types: types,
-		Peers: peers, Log: logr.Discard(),
+		Peers: joined, Eventual: joined.Eventual, Log: logr.Discard(),
 	})
 	if err != nil {
 		return nil, nil, err

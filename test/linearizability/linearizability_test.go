@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/anishathalye/porcupine"
+
+	"scim-operator.io/api/v1alpha1"
 )
 
 const (
@@ -54,7 +56,7 @@ func TestReplicasAnswerAsOne(t *testing.T) {
 			for n := uint64(0); total < int(operations)/2 && !t.Failed(); n++ {
 				t.Run(fmt.Sprintf("cluster %d", n), func(t *testing.T) {
 					r := &rounds{t: t, random: rand.New(rand.NewPCG(seed, uint64(replicas)<<32|n))}
-					r.cluster = newCluster(t, r.random.Uint64(), replicas, false)
+					r.cluster = newCluster(t, r.random.Uint64(), replicas, v1alpha1.ConsistencyStrong)
 					r.witness = newWitness(t, r.cluster.namespace)
 					for round := 0; round < roundsOfACluster && total < int(operations)/2 && !t.Failed(); round++ {
 						done, died := r.run(round)
@@ -124,11 +126,14 @@ func requireLinearizable(t *testing.T, operations []porcupine.Operation) {
 	t.Errorf("the history is %s: see %s", result, picture.Name())
 }
 
-// A read that does not wait for what others have acknowledged is found out.
+// A read that does not wait for what others have acknowledged is found out, and one that
+// waits reads from the API server where its watch does not come.
 func TestAStaleReadIsFoundOut(t *testing.T) {
-	for _, alone := range []bool{true, false} {
-		t.Run(fmt.Sprintf("alone %v", alone), func(t *testing.T) {
-			c := newCluster(t, 1, 2, alone)
+	for consistency, want := range map[v1alpha1.Consistency]porcupine.CheckResult{
+		v1alpha1.ConsistencyStrong: porcupine.Ok, v1alpha1.ConsistencyEventual: porcupine.Illegal,
+	} {
+		t.Run(string(consistency), func(t *testing.T) {
+			c := newCluster(t, 1, 2, consistency)
 			w := newWitness(t, c.namespace)
 			h := newHistory(t, c, 0, 1, 2)
 			release := c.replicas[1].network.holdWatches()
@@ -138,10 +143,6 @@ func TestAStaleReadIsFoundOut(t *testing.T) {
 			h.do(0, c.replicas[0], input{scope: scope, action: create, name: name, person: "p", active: "true", mark: "m"}, "")
 			h.do(1, c.replicas[1], input{scope: scope, action: find, name: name}, "")
 			w.catchUp()
-			want := porcupine.Ok
-			if alone {
-				want = porcupine.Illegal
-			}
 			if got := porcupine.CheckOperationsTimeout(model, h.finished(w), searchTime); got != want {
 				t.Errorf("the history is %s, want %s", got, want)
 			}
