@@ -39,6 +39,27 @@ func renameUser(nick, userName string) act {
 	}}
 }
 
+func deactivateUser(nick string) act {
+	return act{"deactivate " + nick, func(r *replica, ids map[string]string) error {
+		_, _, err := r.tryPatch(r.users.rt, ids[nick], `{"op":"replace","path":"active","value":false}`, Match{})
+		return err
+	}}
+}
+
+// returnUser creates a user who was deactivated or deleted.
+func returnUser(nick, userName, external string) act {
+	return act{fmt.Sprintf("return of %s as %s", nick, userName), func(r *replica, ids map[string]string) error {
+		u, err := r.tryUser(userBody(userName, fmt.Sprintf(`"externalId":%q`, external), `"active":true`))
+		if err == nil {
+			if known := ids[nick]; known != "" && known != u.ID {
+				r.t.Errorf("who returns is %s, was %s", u.ID, known)
+			}
+			ids[nick] = u.ID
+		}
+		return err
+	}}
+}
+
 func deleteUser(nick string) act {
 	return act{"delete " + nick, func(r *replica, ids map[string]string) error {
 		return r.Delete(r.t.Context(), r.users.rt, ids[nick], Match{})
@@ -156,6 +177,18 @@ var scenarios = []scenario{
 	{
 		before: []act{createUser("x", "v", "1"), staleClaim("x", "w")}, first: renameUser("x", "w"),
 		then: []act{createUser("z", "w", "3"), createUser("y", "v", "2")},
+	},
+	{
+		before: []act{createUser("x", "v", "1")}, first: deactivateUser("x"),
+		then: []act{deactivateUser("x"), returnUser("x", "v", "1"), createUser("y", "v", "2")},
+	},
+	{
+		before: []act{createUser("x", "v", "1"), deactivateUser("x")}, first: returnUser("x", "v", "1"),
+		then: []act{createUser("y", "v", "2"), renameUser("x", "w"), createUser("z", "v", "3")},
+	},
+	{
+		before: []act{createUser("x", "v", "1"), deleteUser("x")}, first: returnUser("x", "w", "1"),
+		then: []act{returnUser("x", "w", "1"), createUser("y", "v", "2"), createUser("z", "w", "3")},
 	},
 	{first: createGroup("x", "v"), then: []act{createGroup("y", "v")}},
 	{first: createGroup("x", "v"), then: []act{createGroup("y", "v"), deleteGroup("y"), createGroup("z", "v")}},
