@@ -20,6 +20,7 @@ type model struct {
 	Family string
 	Dept   string
 	Emails []modelEmail
+	Orgs   []string
 }
 
 type modelEmail struct {
@@ -54,6 +55,10 @@ func (m *model) document() map[string]any {
 	if m.Dept != "" {
 		d[EnterpriseUserSchema] = map[string]any{"department": m.Dept}
 		schemas = append(schemas, EnterpriseUserSchema)
+	}
+	if len(m.Orgs) > 0 {
+		d[OperatorUserSchema] = map[string]any{"organizationId": m.Orgs}
+		schemas = append(schemas, OperatorUserSchema)
 	}
 	d["schemas"] = schemas
 	if len(m.Emails) > 0 {
@@ -156,7 +161,7 @@ func drawEmail(t *rapid.T) modelEmail {
 // drawOperation draws an operation, does it to the model, and gives its JSON.
 func drawOperation(t *rapid.T, m *model) map[string]any {
 	op := rapid.SampledFrom([]string{"add", "replace", "remove"}).Draw(t, "op")
-	switch rapid.IntRange(0, 4).Draw(t, "kind") {
+	switch rapid.IntRange(0, 10).Draw(t, "kind") {
 	case 0:
 		return drawText(t, m, op)
 	case 1:
@@ -182,10 +187,146 @@ func drawOperation(t *rapid.T, m *model) map[string]any {
 	case 3:
 		m.Given, m.Dept = "G", "D"
 		return map[string]any{"op": "add", "value": map[string]any{"name": map[string]any{"givenName": "G"}, EnterpriseUserSchema + ":department": "D"}}
+	case 4:
+		return drawOrganizations(t, m, op)
+	case 5:
+		return drawPrimary(t, m, op)
+	case 6:
+		return drawWithoutPath(t, m, op)
+	case 7:
+		return drawRetyping(t, m, op)
+	case 8:
+		return drawWholeValue(t, m)
+	case 9:
+		dept := rapid.SampledFrom([]string{"x", "y"}).Draw(t, "department")
+		m.Dept = dept
+		return map[string]any{"op": "replace", "path": EnterpriseUserSchema, "value": map[string]any{"department": dept}}
 	default:
 		m.Emails = nil
 		return map[string]any{"op": "remove", "path": "emails"}
 	}
+}
+
+// drawOrganizations changes a list of strings, which an extension has.
+func drawOrganizations(t *rapid.T, m *model, op string) map[string]any {
+	ids := rapid.SliceOfN(rapid.SampledFrom([]string{"1", "2", "3", "4"}), 1, 3).Draw(t, "organizations")
+	path := rapid.SampledFrom([]string{OperatorUserSchema, NinjaOneUserSchema}).Draw(t, "schema") + ":organizationId"
+	switch op {
+	case "replace":
+		m.Orgs = nil
+		fallthrough
+	case "add":
+		for _, id := range ids {
+			if !slices.Contains(m.Orgs, id) {
+				m.Orgs = append(m.Orgs, id)
+			}
+		}
+	default:
+		m.Orgs = slices.DeleteFunc(m.Orgs, func(id string) bool { return slices.Contains(ids, id) })
+	}
+	return map[string]any{"op": op, "path": path, "value": ids}
+}
+
+// drawPrimary is `emails[value eq "…"].primary`.
+func drawPrimary(t *rapid.T, m *model, op string) map[string]any {
+	value := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "value")
+	path := fmt.Sprintf("emails[value eq %q].primary", value)
+	if op == "remove" {
+		for i := range m.Emails {
+			if m.Emails[i].Value == value {
+				m.Emails[i].Primary = nil
+			}
+		}
+		m.distinct()
+		return map[string]any{"op": op, "path": path}
+	}
+	primary := rapid.Bool().Draw(t, "primary")
+	found, chosen := false, -1
+	for i, e := range m.Emails {
+		if e.Value != value {
+			continue
+		}
+		if found = true; e.Primary == nil || *e.Primary != primary {
+			m.Emails[i].Primary, chosen = &primary, i
+		}
+	}
+	if !found {
+		chosen = len(m.Emails)
+		m.Emails = append(m.Emails, modelEmail{Value: value, Primary: &primary})
+	}
+	if primary && chosen >= 0 {
+		last := m.Emails[chosen]
+		m.distinct() // two that have become the same are one
+		m.demote(slices.IndexFunc(m.Emails, func(e modelEmail) bool { return cmp.Equal(e, last) }))
+	}
+	m.distinct()
+	return map[string]any{"op": op, "path": path, "value": primary}
+}
+
+// drawWithoutPath changes several attributes at once, each as by a path of its own.
+func drawWithoutPath(t *rapid.T, m *model, op string) map[string]any {
+	if op == "remove" {
+		op = "replace"
+	}
+	e := drawEmail(t)
+	if op == "replace" {
+		m.Emails = nil
+	}
+	m.addEmail(e)
+	m.Title, m.Family = "T", "F"
+	value := map[string]any{"title": "T", "name.familyName": "F", "emails": []modelEmail{e}}
+	if op == "replace" {
+		m.Orgs = nil
+		value[OperatorUserSchema] = map[string]any{"organizationId": []string{"7"}}
+	} else {
+		value[NinjaOneUserSchema+":organizationId"] = "7"
+	}
+	if !slices.Contains(m.Orgs, "7") {
+		m.Orgs = append(m.Orgs, "7")
+	}
+	return map[string]any{"op": op, "value": value}
+}
+
+// drawRetyping is `emails[type eq "…"].type`.
+func drawRetyping(t *rapid.T, m *model, op string) map[string]any {
+	kinds := []string{"work", "home"}
+	kind := rapid.SampledFrom(kinds).Draw(t, "type")
+	path := fmt.Sprintf("emails[type eq %q].type", kind)
+	if !slices.ContainsFunc(m.Emails, func(e modelEmail) bool { return e.Type == kind }) {
+		op = "remove" // there is nothing to set it in
+	}
+	now := ""
+	if op != "remove" {
+		now = rapid.SampledFrom(kinds).Draw(t, "new type")
+	}
+	for i := range m.Emails {
+		if m.Emails[i].Type == kind {
+			m.Emails[i].Type = now
+		}
+	}
+	m.distinct()
+	if op == "remove" {
+		return map[string]any{"op": op, "path": path}
+	}
+	return map[string]any{"op": op, "path": path, "value": now}
+}
+
+// drawWholeValue replaces the values that a path selects.
+func drawWholeValue(t *rapid.T, m *model) map[string]any {
+	kind := rapid.SampledFrom([]string{"work", "home"}).Draw(t, "type")
+	e := modelEmail{Value: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "value"), Type: kind}
+	found := false
+	for i := range m.Emails {
+		if m.Emails[i].Type == kind {
+			m.Emails[i], found = e, true
+		}
+	}
+	if !found { // which replace would refuse
+		m.addEmail(e)
+		return map[string]any{"op": "add", "path": "emails", "value": e}
+	}
+	m.distinct()
+	return map[string]any{"op": "replace", "path": fmt.Sprintf("emails[type eq %q]", kind), "value": e}
 }
 
 func drawText(t *rapid.T, m *model, op string) map[string]any {
