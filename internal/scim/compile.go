@@ -105,6 +105,10 @@ func link(parent *Attribute) error {
 		a.parent, a.index = parent, i
 		a.path = childPath(parent, a.Name)
 		a.key = string(append(appendString(nil, a.Name), ':'))
+		a.shared = nil
+		for _, text := range a.CanonicalValues {
+			a.shared = append(a.shared, text)
+		}
 		if err := link(a); err != nil {
 			return err
 		}

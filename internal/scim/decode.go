@@ -236,14 +236,25 @@ func (a *Attribute) fromBareValue(text string) (Value, error) {
 // canonicalText holds a string to the canonical values where they are the only ones.
 func (a *Attribute) canonicalText(text string) (Value, error) {
 	if !a.CanonicalOnly {
-		return text, nil
+		return a.share(text), nil
 	}
 	for _, value := range a.CanonicalValues {
 		if value == text || !a.CaseExact && equalFold(value, text) {
-			return value, nil
+			return a.share(value), nil
 		}
 	}
 	return nil, ErrInvalidValue(a.path, "it must be one of "+strings.Join(a.CanonicalValues, ", "))
+}
+
+// share gives a text as a value, the usual ones without allocating: every user has some
+// of them.
+func (a *Attribute) share(text string) Value {
+	for _, v := range a.shared {
+		if v == text {
+			return v
+		}
+	}
+	return text
 }
 
 // subValue is a name and value of an object as a client sent it; nil is null.

@@ -121,3 +121,20 @@ func TestPatchAllocatesLittle(t *testing.T) {
 		}
 	}
 }
+
+// TestUsualValuesAreShared: 100,000 users do not each keep their own "work".
+func TestUsualValuesAreShared(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector allocates")
+	}
+	kind := Core().User().Attribute("emails.type")
+	text := strings.Clone("work")
+	b := NewBuilder(4)
+	if n := testing.AllocsPerRun(100, func() { b.SetText(kind, text) }); n != 0 {
+		t.Errorf("a usual value takes %v allocations", n)
+	}
+	b.SetText(kind, "of my own")
+	if o := b.Object(); o.Text(kind) != "of my own" {
+		t.Errorf("another value is %q", o.Text(kind))
+	}
+}

@@ -273,7 +273,7 @@ func (b *Builder) Set(a *Attribute, v Value) {
 // SetText sets a string attribute; "" sets nothing and allocates nothing.
 func (b *Builder) SetText(a *Attribute, s string) {
 	if s != "" {
-		b.Set(a, s)
+		b.Set(a, a.share(s))
 	}
 }
 

@@ -106,6 +106,7 @@ type Attribute struct {
 	path   string                // as PATCH and errors write it
 	key    string                // as JSON writes it, with quotes and colon
 	lookup map[string]*Attribute // Sub by folded name
+	shared []Value               // CanonicalValues, which all resources share
 
 	// The sub-attributes with a meaning of their own, nil where there is none.
 	value, primary, ref *Attribute
