@@ -32,8 +32,10 @@ var columnOf = regexp.MustCompile(`^column (\d+): `)
 func checkColumn(t *testing.T, filter string, err error) {
 	t.Helper()
 	checkRefusal(t, err)
-	found := columnOf.FindStringSubmatch(err.(*Error).Detail)
-	if found == nil || err.(*Error).ScimType != ScimTypeInvalidFilter {
+	var e *Error
+	_ = errors.As(err, &e)
+	found := columnOf.FindStringSubmatch(e.Detail)
+	if found == nil || e.ScimType != ScimTypeInvalidFilter {
 		t.Fatalf("%q: the error names no column: %v", filter, err)
 	}
 	if column, _ := strconv.Atoi(found[1]); column < 1 || column > utf8.RuneCountInString(filter)+1 {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"unicode"
 
+	"golang.org/x/text/secure/precis"
 	"pgregory.net/rapid"
 )
 
@@ -187,4 +188,22 @@ func TestNewUsersAreActive(t *testing.T) {
 	}
 	_, err = rt.ParseNew([]byte(`{"active":true}`))
 	wantError(t, err, "invalidValue", "userName: it is required")
+}
+
+// TestNamesThatPRECISTakesForEqual: what RFC 7644 §5 wants compared as equal is (RFC
+// 8265 §3.3, UsernameCaseMapped).
+func TestNamesThatPRECISTakesForEqual(t *testing.T) {
+	check := func(t interface{ Errorf(string, ...any) }, name string) {
+		mapped, err := precis.UsernameCaseMapped.String(name)
+		if err == nil && FoldName(mapped) != FoldName(name) {
+			t.Errorf("%q is %q by PRECIS, but folded to %q and not to %q", name, mapped, FoldName(name), FoldName(mapped))
+		}
+	}
+	for r := rune(1); r <= unicode.MaxRune; r++ {
+		check(t, string(r))
+		check(t, "a"+string(r))
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		check(t, string(rapid.SliceOfN(rapid.RuneFrom(nil, unicode.L, unicode.M, unicode.Nd), 1, 6).Draw(t, "name")))
+	})
 }
