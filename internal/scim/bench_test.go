@@ -40,11 +40,11 @@ func cpuTime(b *testing.B) time.Duration {
 }
 
 // matchAll does what the store does with a filter that no index helps.
-func matchAll(f *Filter, users []*Object) (matched int) {
+func matchAll(f *Filter, users []Packed) (matched int) {
 	for batch := range slices.Chunk(users, FetchSize) {
 		f.Fetch(batch)
 		for _, user := range batch {
-			if f.Match(user, nil) {
+			if f.MatchPacked(user, nil) {
 				matched++
 			}
 		}
@@ -56,9 +56,9 @@ func matchAll(f *Filter, users []*Object) (matched int) {
 // a second of CPU time.
 func BenchmarkFilterMatch(b *testing.B) {
 	rt := Core().User()
-	users := make([]*Object, 100_000)
+	users := make([]Packed, 100_000)
 	for i := range users {
-		users[i] = mustDecode(b, rt, strings.ReplaceAll(bjensen, "bjensen", fmt.Sprintf("user%d", i)))
+		users[i] = rt.Pack(mustDecode(b, rt, strings.ReplaceAll(bjensen, "bjensen", fmt.Sprintf("user%d", i))))
 	}
 	for _, bench := range []struct {
 		filter string

@@ -2,37 +2,38 @@
 
 package scim
 
-// A walk over many resources waits for memory rather than for the processor. To compare
-// one attribute takes four loads that nothing has asked for yet (the resource, its field,
-// the string, its bytes), each of which has to wait for the one before; an e-mail address
-// takes eight. Fetch does the same steps for many resources side by side, so that their
-// waits pass at the same time, and Match finds everything at hand.
+// A walk over many resources waits for memory rather than for the processor: for the
+// table of a resource, and then for the attribute that the table leads to. Fetch takes
+// these steps for many resources side by side, so that their waits pass at the same time,
+// and MatchPacked finds everything at hand.
 
-// FetchSize is how many resources Fetch looks at together at most: their lines fit well
-// into the processor's first cache.
-const FetchSize = 32
+const (
+	// FetchSize is how many resources Fetch looks at together at most: what it looks at
+	// fits well into the processor's first cache.
+	FetchSize = 32
+	// maxFetched is how many comparisons of a filter are prepared. Those behind are seldom
+	// come to.
+	maxFetched = 4
+	// maxFetchedBytes bounds what is prepared of one value, a cache line at a time.
+	maxFetchedBytes, cacheLine = 256, 64
+)
 
-// maxFetched is how many comparisons of a filter are prepared. Those behind are seldom
-// come to.
-const maxFetched = 4
-
-// maxFetchedValues is how many values of a multi-valued attribute are prepared.
-const maxFetchedValues = 2
-
-// Fetch brings into the processor's cache what Match will look at of up to FetchSize
-// resources. It changes nothing but the time that Match takes; what it gives means
-// nothing, and keeps the compiler from leaving it out.
-func (f *Filter) Fetch(resources []*Object) (touched int) {
+// Fetch brings into the processor's cache what MatchPacked will look at of up to FetchSize
+// resources. It changes nothing but the time that takes; what it gives means nothing, and
+// keeps the compiler from leaving it out.
+func (f *Filter) Fetch(resources []Packed) (touched int) {
 	w := fetcher{resources: resources[:min(len(resources), FetchSize)], left: maxFetched}
-	for _, o := range w.resources {
-		w.touched += o.Len()
+	for i := range w.resources {
+		if data := w.resources[i].data; data != "" {
+			w.touched += int(data[0])
+		}
 	}
 	w.node(f.root)
 	return w.touched
 }
 
 type fetcher struct {
-	resources []*Object
+	resources []Packed
 	left      int // of maxFetched
 	touched   int
 }
@@ -53,85 +54,23 @@ func (w *fetcher) node(n *node) {
 		return
 	}
 	w.left--
-	sub := n.sub
-	if n.op == opValuePath {
-		sub = firstCompared(n.left)
-	}
-	resources := w.resources
+	top := n.attr
 	if n.container != nil {
-		var containers [FetchSize]*Object
-		resources = w.containers(containers[:len(resources)], n.container)
+		top = n.container
 	}
-	var values [FetchSize]Value
-	for i, o := range resources {
-		values[i] = o.Get(n.attr)
-	}
-	w.values(values[:len(resources)], sub)
+	w.values(top)
 }
 
-// containers gives what the resources have of an extension.
-func (w *fetcher) containers(found []*Object, container *Attribute) []*Object {
-	for i, o := range w.resources {
-		found[i] = o.Object(container)
-	}
-	for _, o := range found {
-		w.touched += o.Len()
-	}
-	return found
-}
-
-// firstCompared gives the sub-attribute that a value path looks at first.
-func firstCompared(n *node) *Attribute {
-	for n.attr == nil {
-		n = n.left
-	}
-	return n.attr
-}
-
-// values prepares values, one step for all of them after the other.
-func (w *fetcher) values(values []Value, sub *Attribute) {
-	var lists [FetchSize]List
-	longest := 0
-	for i, v := range values {
-		if list, ok := v.(List); ok {
-			lists[i] = list
-			longest = max(longest, len(list))
+func (w *fetcher) values(top *Attribute) {
+	var values [FetchSize]string
+	for i := range w.resources {
+		if !w.resources[i].IsZero() {
+			values[i] = w.resources[i].find(top)
 		}
 	}
-	if longest == 0 {
-		w.singles(values, sub)
-		return
-	}
-	var elements [FetchSize]Value
-	for place := range min(longest, maxFetchedValues) {
-		for i, list := range lists {
-			if elements[i] = nil; place < len(list) {
-				elements[i] = list[place]
-			}
-		}
-		w.singles(elements[:len(values)], sub)
-	}
-}
-
-// singles prepares single values, and changes the slice.
-func (w *fetcher) singles(values []Value, sub *Attribute) {
-	if sub != nil {
-		var objects [FetchSize]*Object
-		for i, v := range values {
-			objects[i], _ = v.(*Object)
-			w.touched += objects[i].Len()
-		}
-		for i := range values {
-			values[i] = objects[i].Get(sub)
-		}
-	}
-	var texts [FetchSize]string
-	for i, v := range values {
-		texts[i], _ = v.(string)
-	}
-	for i := range values {
-		if texts[i] != "" {
-			w.touched += int(texts[i][0])
+	for i := range w.resources {
+		for at := 0; at < min(len(values[i]), maxFetchedBytes); at += cacheLine {
+			w.touched += int(values[i][at])
 		}
 	}
 }

@@ -31,15 +31,22 @@ func TestFilterAllocatesNothing(t *testing.T) {
 		mustDecode(t, rt, small),
 		nil,
 	}
+	var packed []Packed
+	for _, user := range users[:3] {
+		packed = append(packed, rt.Pack(user))
+	}
 	for _, text := range append(allocFilters, `userName eq " ﬁnn"`, `displayName co "ÉN"`, `displayName gt "Ü"`) {
 		f, err := rt.ParseFilter(text)
 		if err != nil {
 			t.Fatal(err)
 		}
 		all := func() {
-			f.Fetch(users)
-			for _, user := range users {
+			f.Fetch(packed)
+			for i, user := range users {
 				f.Match(user, nil)
+				if i < len(packed) {
+					f.MatchPacked(packed[i], nil)
+				}
 			}
 		}
 		all() // which fills the pool of buffers
@@ -48,12 +55,13 @@ func TestFilterAllocatesNothing(t *testing.T) {
 		}
 	}
 	group, list := mustDecode(t, Core().Group(), `{"id":"g","displayName":"Tour Guides"}`), MemberReader(members("a", "b"))
+	packedGroup := Core().Group().Pack(group)
 	for _, text := range []string{`members.value eq "b"`, `members[value eq "b" and type eq "User"]`, `displayName eq "x" or members pr`} {
 		f, err := Core().Group().ParseFilter(text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n := testing.AllocsPerRun(100, func() { f.Fetch([]*Object{group}); f.Match(group, list) }); n != 0 {
+		if n := testing.AllocsPerRun(100, func() { f.Match(group, list); f.MatchPacked(packedGroup, list) }); n != 0 {
 			t.Errorf("%s: %v allocations", text, n)
 		}
 	}
@@ -64,13 +72,13 @@ func TestFilterAllocatesNothing(t *testing.T) {
 func TestFetchChangesNothing(t *testing.T) {
 	registry := gadgets(t)
 	for _, rt := range registry.ResourceTypes() {
-		var resources []*Object
+		var resources []Packed
 		for i := range 2*FetchSize + 1 {
 			document := fmt.Sprintf(`{"id":"%d","userName":"u%d","label":"x","displayName":"d"}`, i, i)
 			if i%3 == 0 && rt == registry.User() {
 				document = bjensen
 			}
-			resources = append(resources, mustDecode(t, rt, document), nil, &Object{})
+			resources = append(resources, rt.Pack(mustDecode(t, rt, document)), rt.Pack(nil), rt.Pack(&Object{}))
 		}
 		filters := append([]string{`id pr and count eq 7 and size.width gt 3`, `parts[tags eq "x" or primary eq true]`, `parts.value pr`,
 			`label pr and weight lt 5 and urn:example:Extra:code pr`, `members pr or displayName pr`}, allocFilters...)
@@ -81,14 +89,15 @@ func TestFetchChangesNothing(t *testing.T) {
 			}
 			var before, after []bool
 			for _, o := range resources {
-				before = append(before, f.Match(o, nil))
+				before = append(before, f.MatchPacked(o, nil))
 			}
 			for n := range len(resources) {
 				f.Fetch(resources[n:])
 			}
 			f.Fetch(nil)
+			f.Fetch(make([]Packed, 3))
 			for _, o := range resources {
-				after = append(after, f.Match(o, nil))
+				after = append(after, f.MatchPacked(o, nil))
 			}
 			if fmt.Sprint(before) != fmt.Sprint(after) {
 				t.Errorf("%s: %v before and %v after", text, before, after)

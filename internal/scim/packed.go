@@ -177,6 +177,16 @@ func (p Packed) find(a *Attribute) string {
 	if p.IsZero() {
 		return ""
 	}
+	if word, length, ok := p.bitmap(); ok {
+		if a.index >= 64 || word>>a.index&1 == 0 {
+			return ""
+		}
+		before, count := bits.OnesCount64(word&(1<<a.index-1)), bits.OnesCount64(word)
+		places := p.data[2+length : 2+length+2*(count+1)]
+		from := int(places[2*before]) | int(places[2*before+1])<<8
+		to := int(places[2*before+2]) | int(places[2*before+3])<<8
+		return p.data[2+length+len(places):][from+len(",")+len(a.key) : to]
+	}
 	l := p.layout()
 	at := a.index / 8
 	if at >= len(l.bits) || l.bits[at]>>(a.index%8)&1 == 0 {
@@ -187,6 +197,22 @@ func (p Packed) find(a *Attribute) string {
 		before += bits.OnesCount8(l.bits[i])
 	}
 	return l.piece(before)[len(a.key):]
+}
+
+// bitmap gives the bitmap of a usual resource as a number: one of up to 64 attributes and
+// with places of two bytes.
+func (p Packed) bitmap() (word uint64, length int, ok bool) {
+	d := p.data
+	if len(d) < 2+8 {
+		return 0, 0, false
+	}
+	head := int(d[0]) | int(d[1])<<8
+	if length = head >> tableFlags; length > 8 || head&wideTable != 0 {
+		return 0, 0, false
+	}
+	word = uint64(d[2]) | uint64(d[3])<<8 | uint64(d[4])<<16 | uint64(d[5])<<24 |
+		uint64(d[6])<<32 | uint64(d[7])<<40 | uint64(d[8])<<48 | uint64(d[9])<<56
+	return word & (1<<(8*length) - 1), length, true
 }
 
 // Text gives the value of one of the resource's own string attributes, "" when it has

@@ -187,7 +187,7 @@ func (l *listing) page(ctx context.Context) ([]*entry, int, error) {
 	}
 	candidates, indexed := l.candidates()
 	if !indexed {
-		candidates = l.table.byCreation.all()
+		candidates = l.ahead()
 	}
 	sorted := !indexed && l.query.Sort == nil
 	var found []*entry

@@ -22,9 +22,8 @@ const (
 	// Users is how many resources filters are run over.
 	Users = 100_000
 
-	rounds     = 7
-	roundTime  = 50 * time.Millisecond
-	filterPart = scim.FetchSize
+	rounds    = 7
+	roundTime = 50 * time.Millisecond
 )
 
 // Figure is something measured.
@@ -53,7 +52,7 @@ func Measure() ([]Figure, error) {
 		figures = append(figures, figure)
 	}
 	for _, p := range Patches {
-		figure, err := measurePatch(p, users[0])
+		figure, err := measurePatch(p, users[0].Object())
 		if err != nil {
 			return nil, err
 		}
@@ -108,7 +107,7 @@ var Filters = []FilterCase{
 	{scim.EnterpriseUserSchema + `:department eq "x"`, 1},
 }
 
-func measureFilter(c FilterCase, users []*scim.Object) (Figure, error) {
+func measureFilter(c FilterCase, users []scim.Packed) (Figure, error) {
 	f, err := scim.Core().User().ParseFilter(c.Filter)
 	if err != nil {
 		return Figure{}, err
@@ -123,11 +122,11 @@ func measureFilter(c FilterCase, users []*scim.Object) (Figure, error) {
 }
 
 // Select counts who matches, as the store goes through users for whom it has no index.
-func Select(f *scim.Filter, users []*scim.Object) (matching int) {
-	for part := range slices.Chunk(users, filterPart) {
+func Select(f *scim.Filter, users []scim.Packed) (matching int) {
+	for part := range slices.Chunk(users, scim.FetchSize) {
 		f.Fetch(part)
 		for _, user := range part {
-			if f.Match(user, nil) {
+			if f.MatchPacked(user, nil) {
 				matching++
 			}
 		}

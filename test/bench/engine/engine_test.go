@@ -45,7 +45,7 @@ func BenchmarkPatch(b *testing.B) {
 		b.Fatal(err)
 	}
 	for _, c := range engine.Patches {
-		b.Run(c.Name, func(b *testing.B) { repeat(b, engine.PatchOf(c, users[0])) })
+		b.Run(c.Name, func(b *testing.B) { repeat(b, engine.PatchOf(c, users[0].Object())) })
 	}
 }
 

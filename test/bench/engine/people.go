@@ -27,16 +27,16 @@ const person = `{"id":"%[1]d","externalId":"701984-%[1]d","userName":"user%[1]d@
 "meta":{"resourceType":"User","created":"2010-01-23T04:56:22Z","lastModified":"2011-05-13T04:42:34Z",
  "location":"https://example.com/v2/Users/%[1]d","version":"W/\"3694e05e\""}}`
 
-// People makes users, each its own in memory.
-func People(n int) ([]*scim.Object, error) {
+// People makes users as a store keeps them.
+func People(n int) ([]scim.Packed, error) {
 	rt := scim.Core().User()
-	users := make([]*scim.Object, n)
+	users := make([]scim.Packed, n)
 	for i := range users {
 		user, err := rt.Decode(fmt.Appendf(nil, person, i))
 		if err != nil {
 			return nil, err
 		}
-		users[i] = user
+		users[i] = rt.Pack(user)
 	}
 	return users, nil
 }
