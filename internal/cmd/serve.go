@@ -169,6 +169,7 @@ func (o *serveOptions) run(ctx context.Context) error {
 		return err
 	}
 	defer flush(log)
+	limitGarbage()
 	limitMemory(log)
 	config, err := restConfig(o.kubeconfig)
 	if err != nil {

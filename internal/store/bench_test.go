@@ -3,14 +3,17 @@
 package store
 
 import (
+	"encoding/json"
 	"fmt"
 	"runtime"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/google/uuid"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	api "scim-operator.io/api/v1alpha1"
 	"scim-operator.io/internal/scim"
@@ -22,7 +25,7 @@ var sizes = []int{1_000, 100_000}
 func storedUser(i int) *api.ScimUser {
 	yes := true
 	u := &api.ScimUser{ObjectMeta: metav1.ObjectMeta{
-		Name: uuid.NewString(), UID: "uid", ResourceVersion: strconv.Itoa(i + 1), Generation: 1,
+		Name: uuid.NewString(), UID: types.UID(uuid.NewString()), ResourceVersion: strconv.Itoa(i + 1), Generation: 1,
 		CreationTimestamp: metav1.Unix(1_700_000_000+int64(i), 0),
 		Labels:            map[string]string{api.EndpointLabel: "okta"}, Finalizers: []string{api.ClaimsFinalizer},
 	}}
@@ -46,7 +49,15 @@ func loaded(b *testing.B, n int) (*Store, []string) {
 	ids := make([]string, n)
 	versions := make([]groupOrUser, n)
 	for i := range ids {
-		v, err := s.read(storedUser(i))
+		document, err := json.Marshal(storedUser(i))
+		if err != nil {
+			b.Fatal(err)
+		}
+		u := &api.ScimUser{} // whose texts are its own, as those from the API server are
+		if err := json.Unmarshal(document, u); err != nil {
+			b.Fatal(err)
+		}
+		v, err := s.read(u)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -142,6 +153,39 @@ func BenchmarkMemory(b *testing.B) {
 		runtime.KeepAlive(s)
 		runtime.KeepAlive(ids)
 	}
+}
+
+// BenchmarkStart is how long a replica takes to become ready, and its reference: one
+// list of the same objects.
+func BenchmarkStart(b *testing.B) {
+	const users = 2000
+	w := newWorld(b)
+	var creating sync.WaitGroup
+	for first := range 8 {
+		creating.Go(func() {
+			for i := first; i < users; i += 8 {
+				u := storedUser(i)
+				u.Spec.EndpointRef.Name, u.ResourceVersion, u.UID = "okta", "", ""
+				if err := w.raw.create(b.Context(), usersResource, u, &api.ScimUser{}); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	creating.Wait()
+	b.Run("list", func(b *testing.B) {
+		for b.Loop() {
+			var list api.ScimUserList
+			if err := w.raw.list(b.Context(), usersResource, metav1.ListOptions{}, &list); err != nil || len(list.Items) != users {
+				b.Fatal(len(list.Items), err)
+			}
+		}
+	})
+	b.Run("ready", func(b *testing.B) {
+		for b.Loop() {
+			w.replica().stop()
+		}
+	})
 }
 
 // The reference of BenchmarkCreate is what client-go creates directly.

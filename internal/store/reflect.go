@@ -31,7 +31,7 @@ type feed struct {
 }
 
 var (
-	_ cache.ReflectorStore         = (*feed)(nil)
+	_ cache.TransformingStore      = (*feed)(nil)
 	_ cache.ResourceVersionUpdater = (*feed)(nil)
 )
 
@@ -138,6 +138,22 @@ func (f *feed) Delete(o any) error {
 	return nil
 }
 
+// Transformer makes the reflector keep of a list that is on its way what the index will
+// keep of it: a tenth of the custom resources.
+func (f *feed) Transformer() cache.TransformFunc {
+	return func(o any) (any, error) {
+		object, ok := o.(runtime.Object)
+		if !ok || f.kind == nil {
+			return o, nil
+		}
+		v, err := f.store.read(object)
+		if err != nil {
+			return o, nil //nolint:nilerr // Replace meets it again, and does not pass it over
+		}
+		return v, nil
+	}
+}
+
 // Replace takes in a list of everything there is.
 func (f *feed) Replace(objects []any, resourceVersion string) error {
 	revision, err := revisionOf(&metav1.ObjectMeta{Name: "list", ResourceVersion: resourceVersion})
@@ -176,9 +192,12 @@ func (f *feed) replaceSlices(objects []any, revision uint64) error {
 func (s *Store) replace(k *kind, objects []any, revision uint64, fromWatch bool) error {
 	versions := make([]groupOrUser, 0, len(objects))
 	for _, o := range objects {
-		v, err := s.read(o.(runtime.Object))
-		if err != nil {
-			return err
+		v, isRead := o.(groupOrUser)
+		if !isRead {
+			var err error
+			if v, err = s.read(o.(runtime.Object)); err != nil {
+				return err
+			}
 		}
 		versions = append(versions, v)
 	}
