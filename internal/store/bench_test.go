@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -42,6 +43,21 @@ func storedUser(i int) *api.ScimUser {
 	return u
 }
 
+// ownTexts copies a user with all its texts, as one that comes from the API server has
+// them.
+func ownTexts(b *testing.B, u *api.ScimUser) *api.ScimUser {
+	b.Helper()
+	document, err := json.Marshal(u)
+	if err != nil {
+		b.Fatal(err)
+	}
+	read := &api.ScimUser{}
+	if err := json.Unmarshal(document, read); err != nil {
+		b.Fatal(err)
+	}
+	return read
+}
+
 // loaded is a store that shows n users without an API server.
 func loaded(b *testing.B, n int) (*Store, []string) {
 	b.Helper()
@@ -49,15 +65,7 @@ func loaded(b *testing.B, n int) (*Store, []string) {
 	ids := make([]string, n)
 	versions := make([]groupOrUser, n)
 	for i := range ids {
-		document, err := json.Marshal(storedUser(i))
-		if err != nil {
-			b.Fatal(err)
-		}
-		u := &api.ScimUser{} // whose texts are its own, as those from the API server are
-		if err := json.Unmarshal(document, u); err != nil {
-			b.Fatal(err)
-		}
-		v, err := s.read(u)
+		v, err := s.read(ownTexts(b, storedUser(i)))
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -123,6 +131,28 @@ func BenchmarkFilterWithoutIndex(b *testing.B) {
 		}
 		return Query{Type: s.users.rt, Filter: f, Count: 1}
 	})
+}
+
+// BenchmarkLoopWithoutIndex is the reference of BenchmarkFilterWithoutIndex: a loop over
+// the custom resources.
+func BenchmarkLoopWithoutIndex(b *testing.B) {
+	for _, n := range sizes {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			list := api.ScimUserList{Items: make([]api.ScimUser, n)}
+			for i := range list.Items {
+				list.Items[i] = *ownTexts(b, storedUser(i))
+			}
+			b.ReportAllocs()
+			found := 0
+			for b.Loop() {
+				for i := range list.Items {
+					if strings.Contains(strings.ToLower(list.Items[i].Spec.Title), "guide 77") {
+						found++
+					}
+				}
+			}
+		})
+	}
 }
 
 func BenchmarkIndexUpdate(b *testing.B) {
