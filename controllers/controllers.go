@@ -15,6 +15,7 @@ import (
 	"scim-operator.io/controllers/identityprovider"
 	"scim-operator.io/controllers/scimendpoint"
 	"scim-operator.io/controllers/scimgroup"
+	"scim-operator.io/controllers/scimresource"
 	"scim-operator.io/controllers/scimuser"
 	"scim-operator.io/internal/render"
 )
@@ -61,6 +62,9 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	}
 	if err := scimgroup.SetupWithManager(ctx, mgr); err != nil {
 		return fmt.Errorf("set up the controller of ScimGroups: %w", err)
+	}
+	if err := scimresource.SetupWithManager(mgr); err != nil {
+		return fmt.Errorf("set up the controller of ScimResources: %w", err)
 	}
 	if err := metrics.Registry.Register(states{reader: mgr.GetClient()}); err != nil {
 		return fmt.Errorf("register the metrics of providers and endpoints: %w", err)

@@ -72,10 +72,21 @@ func newProvider(namespace string) *v1alpha1.IdentityProvider {
 				Provisioning:   v1alpha1.ProvisioningEnabled,
 				OrganizationID: "42",
 				Endpoint: &v1alpha1.ScimEndpointTemplate{
-					Exposure: &v1alpha1.Exposure{Ingress: &v1alpha1.IngressExposure{Host: namespace + ".example.com"}},
+					Exposure:      &v1alpha1.Exposure{Ingress: &v1alpha1.IngressExposure{Host: namespace + ".example.com"}},
+					ResourceTypes: []v1alpha1.SchemaResourceType{newResourceType()},
+					Me:            &v1alpha1.MeReference{UserName: "svc-okta@example.com"},
 				},
 			},
 		},
+	}
+}
+
+func newResourceType() v1alpha1.SchemaResourceType {
+	serial := v1alpha1.ResourceAttribute{Uniqueness: v1alpha1.UniquenessServer}
+	serial.Name, serial.Type = "serialNumber", "string"
+	return v1alpha1.SchemaResourceType{
+		Name: "Device", Endpoint: "/Devices", Schema: "urn:example:device:2.0:Device",
+		Attributes: []v1alpha1.ResourceAttribute{serial},
 	}
 }
 
@@ -144,6 +155,15 @@ var _ = Describe("An identity provider", Ordered, func() {
 			HaveField("Status.Connection.BaseURL", "https://test-1.example.com/scim/v2"),
 			HaveField("Status.Connection.TokenSecretName", "okta-scim-token")))
 		Expect(env.Get(ctx, namespace, "okta-scim-token", &corev1.Secret{})).To(Succeed())
+	})
+
+	It("passes its resource types and who /Me is on to its servers", func(ctx SpecContext) {
+		endpoint, role := &v1alpha1.ScimEndpoint{}, &rbacv1.Role{}
+		Expect(env.Get(ctx, namespace, name, endpoint)).To(Succeed())
+		Expect(endpoint.Spec.ResourceTypes).To(ConsistOf(newResourceType()))
+		Expect(endpoint.Spec.Me).To(HaveValue(HaveField("UserName", "svc-okta@example.com")))
+		Expect(env.Get(ctx, namespace, name+v1alpha1.ChildSuffix, role)).To(Succeed())
+		Expect(role.Rules).To(ContainElement(HaveField("Resources", ContainElement("scimresources"))))
 	})
 
 	It("and its endpoint show in the metrics, with the day on which sign-on ends", func() {

@@ -13,9 +13,11 @@ type SchemaExtension struct {
 	// +kubebuilder:validation:XValidation:rule="!['urn:ietf:params:scim:schemas:core:', 'urn:scim:schemas:core', 'urn:ietf:params:scim:api:'].exists(p, self.lowerAscii().startsWith(p)) && !(self.lowerAscii() in ['urn:ietf:params:scim:schemas:extension:enterprise:2.0:user', 'urn:ietf:params:scim:schemas:extension:scim-operator:2.0:user', 'urn:ietf:params:scim:schemas:extension:ninjaone:2.0:user'])",message="this schema is served already; give the extension a URN of your own"
 	Schema string `json:"schema,omitempty"`
 
-	// resourceType that is extended: User or Group.
+	// resourceType that is extended: User, Group or the name of one of resourceTypes.
 	// +required
-	ResourceType MemberType `json:"resourceType,omitempty"`
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	ResourceType string `json:"resourceType,omitempty"`
 
 	// name of the schema for people, as /Schemas shows it.
 	// +optional
@@ -51,7 +53,7 @@ type AttributeMutability string
 // +kubebuilder:validation:Enum=always;default;request;never
 type AttributeReturned string
 
-// SchemaAttribute is one attribute of an extension.
+// SchemaAttribute is one attribute of a schema.
 // +kubebuilder:validation:XValidation:rule="(self.type == 'complex') == has(self.subAttributes)",message="a complex attribute has subAttributes, and no other has any"
 // +kubebuilder:validation:XValidation:rule="self.name.matches('^[A-Za-z][A-Za-z0-9_-]*$')",message="the name of an attribute must be a letter followed by letters, digits, - or _"
 type SchemaAttribute struct {
@@ -77,6 +79,7 @@ type SchemaSubAttribute struct {
 // SchemaValue describes what values an attribute has (RFC 7643 §7).
 // +kubebuilder:validation:XValidation:rule="!has(self.canonicalOnly) || !self.canonicalOnly || has(self.canonicalValues)",message="canonicalOnly needs canonicalValues"
 // +kubebuilder:validation:XValidation:rule="!has(self.canonicalValues) || self.type == 'string'",message="only a string has canonicalValues"
+// +kubebuilder:validation:XValidation:rule="!has(self.referenceTypes) || self.type == 'reference'",message="only a reference has referenceTypes"
 type SchemaValue struct {
 	// name of the attribute, compared without case.
 	// +required
@@ -98,8 +101,8 @@ type SchemaValue struct {
 	// +optional
 	MultiValued *bool `json:"multiValued,omitempty"`
 
-	// required says that a resource that has the extension has a value for it. Left
-	// out, it need not.
+	// required says that a resource has a value for it; in an extension, a resource that
+	// has the extension. Left out, it need not.
 	// +optional
 	Required *bool `json:"required,omitempty"`
 
@@ -129,4 +132,14 @@ type SchemaValue struct {
 	// canonicalOnly says that other values are refused. Left out, they are not.
 	// +optional
 	CanonicalOnly *bool `json:"canonicalOnly,omitempty"`
+
+	// referenceTypes of a reference are the names of the resource types that it names, uri
+	// or external. Left out, it is external.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=64
+	ReferenceTypes []string `json:"referenceTypes,omitempty"` //nolint:kubeapilinter // RFC 7643 names it
 }

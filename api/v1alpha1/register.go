@@ -35,6 +35,7 @@ func addKnownTypes(s *runtime.Scheme) error {
 		&ScimEndpoint{}, &ScimEndpointList{},
 		&ScimUser{}, &ScimUserList{},
 		&ScimGroup{}, &ScimGroupList{},
+		&ScimResource{}, &ScimResourceList{},
 		&ScimGroupSlice{}, &ScimGroupSliceList{},
 		&ScimClaim{}, &ScimClaimList{},
 	)

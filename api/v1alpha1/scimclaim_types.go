@@ -6,11 +6,15 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// ClaimedAttribute is an attribute whose values are unique within an endpoint.
-// +kubebuilder:validation:Enum=User.userName;Group.displayName
+// ClaimedAttribute is an attribute whose values are unique within an endpoint: the name
+// of the resource type, a dot and the name of the attribute.
+// +kubebuilder:validation:MinLength=3
+// +kubebuilder:validation:MaxLength=129
+// +kubebuilder:validation:Pattern=`^[A-Za-z][A-Za-z0-9_-]*[.][A-Za-z][A-Za-z0-9_-]*$`
+// +kubebuilder:validation:XValidation:rule="!self.matches('^(User|Group)[.]') || self in ['User.userName', 'Group.displayName']",message="of users and groups only User.userName and Group.displayName are unique"
 type ClaimedAttribute string
 
-// The attributes whose values are claimed.
+// The attributes of the built-in types whose values are claimed.
 const (
 	ClaimUserName         ClaimedAttribute = "User.userName"
 	ClaimGroupDisplayName ClaimedAttribute = "Group.displayName"
@@ -33,7 +37,7 @@ type ScimClaimSpec struct {
 	// +kubebuilder:validation:MaxLength=32768
 	Value string `json:"value,omitempty"`
 
-	// holderRef names the ScimUser or ScimGroup that the value belongs to.
+	// holderRef names the ScimUser, ScimGroup or ScimResource that the value belongs to.
 	// +required
 	HolderRef ObjectReference `json:"holderRef,omitzero"`
 
@@ -43,7 +47,7 @@ type ScimClaimSpec struct {
 	PreviousHolderRef *ObjectReference `json:"previousHolderRef,omitempty"`
 }
 
-// ScimClaim says that a value of an attribute belongs to a user or group. Its name is a
+// ScimClaim says that a value of an attribute belongs to one resource. Its name is a
 // hash of endpoint, attribute and value, so that creating it is the lock. Only the
 // machinery touches it.
 // +kubebuilder:object:root=true

@@ -33,6 +33,8 @@ const (
 
 // ScimEndpointTemplate is the part of a ScimEndpoint's spec that an IdentityProvider
 // passes on.
+// +kubebuilder:validation:XValidation:rule="!has(self.extensions) || self.extensions.all(e, e.resourceType in ['User', 'Group'] || has(self.resourceTypes) && self.resourceTypes.exists(t, t.name == e.resourceType))",message="an extension names a resource type that there is not: resourceType must be User, Group or the name of one of resourceTypes"
+// +kubebuilder:validation:XValidation:rule="!has(self.extensions) || !has(self.resourceTypes) || self.resourceTypes.all(t, !self.extensions.exists(e, e.schema.lowerAscii() == t.schema.lowerAscii()))",message="a resource type and an extension have the same schema; URNs are compared without case"
 type ScimEndpointTemplate struct {
 	// replicas is the number of servers, 1 to 32. Left out, it is 1.
 	// +optional
@@ -57,8 +59,21 @@ type ScimEndpointTemplate struct {
 	// +optional
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
 
-	// extensions add attributes of one's own to users and groups. A change of them
-	// starts the servers anew, one after the other. What users and groups have of an
+	// resourceTypes are types of resources of one's own, served like users and groups and
+	// kept as ScimResources. A change of them starts the servers anew, one after the
+	// other. The resources of a type that is no longer here stay and are not served.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=4
+	// +kubebuilder:validation:XValidation:rule="self.all(a, self.exists_one(b, a.name.lowerAscii() == b.name.lowerAscii()))",message="two resource types have the same name; names are compared without case"
+	// +kubebuilder:validation:XValidation:rule="self.all(a, self.exists_one(b, a.endpoint.lowerAscii() == b.endpoint.lowerAscii()))",message="two resource types have the same endpoint; endpoints are compared without case"
+	// +kubebuilder:validation:XValidation:rule="self.all(a, self.exists_one(b, a.schema.lowerAscii() == b.schema.lowerAscii()))",message="two resource types have the same schema; URNs are compared without case"
+	ResourceTypes []SchemaResourceType `json:"resourceTypes,omitempty"` //nolint:kubeapilinter // what it requires is inline
+
+	// extensions add attributes of one's own to users, groups and resourceTypes. A change
+	// of them starts the servers anew, one after the other. What resources have of an
 	// extension that is no longer here stays in their spec.
 	// +optional
 	// +listType=map
@@ -67,6 +82,20 @@ type ScimEndpointTemplate struct {
 	// +kubebuilder:validation:MaxItems=8
 	// +kubebuilder:validation:XValidation:rule="self.all(a, self.exists_one(b, a.schema.lowerAscii() == b.schema.lowerAscii()))",message="two extensions have the same schema; URNs are compared without case"
 	Extensions []SchemaExtension `json:"extensions,omitempty"`
+
+	// me is the user that /Me stands for, for everybody who has a token of this endpoint.
+	// Left out, /Me answers 501.
+	// +optional
+	Me *MeReference `json:"me,omitempty"`
+}
+
+// MeReference names a user of the endpoint.
+type MeReference struct {
+	// userName of the user, compared without case. The user may be created later.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	UserName string `json:"userName,omitempty"`
 }
 
 // Exposure says how identity providers reach an endpoint.

@@ -37,7 +37,7 @@ import (
 
 // Nobody can grant what they do not have: these are what the servers' Roles contain
 // beyond the above.
-// +kubebuilder:rbac:groups=scim-operator.io,resources=scimusers;scimgroups;scimgroupslices;scimclaims,verbs=get;list;watch;create;update;patch;delete
+// +kubebuilder:rbac:groups=scim-operator.io,resources=scimusers;scimgroups;scimresources;scimgroupslices;scimclaims,verbs=get;list;watch;create;update;patch;delete
 
 // Reconciler reconciles ScimEndpoints.
 type Reconciler struct {

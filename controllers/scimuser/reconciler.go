@@ -111,7 +111,7 @@ func (r *Reconciler) reconcile(ctx context.Context, user *v1alpha1.ScimUser) (ou
 
 func (r *Reconciler) terminate(ctx context.Context, user *v1alpha1.ScimUser) error {
 	outcome.Set(user, v1alpha1.ConditionActive, false, v1alpha1.ReasonTerminating, "The user is being deleted from the cluster.")
-	if err := r.claims.Release(ctx, user, v1alpha1.ClaimUserName); err != nil {
+	if err := r.claims.Release(ctx, user, claims.Of(v1alpha1.ClaimUserName)); err != nil {
 		return err
 	}
 	return outcome.Waiting(v1alpha1.ReasonTerminating, "The user is being deleted from the cluster.")

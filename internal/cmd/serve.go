@@ -61,9 +61,9 @@ func NewServeCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "serve --endpoint=NAME --base-url=URL",
 		Short: "Serve one SCIM endpoint",
-		Long: `Serves SCIM 2.0 (RFC 7644) for one ScimEndpoint, and keeps its users and groups as
-ScimUser and ScimGroup resources of the same namespace. The manager starts it in the
-endpoint's Deployment; outside of a cluster it works with a kubeconfig.
+		Long: `Serves SCIM 2.0 (RFC 7644) for one ScimEndpoint, and keeps its users, groups and other
+resources as ScimUsers, ScimGroups and ScimResources of the same namespace. The manager
+starts it in the endpoint's Deployment; outside of a cluster it works with a kubeconfig.
 
 Three ports are served: SCIM (HTTP/1.1 and HTTP/2 without TLS, which the Ingress or
 Gateway ends), one for what the endpoint's replicas ask each other to keep reads
@@ -221,9 +221,9 @@ func (o *serveOptions) newProcess(ctx context.Context, config *rest.Config, log 
 	if err != nil {
 		return nil, err
 	}
-	types, err := store.NewTypes(endpoint.Spec.Extensions)
+	types, err := store.NewTypes(&endpoint.Spec.ScimEndpointTemplate)
 	if err != nil {
-		return nil, fmt.Errorf("ScimEndpoint %s/%s: spec.extensions: %w", o.namespace, o.endpoint, err)
+		return nil, fmt.Errorf("ScimEndpoint %s/%s: spec.resourceTypes and spec.extensions: %w", o.namespace, o.endpoint, err)
 	}
 	p.replica, err = replica.New(replica.Config{
 		REST: config, Namespace: o.namespace, Endpoint: o.endpoint, Name: o.podName,

@@ -16,7 +16,7 @@ const badgeSchema = "urn:example:params:scim:schemas:extension:badge:2.0:User"
 // badge is an extension as an endpoint's spec declares it.
 func badge() v1alpha1.SchemaExtension {
 	return v1alpha1.SchemaExtension{
-		Schema: badgeSchema, ResourceType: v1alpha1.MemberUser, Name: "Badge",
+		Schema: badgeSchema, ResourceType: "User", Name: "Badge",
 		Attributes: []v1alpha1.SchemaAttribute{
 			{SchemaValue: v1alpha1.SchemaValue{Name: "number", Type: "integer"}},
 			{SchemaValue: v1alpha1.SchemaValue{Name: "color", Type: "string", CanonicalValues: []string{"Red", "Blue"}}},

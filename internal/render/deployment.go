@@ -55,14 +55,17 @@ func Deployment(ep *v1alpha1.ScimEndpoint, options Options) *appsv1ac.Deployment
 				WithSpec(podSpec(ep, options))))
 }
 
-// podAnnotations name the extensions in force: servers read them when they start, so that
+// podAnnotations name the definitions in force: servers read them when they start, so that
 // another name starts them anew.
 func podAnnotations(ep *v1alpha1.ScimEndpoint) map[string]string {
 	annotations := map[string]string{"kubectl.kubernetes.io/default-container": ContainerName}
-	if len(ep.Spec.Extensions) > 0 {
-		encoded, _ := json.Marshal(ep.Spec.Extensions) // strings and booleans can always be encoded
+	definitions := v1alpha1.ScimEndpointTemplate{
+		ResourceTypes: ep.Spec.ResourceTypes, Extensions: ep.Spec.Extensions, Me: ep.Spec.Me,
+	}
+	encoded, _ := json.Marshal(definitions) // strings and booleans can always be encoded
+	if string(encoded) != "{}" {
 		sum := sha256.Sum256(encoded)
-		annotations[ExtensionsAnnotation] = hex.EncodeToString(sum[:16])
+		annotations[DefinitionsAnnotation] = hex.EncodeToString(sum[:16])
 	}
 	return annotations
 }

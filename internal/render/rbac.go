@@ -20,21 +20,26 @@ func ServiceAccount(ep *v1alpha1.ScimEndpoint) *corev1ac.ServiceAccountApplyConf
 		WithAutomountServiceAccountToken(false)
 }
 
-// Role is all that the servers may do: keep users and groups, see their own endpoint
-// and register in its status, read their token digests.
+// Role is all that the servers may do: keep users and groups and, where the endpoint
+// declares types, resources; see their own endpoint and register in its status; read their
+// token digests.
 //
 // RBAC cannot tell the users of one endpoint from those of another in the same
 // namespace; the admission policies do.
 func Role(ep *v1alpha1.ScimEndpoint) *rbacv1ac.RoleApplyConfiguration {
 	read := []string{"get", "list", "watch"}
 	write := []string{"create", "update", "patch", "delete"}
+	kept := []string{"scimusers", "scimgroups", "scimgroupslices", "scimclaims"}
+	if len(ep.Spec.ResourceTypes) > 0 {
+		kept = append(kept, "scimresources")
+	}
 	return rbacv1ac.Role(ep.ChildName(), ep.Namespace).
 		WithLabels(Labels(ep)).
 		WithOwnerReferences(owner(ep)).
 		WithRules(
 			rbacv1ac.PolicyRule().
 				WithAPIGroups(v1alpha1.GroupVersion.Group).
-				WithResources("scimusers", "scimgroups", "scimgroupslices", "scimclaims").
+				WithResources(kept...).
 				WithVerbs(read...).WithVerbs(write...),
 			rbacv1ac.PolicyRule().
 				WithAPIGroups(v1alpha1.GroupVersion.Group).

@@ -40,8 +40,9 @@ const (
 	// PeerPortName is its name in the pod.
 	PeerPortName = "peer"
 
-	// ExtensionsAnnotation on a pod is a digest of the extensions it was started with.
-	ExtensionsAnnotation = "scim-operator.io/extensions"
+	// DefinitionsAnnotation on a pod is a digest of what the endpoint defined when it was
+	// started: resource types, extensions, and the user of /Me.
+	DefinitionsAnnotation = "scim-operator.io/definitions"
 
 	nameLabel      = "app.kubernetes.io/name"
 	instanceLabel  = "app.kubernetes.io/instance"

@@ -32,8 +32,9 @@ type identity struct {
 
 type revisionsAnswer struct {
 	identity
-	Users  uint64 `json:"users"`
-	Groups uint64 `json:"groups"`
+	Users  uint64            `json:"users"`
+	Groups uint64            `json:"groups"`
+	Types  map[string]uint64 `json:"types,omitempty"`
 }
 
 type confirmAnswer struct {
@@ -61,7 +62,7 @@ func (r *Replica) Handler(revisions func() store.Revisions) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+revisionsPath, func(w http.ResponseWriter, _ *http.Request) {
 		newest := revisions()
-		reply(w, revisionsAnswer{identity: r.identity(), Users: newest.Users, Groups: newest.Groups})
+		reply(w, revisionsAnswer{identity: r.identity(), Users: newest.Users, Groups: newest.Groups, Types: newest.Types})
 	})
 	mux.HandleFunc("GET "+confirmPath, r.confirm)
 	return (&gate{ofOne: maxRequestsOfOne, ofOthers: maxRequestsOfOthers, isPeer: r.isPeer}).bounded(mux)

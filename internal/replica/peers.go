@@ -61,7 +61,7 @@ func (r *Replica) Revisions(ctx context.Context) (store.Revisions, error) {
 	}
 	var newest store.Revisions
 	for _, a := range answers {
-		newest.Users, newest.Groups = max(newest.Users, a.Users), max(newest.Groups, a.Groups)
+		newest.Advance(store.Revisions{Users: a.Users, Groups: a.Groups, Types: a.Types})
 	}
 	return newest, nil
 }

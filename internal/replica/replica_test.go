@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"net"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +25,7 @@ func TestOneReplicaAsksNobody(t *testing.T) {
 	f := newFixture(t)
 	a := f.start("a")
 	a.joins(t)
-	if got, err := a.Revisions(background); err != nil || got != (store.Revisions{}) {
+	if got, err := a.Revisions(background); err != nil || !reflect.DeepEqual(got, store.Revisions{}) {
 		t.Errorf("Revisions: %v, %v", got, err)
 	}
 	if a.asked.Load() != 0 {
@@ -44,9 +45,10 @@ func TestReplicasFindEachOtherAndAsk(t *testing.T) {
 			t.Errorf("%s knows %d peers, want 2", r.config.Name, got)
 		}
 	}
-	b.revisions.Store(&store.Revisions{Users: 7, Groups: 100})
-	c.revisions.Store(&store.Revisions{Users: 90, Groups: 2})
-	if got, err := a.Revisions(background); err != nil || got != (store.Revisions{Users: 90, Groups: 100}) {
+	b.revisions.Store(&store.Revisions{Users: 7, Groups: 100, Types: map[string]uint64{"Device": 5, "Printer": 8}})
+	c.revisions.Store(&store.Revisions{Users: 90, Groups: 2, Types: map[string]uint64{"Device": 6}})
+	want := store.Revisions{Users: 90, Groups: 100, Types: map[string]uint64{"Device": 6, "Printer": 8}}
+	if got, err := a.Revisions(background); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("Revisions: %v, %v", got, err)
 	}
 	if b.asked.Load() != 1 || c.asked.Load() != 1 {
@@ -411,7 +413,7 @@ func TestAnswersOnTheWire(t *testing.T) {
 		answer any
 		want   string
 	}{
-		{revisionsAnswer{identity{"a", "1"}, 7, 8}, `{"name":"a","incarnation":"1","users":7,"groups":8}`},
+		{revisionsAnswer{identity: identity{"a", "1"}, Users: 7, Groups: 8}, `{"name":"a","incarnation":"1","users":7,"groups":8}`},
 		{confirmAnswer{identity{"a", "1"}, true}, `{"name":"a","incarnation":"1","confirmed":true}`},
 	} {
 		got, err := json.Marshal(row.answer)

@@ -34,8 +34,12 @@ func NewRegistry(options ...Option) (*Registry, error) {
 	r := &Registry{}
 	for i := range b.types {
 		rt := &b.types[i]
-		if r.ResourceType(rt.Name) != nil || r.ByEndpoint(rt.Endpoint) != nil {
+		if r.ResourceType(rt.Name) != nil || r.ByEndpoint(rt.Endpoint) != nil || isReserved(rt.Endpoint) {
 			b.errs = append(b.errs, fmt.Errorf("resource type %s: its name or endpoint is taken", quoteName(rt.Name)))
+			continue
+		}
+		if urn := r.described(rt); urn != "" {
+			b.errs = append(b.errs, fmt.Errorf("resource type %s: the schema %s is another type's", quoteName(rt.Name), quoteName(urn)))
 			continue
 		}
 		compiled, err := compileType(rt)
@@ -49,6 +53,31 @@ func NewRegistry(options ...Option) (*Registry, error) {
 		return nil, err
 	}
 	return r, nil
+}
+
+// isReserved says whether RFC 7644 §3.2 gives an endpoint another meaning.
+func isReserved(endpoint string) bool {
+	return slices.ContainsFunc([]string{"/Me", "/Bulk", "/Schemas", "/ResourceTypes", "/ServiceProviderConfig"},
+		func(reserved string) bool { return strings.EqualFold(reserved, endpoint) })
+}
+
+// described gives the type's schema when a type before it has it too, and "" otherwise:
+// /Schemas describes each once. An extension may be that of several types.
+func (r *Registry) described(rt *ResourceType) (urn string) {
+	if rt.Schema == nil {
+		return ""
+	}
+	for _, other := range r.types {
+		if lookupName(other.schemas, rt.Schema.ID) != nil {
+			return rt.Schema.ID
+		}
+		for _, e := range rt.Extensions {
+			if e.Schema != nil && lookupName(other.schemas, e.Schema.ID) == other.root {
+				return e.Schema.ID
+			}
+		}
+	}
+	return ""
 }
 
 // WithExtension extends a resource type, such as "User", by a schema.

@@ -129,6 +129,9 @@ func exceeded(cause metav1.StatusCause) string {
 // `spec.enterprise.department` and `spec.emails[0].value`.
 func (k *kind) attributePath(name string) string {
 	path := strings.TrimPrefix(name, "spec.")
+	if k.declared != nil {
+		path = strings.TrimPrefix(path, "attributes.")
+	}
 	var plain strings.Builder
 	inIndex := false
 	for _, r := range path {

@@ -30,7 +30,7 @@ type (
 
 		enterprise enterpriseAttributes
 		account    accountAttributes
-		custom     []customExtension
+		custom     []customAttribute
 	}
 
 	// pluralAttributes are a multi-valued attribute with the sub-attributes of RFC 7643 §2.4.
@@ -53,16 +53,9 @@ type (
 	groupAttributes struct {
 		commonAttributes
 		displayName *scim.Attribute
-		custom      []customExtension
+		custom      []customAttribute
 	}
 )
-
-// customExtension is an extension that the specs have no fields for: its attributes are
-// stored as JSON under its URN.
-type customExtension struct {
-	urn       string
-	container *scim.Attribute
-}
 
 // finder looks attributes up by path and remembers the first that is not there.
 type finder struct {
@@ -100,11 +93,12 @@ func (f *finder) plural(name string) pluralAttributes {
 	}
 }
 
-func (f *finder) custom() []customExtension {
-	var extensions []customExtension
+// custom gives the extensions that the specs have no fields for.
+func (f *finder) custom() []customAttribute {
+	var extensions []customAttribute
 	for _, e := range f.rt.Extensions {
 		if e.Schema.ID != scim.EnterpriseUserSchema && e.Schema.ID != scim.OperatorUserSchema {
-			extensions = append(extensions, customExtension{urn: e.Schema.ID, container: f.rt.Extension(e.Schema.ID)})
+			extensions = append(extensions, customAttribute{name: e.Schema.ID, attr: f.rt.Extension(e.Schema.ID)})
 		}
 	}
 	return extensions

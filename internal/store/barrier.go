@@ -22,8 +22,6 @@ import (
 type barrier struct {
 	peers Peers
 	ask   shared[answer]
-
-	users, groups refresher
 }
 
 type answer struct {
@@ -45,18 +43,11 @@ func (s *Store) newBarrier(peers Peers) *barrier {
 		// After the question: a peer that was lost meanwhile is in this epoch.
 		return answer{revisions: revisions, epoch: peers.Epoch()}, err
 	}
-	for k, r := range map[*kind]*refresher{s.users: &b.users, s.groups: &b.groups} {
-		r.timeout = s.timeouts.refresh
-		r.run = func(ctx context.Context) (struct{}, error) { return struct{}{}, s.renew(ctx, k, r) }
+	for _, k := range s.kinds {
+		k.refresher.timeout = s.timeouts.refresh
+		k.refresher.run = func(ctx context.Context) (struct{}, error) { return struct{}{}, s.renew(ctx, k) }
 	}
 	return b
-}
-
-func (s *Store) refresherOf(k *kind) *refresher {
-	if k == s.users {
-		return &s.barrier.users
-	}
-	return &s.barrier.groups
 }
 
 // fresh returns when the index shows every write of the kinds that was acknowledged
@@ -89,11 +80,7 @@ func (s *Store) behind(ctx context.Context, kinds ...*kind) ([]*kind, error) {
 	defer cancel()
 	var behind []*kind
 	for _, k := range kinds {
-		revision := a.revisions.Groups
-		if k == s.users {
-			revision = a.revisions.Users
-		}
-		if a.epoch > s.refresherOf(k).epoch.Load() || !s.index.waitFor(waiting, k.shelf, revision) {
+		if a.epoch > k.refresher.epoch.Load() || !s.index.waitFor(waiting, k.shelf, a.revisions.of(s, k)) {
 			behind = append(behind, k)
 		}
 	}
@@ -127,7 +114,7 @@ func (s *Store) refresh(ctx context.Context, kinds ...*kind) error {
 	var refreshing errgroup.Group
 	for _, k := range kinds {
 		refreshing.Go(func() error {
-			if _, err := s.refresherOf(k).do(ctx); err != nil {
+			if _, err := k.refresher.do(ctx); err != nil {
 				return s.answer(err, k)
 			}
 			return nil
@@ -137,7 +124,7 @@ func (s *Store) refresh(ctx context.Context, kinds ...*kind) error {
 }
 
 // renew brings a kind up to what the API server has after the call.
-func (s *Store) renew(ctx context.Context, k *kind, r *refresher) error {
+func (s *Store) renew(ctx context.Context, k *kind) error {
 	started := time.Now()
 	var epoch uint64
 	if s.barrier.peers != nil {
@@ -152,7 +139,7 @@ func (s *Store) renew(ctx context.Context, k *kind, r *refresher) error {
 			return err
 		}
 	}
-	r.epoch.Store(max(r.epoch.Load(), epoch))
+	k.refresher.epoch.Store(max(k.refresher.epoch.Load(), epoch))
 	s.log.V(1).Info("Refreshed the index from the API server", "resource", k.resource, "by", how,
 		"seconds", time.Since(started).Seconds())
 	return nil
@@ -180,7 +167,7 @@ func (s *Store) renewIndex(ctx context.Context, k *kind) (how string, err error)
 // relist reads everything of a kind with one consistent list.
 func (s *Store) relist(ctx context.Context, k *kind) error {
 	list := k.newList()
-	if err := s.client.list(ctx, k.resource, s.listOptions(metav1.ListOptions{}), list); err != nil {
+	if err := s.client.list(ctx, k.resource, s.listOptions(k, metav1.ListOptions{}), list); err != nil {
 		return err
 	}
 	listMeta, err := meta.ListAccessor(list)

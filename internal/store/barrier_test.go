@@ -36,8 +36,7 @@ func (p *testPeers) Revisions(context.Context) (Revisions, error) {
 	}
 	var newest Revisions
 	for _, other := range p.others {
-		r := other.Revisions()
-		newest.Users, newest.Groups = max(newest.Users, r.Users), max(newest.Groups, r.Groups)
+		newest.Advance(other.Revisions())
 	}
 	return newest, nil
 }

@@ -228,7 +228,7 @@ func BenchmarkCreateDirectly(b *testing.B) {
 		for p.Next() {
 			u := storedUser(0)
 			u.Spec.EndpointRef.Name, u.ResourceVersion, u.UID = "okta", "", ""
-			claim := s.newClaim(s.users, uuid.NewString(), uuid.NewString(), claimant{id: u.Name})
+			claim := s.newClaim(s.users.unique[0], uuid.NewString(), uuid.NewString(), claimant{id: u.Name})
 			if err := w.raw.create(b.Context(), claimsResource, claim, &api.ScimClaim{}); err != nil {
 				b.Error(err)
 			}

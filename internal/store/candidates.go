@@ -13,7 +13,7 @@ import (
 // lookup finds the entries that satisfy one equality in an index.
 type lookup func(l *listing, value string) iter.Seq[*entry]
 
-// userLookups and groupLookups are the indexes by the path of an attribute, the most
+// userLookups and groupLookups are the indexes of users and groups by the path of an attribute, the most
 // selective first.
 var (
 	userLookups = []indexed{
@@ -43,11 +43,7 @@ func (l *listing) candidates() (iter.Seq[*entry], bool) {
 		return nil, false
 	}
 	equalities := l.query.Filter.Equalities()
-	lookups := groupLookups
-	if l.kind == l.store.users {
-		lookups = userLookups
-	}
-	for _, index := range lookups {
+	for _, index := range l.kind.lookups {
 		for _, equality := range equalities {
 			if equality.Path == index.path {
 				return index.lookup(l, equality.Value), true

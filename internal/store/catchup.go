@@ -37,7 +37,7 @@ func (s *Store) catchUp(ctx context.Context, k *kind, newest uint64) error {
 	ctx, cancel := context.WithTimeout(ctx, catchUpTimeout)
 	defer cancel()
 	known, _ := s.index.progress(k.shelf)
-	w, err := s.client.watch(ctx, k.resource, s.listOptions(metav1.ListOptions{
+	w, err := s.client.watch(ctx, k.resource, s.listOptions(k, metav1.ListOptions{
 		ResourceVersion: strconv.FormatUint(known, 10), AllowWatchBookmarks: true, TimeoutSeconds: ptr.To(bookmarkWatch),
 	}))
 	if err != nil {

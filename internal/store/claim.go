@@ -49,6 +49,10 @@ import (
 // A claim is deleted under a precondition on its resourceVersion, read before the holder
 // gave the value up. Who claims a value that its own resource claims already writes the
 // claim, so that a deletion under way fails.
+//
+// Resources of a declared type may have several such values. They are claimed one after
+// the other in the order of the schema, so that of two who want the same values the one
+// finds the first claim of the other; each claim is judged by itself.
 
 const (
 	// fencedAnnotation makes a write of the resource that is under way fail.
@@ -79,47 +83,47 @@ type held struct {
 	made                  bool // by this acquisition: it may be undone
 }
 
-func (s *Store) claimName(k *kind, value string) string {
+func (s *Store) claimName(u *unique, value string) string {
 	h := sha256.New()
-	for _, part := range []string{s.endpoint, string(k.claimed), value} {
+	for _, part := range []string{s.endpoint, string(u.claimed), value} {
 		h.Write(fmt.Appendf(nil, "%d:%s", len(part), part))
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 
 // acquire claims a value. The error is 409 when another resource holds it.
-func (s *Store) acquire(ctx context.Context, k *kind, value string, who claimant) (*held, error) {
+func (s *Store) acquire(ctx context.Context, u *unique, value string, who claimant) (*held, error) {
 	for range maxClaimRounds {
-		got, err := s.acquireClaim(ctx, k, value, who)
+		got, err := s.acquireClaim(ctx, u, value, who)
 		if err != nil {
 			return nil, err
 		}
-		if err = s.yieldToHolder(ctx, k, got, who); err == nil {
+		if err = s.yieldToHolder(ctx, u, got, who); err == nil {
 			return got, nil
 		}
 		if !errors.Is(err, errAgain) {
 			return nil, err
 		}
 	}
-	return nil, unavailable(fmt.Errorf("the claim %s changed too often", s.claimName(k, value)))
+	return nil, unavailable(fmt.Errorf("the claim %s changed too often", s.claimName(u, value)))
 }
 
 // acquireClaim goes by the claim and its holder alone.
-func (s *Store) acquireClaim(ctx context.Context, k *kind, value string, who claimant) (*held, error) {
-	name := s.claimName(k, value)
+func (s *Store) acquireClaim(ctx context.Context, u *unique, value string, who claimant) (*held, error) {
+	name := s.claimName(u, value)
 	waitedAt := "" // the claim's resourceVersion at which its holder was waited for
 	for range maxClaimRounds {
 		claim := &api.ScimClaim{}
-		err := s.client.create(ctx, claimsResource, s.newClaim(k, name, value, who), claim)
+		err := s.client.create(ctx, claimsResource, s.newClaim(u, name, value, who), claim)
 		if err == nil {
 			return heldBy(claim, true), nil
 		}
 		if apierrors.IsInvalid(err) {
 			// A claim's value has a bound of its own, beyond that of any name.
-			return nil, scim.ErrInvalidValue(k.unique.Path(), "the value is longer than the server can store")
+			return nil, scim.ErrInvalidValue(u.attr.Path(), "the value is longer than the server can store")
 		}
 		if !apierrors.IsAlreadyExists(err) && refused(err) {
-			return nil, s.answer(err, k)
+			return nil, s.answer(err, u.kind)
 		}
 		// The claim exists. If it is not known whether the creation succeeded, look.
 		claim = &api.ScimClaim{}
@@ -127,11 +131,11 @@ func (s *Store) acquireClaim(ctx context.Context, k *kind, value string, who cla
 		case apierrors.IsNotFound(notRead) && apierrors.IsAlreadyExists(err):
 			continue // it has just gone
 		case apierrors.IsNotFound(notRead):
-			return nil, s.answer(err, k) // should it come late, the next one takes it over
+			return nil, s.answer(err, u.kind) // should it come late, the next one takes it over
 		case notRead != nil:
-			return nil, s.answer(notRead, k)
+			return nil, s.answer(notRead, u.kind)
 		}
-		got, err := s.judge(ctx, k, claim, who)
+		got, err := s.judge(ctx, u, claim, who)
 		switch {
 		case errors.Is(err, errUnfinished) && claim.ResourceVersion != waitedAt:
 			waitedAt = claim.ResourceVersion
@@ -140,7 +144,7 @@ func (s *Store) acquireClaim(ctx context.Context, k *kind, value string, who cla
 			}
 			who.lost++
 		case errors.Is(err, errUnfinished):
-			if err := s.abandonCreation(ctx, k, claim.Spec.HolderRef.Name); err != nil {
+			if err := s.abandonCreation(ctx, u.kind, claim.Spec.HolderRef.Name); err != nil {
 				return nil, err
 			}
 		case !errors.Is(err, errAgain):
@@ -172,41 +176,41 @@ func (s *Store) waitForCreation(ctx context.Context, lost int) error {
 }
 
 // judge decides about a claim that exists already.
-func (s *Store) judge(ctx context.Context, k *kind, claim *api.ScimClaim, who claimant) (*held, error) {
+func (s *Store) judge(ctx context.Context, u *unique, claim *api.ScimClaim, who claimant) (*held, error) {
 	holder := claim.Spec.HolderRef.Name
 	if holder == who.id {
-		return s.judgeOwn(ctx, k, claim, who)
+		return s.judgeOwn(ctx, u, claim, who)
 	}
-	state, err := s.holderState(ctx, k, holder, claim.Spec.Value)
+	state, err := s.holderState(ctx, u, holder, claim.Spec.Value)
 	if err != nil {
 		return nil, err
 	}
 	if state == holds {
-		return nil, scim.ErrUniqueness(k.rt.Name, k.unique.Path())
+		return nil, scim.ErrUniqueness(u.rt.Name, u.attr.Path())
 	}
-	if err := s.settlePrevious(ctx, k, claim, who); err != nil {
+	if err := s.settlePrevious(ctx, u, claim, who); err != nil {
 		return nil, err
 	}
 	switch state {
 	case missing:
 		return nil, errUnfinished
 	case abandoned:
-		return s.rewrite(ctx, k, claim, who, nil) // no write of it can succeed
+		return s.rewrite(ctx, u, claim, who, nil) // no write of it can succeed
 	default:
-		return s.takeOver(ctx, k, claim, who, holder)
+		return s.takeOver(ctx, u, claim, who, holder)
 	}
 }
 
 // judgeOwn decides about a claim of the claimant's own: from an earlier or another write
 // of the same resource, or from a call whose answer was lost.
-func (s *Store) judgeOwn(ctx context.Context, k *kind, claim *api.ScimClaim, who claimant) (*held, error) {
-	if err := s.settlePrevious(ctx, k, claim, who); err != nil {
+func (s *Store) judgeOwn(ctx context.Context, u *unique, claim *api.ScimClaim, who claimant) (*held, error) {
+	if err := s.settlePrevious(ctx, u, claim, who); err != nil {
 		return nil, err
 	}
 	if !who.existing {
 		return heldBy(claim, true), nil // nobody else has ever had this id
 	}
-	got, err := s.rewrite(ctx, k, claim, who, nil)
+	got, err := s.rewrite(ctx, u, claim, who, nil)
 	if err == nil {
 		got.made = false
 	}
@@ -223,14 +227,14 @@ const (
 	holds
 )
 
-func (s *Store) holderState(ctx context.Context, k *kind, id, value string) (holderState, error) {
-	o := k.newObject()
-	if err := s.client.get(ctx, k.resource, id, o); apierrors.IsNotFound(err) {
+func (s *Store) holderState(ctx context.Context, u *unique, id, value string) (holderState, error) {
+	o := u.newObject()
+	if err := s.client.get(ctx, u.resource, id, o); apierrors.IsNotFound(err) {
 		return missing, nil
 	} else if err != nil {
-		return 0, s.answer(err, k)
+		return 0, s.answer(err, u.kind)
 	}
-	return stateOf(o, value), s.learn(ctx, k, o)
+	return u.stateOf(o, value), s.learn(ctx, u.kind, o)
 }
 
 // learn makes readers see what a claim is judged by: who is about to get the value must
@@ -251,11 +255,12 @@ func (s *Store) learn(ctx context.Context, k *kind, o object) error {
 	return nil
 }
 
-func stateOf(o object, value string) holderState {
+// stateOf says what a holder that exists is.
+func (u *unique) stateOf(o object, value string) holderState {
 	switch {
 	case o.GetAnnotations()[api.AbandonedAnnotation] != "":
 		return abandoned
-	case isLive(o) && scim.FoldName(nameOf(o)) == value:
+	case isLive(o) && u.key(u.stored(o)) == value:
 		return holds
 	}
 	return released
@@ -263,15 +268,11 @@ func stateOf(o object, value string) holderState {
 
 // isLive says whether a custom resource exists over SCIM.
 func isLive(o object) bool {
-	switch o := o.(type) {
-	case *api.ScimUser:
-		return o.Live()
-	case *api.ScimGroup:
-		return o.Live()
-	}
-	return false
+	l, ok := o.(interface{ Live() bool })
+	return ok && l.Live()
 }
 
+// nameOf is the unique name of a user or group.
 func nameOf(o object) string {
 	switch o := o.(type) {
 	case *api.ScimUser:
@@ -284,16 +285,16 @@ func nameOf(o object) string {
 
 // settlePrevious makes sure that the one from whom the claim was taken over cannot get
 // the value back unnoticed; if it has it, the claim is given back.
-func (s *Store) settlePrevious(ctx context.Context, k *kind, claim *api.ScimClaim, who claimant) error {
+func (s *Store) settlePrevious(ctx context.Context, u *unique, claim *api.ScimClaim, who claimant) error {
 	previous := claim.Spec.PreviousHolderRef
 	if previous == nil || previous.Name == who.id {
 		return nil
 	}
-	state, err := s.fence(ctx, k, previous.Name, claim.Spec.Value)
+	state, err := s.fence(ctx, u, previous.Name, claim.Spec.Value)
 	if err != nil || state != holds {
 		return err
 	}
-	if _, err := s.rewrite(ctx, k, claim, claimant{id: previous.Name, existing: true}, nil); err != nil {
+	if _, err := s.rewrite(ctx, u, claim, claimant{id: previous.Name, existing: true}, nil); err != nil {
 		return err
 	}
 	return errAgain
@@ -301,18 +302,18 @@ func (s *Store) settlePrevious(ctx context.Context, k *kind, claim *api.ScimClai
 
 // takeOver makes the claim that of another holder. from is the one who may have a write
 // under way.
-func (s *Store) takeOver(ctx context.Context, k *kind, claim *api.ScimClaim, who claimant, from string) (*held, error) {
-	got, err := s.rewrite(ctx, k, claim, who, &api.ObjectReference{Name: from})
+func (s *Store) takeOver(ctx context.Context, u *unique, claim *api.ScimClaim, who claimant, from string) (*held, error) {
+	got, err := s.rewrite(ctx, u, claim, who, &api.ObjectReference{Name: from})
 	if err != nil {
 		return nil, err
 	}
-	state, err := s.fence(ctx, k, from, claim.Spec.Value)
+	state, err := s.fence(ctx, u, from, claim.Spec.Value)
 	if err != nil {
 		return nil, err
 	}
 	if state == holds {
 		// It came first. Whoever finds the claim as it is now does the same.
-		_, err := s.rewrite(ctx, k, claim, claimant{id: from, existing: true}, nil)
+		_, err := s.rewrite(ctx, u, claim, claimant{id: from, existing: true}, nil)
 		if err == nil {
 			err = errAgain
 		}
@@ -323,7 +324,7 @@ func (s *Store) takeOver(ctx context.Context, k *kind, claim *api.ScimClaim, who
 
 // rewrite is a compare-and-swap of a claim, which becomes what was written. It moves the
 // claim's resourceVersion even when it changes nothing else.
-func (s *Store) rewrite(ctx context.Context, k *kind, claim *api.ScimClaim, who claimant, previous *api.ObjectReference) (*held, error) {
+func (s *Store) rewrite(ctx context.Context, u *unique, claim *api.ScimClaim, who claimant, previous *api.ObjectReference) (*held, error) {
 	next := claim.DeepCopy()
 	next.ManagedFields = nil
 	next.Spec.HolderRef.Name, next.Spec.PreviousHolderRef = who.id, previous
@@ -340,22 +341,22 @@ func (s *Store) rewrite(ctx context.Context, k *kind, claim *api.ScimClaim, who 
 	case apierrors.IsConflict(err), apierrors.IsNotFound(err), !refused(err):
 		return nil, errAgain
 	}
-	return nil, s.answer(err, k)
+	return nil, s.answer(err, u.kind)
 }
 
 // fence makes writes of a resource that are under way fail, and says what it is now.
-func (s *Store) fence(ctx context.Context, k *kind, id, value string) (holderState, error) {
+func (s *Store) fence(ctx context.Context, u *unique, id, value string) (holderState, error) {
 	patch := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, fencedAnnotation, randomSuffix())
-	o := k.newObject()
-	if err := s.client.mergePatch(ctx, k.resource, id, patch, o); apierrors.IsNotFound(err) {
+	o := u.newObject()
+	if err := s.client.mergePatch(ctx, u.resource, id, patch, o); apierrors.IsNotFound(err) {
 		return missing, nil
 	} else if err != nil {
-		return 0, s.answer(err, k)
+		return 0, s.answer(err, u.kind)
 	}
-	return stateOf(o, value), s.learn(ctx, k, o)
+	return u.stateOf(o, value), s.learn(ctx, u.kind, o)
 }
 
-func (s *Store) newClaim(k *kind, name, value string, who claimant) *api.ScimClaim {
+func (s *Store) newClaim(u *unique, name, value string, who claimant) *api.ScimClaim {
 	return &api.ScimClaim{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: name, Namespace: s.namespace,
@@ -363,7 +364,7 @@ func (s *Store) newClaim(k *kind, name, value string, who claimant) *api.ScimCla
 		},
 		Spec: api.ScimClaimSpec{
 			EndpointRef: api.EndpointReference{Name: s.endpoint},
-			Attribute:   k.claimed, Value: value,
+			Attribute:   u.claimed, Value: value,
 			HolderRef: api.ObjectReference{Name: who.id},
 		},
 	}

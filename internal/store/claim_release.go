@@ -16,14 +16,14 @@ import (
 
 // claimOf reads the claim that a resource has on a value, before it gives the value up;
 // nil when it has none.
-func (s *Store) claimOf(ctx context.Context, k *kind, value, holder string) (*held, error) {
+func (s *Store) claimOf(ctx context.Context, u *unique, value, holder string) (*held, error) {
 	var claim api.ScimClaim
-	err := s.client.get(ctx, claimsResource, s.claimName(k, value), &claim)
+	err := s.client.get(ctx, claimsResource, s.claimName(u, value), &claim)
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, nil
 	case err != nil:
-		return nil, s.answer(err, k)
+		return nil, s.answer(err, u.kind)
 	case claim.Spec.HolderRef.Name != holder:
 		return nil, nil
 	}
@@ -76,14 +76,19 @@ func (s *Store) abandonCreation(ctx context.Context, k *kind, id string) error {
 	m := s.newMetadata(id)
 	m.Annotations = map[string]string{api.AbandonedAnnotation: "true"}
 	var o object
-	if k == s.users {
+	switch k {
+	case s.users:
 		u := &api.ScimUser{ObjectMeta: m}
 		u.Spec.EndpointRef.Name, u.Spec.UserName = s.endpoint, "abandoned-"+id
 		o = u
-	} else {
+	case s.groups:
 		g := &api.ScimGroup{ObjectMeta: m}
 		g.Spec.EndpointRef.Name, g.Spec.DisplayName = s.endpoint, "abandoned-"+id
 		o = g
+	default:
+		r := &api.ScimResource{ObjectMeta: m}
+		r.Spec.EndpointRef.Name, r.Spec.ResourceType = s.endpoint, k.rt.Name
+		o = r
 	}
 	err := s.client.create(ctx, k.resource, o, k.newObject())
 	if err == nil || apierrors.IsAlreadyExists(err) || !refused(err) {

@@ -28,10 +28,11 @@ type object interface {
 type resource string
 
 const (
-	usersResource  resource = "scimusers"
-	groupsResource resource = "scimgroups"
-	slicesResource resource = "scimgroupslices"
-	claimsResource resource = "scimclaims"
+	usersResource    resource = "scimusers"
+	groupsResource   resource = "scimgroups"
+	declaredResource resource = "scimresources" // of every declared type
+	slicesResource   resource = "scimgroupslices"
+	claimsResource   resource = "scimclaims"
 )
 
 // client is all the store asks of the API server, one call of it per method. Each call

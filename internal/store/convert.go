@@ -34,22 +34,30 @@ func (a *commonAttributes) buildMeta(b *scim.Builder, e *entry, typeName, locati
 	b.Set(a.meta, m.Object())
 }
 
-// buildCustom sets the attributes of custom extensions and gives those that this server
-// does not know or cannot read, so that a write does not lose them.
-func buildCustom(b *scim.Builder, known []customExtension, stored map[string]apiextensionsv1.JSON) map[string]apiextensionsv1.JSON {
+// customAttribute is one that the specs have no field for, stored as JSON under its name:
+// an extension's attributes under its URN, or an attribute of a declared resource type.
+type customAttribute struct {
+	name string
+	attr *scim.Attribute
+}
+
+// buildCustom sets custom attributes and gives those that this server does not know or
+// cannot read, so that a write does not lose them.
+func buildCustom(b *scim.Builder, known []customAttribute, stored map[string]apiextensionsv1.JSON) map[string]apiextensionsv1.JSON {
 	if len(stored) == 0 {
 		return nil
 	}
 	rest := maps.Clone(stored)
-	for _, extension := range known {
-		document, ok := stored[extension.urn]
+	for _, a := range known {
+		document, ok := stored[a.name]
 		if !ok {
 			continue
 		}
-		value, err := extension.container.DecodeValue(document.Raw)
-		if o, isObject := value.(*scim.Object); err == nil && isObject {
-			setObject(b, extension.container, o)
-			delete(rest, extension.urn)
+		if value, err := a.attr.DecodeValue(document.Raw); err == nil {
+			if hasValue(value) {
+				b.Set(a.attr, value)
+			}
+			delete(rest, a.name)
 		}
 	}
 	if len(rest) == 0 {
@@ -59,17 +67,29 @@ func buildCustom(b *scim.Builder, known []customExtension, stored map[string]api
 }
 
 // customOf is the way back.
-func customOf(o *scim.Object, known []customExtension, rest map[string]apiextensionsv1.JSON) map[string]apiextensionsv1.JSON {
+func customOf(o *scim.Object, known []customAttribute, rest map[string]apiextensionsv1.JSON) map[string]apiextensionsv1.JSON {
 	custom := maps.Clone(rest)
-	for _, extension := range known {
-		value := o.Object(extension.container)
-		if value.Len() == 0 {
+	for _, a := range known {
+		value := o.Get(a.attr)
+		if !hasValue(value) {
 			continue
 		}
 		if custom == nil {
 			custom = make(map[string]apiextensionsv1.JSON)
 		}
-		custom[extension.urn] = apiextensionsv1.JSON{Raw: scim.AppendValue(nil, value)}
+		custom[a.name] = apiextensionsv1.JSON{Raw: scim.AppendValue(nil, value)}
 	}
 	return custom
+}
+
+// hasValue says whether a value is one: not null, nor an empty text, object or list
+// (RFC 7643 §2.5).
+func hasValue(v scim.Value) bool {
+	switch v := v.(type) {
+	case *scim.Object:
+		return v.Len() > 0
+	case scim.List:
+		return len(v) > 0
+	}
+	return v != nil && v != ""
 }

@@ -22,20 +22,25 @@ import (
 
 const badgeSchema = "urn:example:badge:2.0:User"
 
-// registryWithBadge has a custom extension with an attribute of every type.
+// registryWithBadge has a custom extension, and a resource type, with an attribute of
+// every type.
 func registryWithBadge(t testing.TB) *scim.Registry {
 	t.Helper()
-	types, err := scim.NewRegistry(scim.WithExtension("User", scim.Extension{Schema: &scim.Schema{
-		ID: badgeSchema, Name: "Badge",
-		Attributes: []*scim.Attribute{
-			{Name: "number", Type: scim.Integer},
-			{Name: "height", Type: scim.Decimal},
-			{Name: "valid", Type: scim.Boolean},
-			{Name: "issued", Type: scim.DateTime},
-			{Name: "doors", Type: scim.String, MultiValued: true},
-			{Name: "holder", Type: scim.Complex, Sub: []*scim.Attribute{{Name: "color", Type: scim.String}}},
-		},
-	}}))
+	ofEveryType := []*scim.Attribute{
+		{Name: "number", Type: scim.Integer},
+		{Name: "height", Type: scim.Decimal},
+		{Name: "valid", Type: scim.Boolean},
+		{Name: "issued", Type: scim.DateTime},
+		{Name: "doors", Type: scim.String, MultiValued: true},
+		{Name: "holder", Type: scim.Complex, Sub: []*scim.Attribute{{Name: "color", Type: scim.String}}},
+	}
+	badge := scim.Extension{Schema: &scim.Schema{ID: badgeSchema, Name: "Badge", Attributes: ofEveryType}}
+	serial := &scim.Attribute{Name: "serialNumber", Uniqueness: scim.UniquenessServer}
+	types, err := scim.NewRegistry(
+		scim.WithResourceType(scim.ResourceType{Name: "Device", Endpoint: "/Devices", Schema: &scim.Schema{
+			ID: "urn:example:device", Name: "Device", Attributes: append([]*scim.Attribute{serial}, ofEveryType...),
+		}}),
+		scim.WithExtension("User", badge), scim.WithExtension("Device", badge))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,9 +62,9 @@ func offlineStore(t testing.TB, types *scim.Registry) *Store {
 func TestEveryWritableAttributeIsStored(t *testing.T) {
 	s := offlineStore(t, registryWithBadge(t))
 	rapid.Check(t, func(t *rapid.T) {
-		for _, k := range []*kind{s.users, s.groups} {
+		for _, k := range s.kinds {
 			object := drawObject(t, k.rt.Attributes(), 0.7)
-			object = object.With(k.unique, "bjensen")
+			object = object.With(k.unique[0].attr, "bjensen")
 			if got := roundTrip(t, s, k, object); !got.Equal(object) {
 				t.Fatalf("stored\n%s\nbecame\n%s", scim.AppendValue(nil, object), scim.AppendValue(nil, got))
 			}
@@ -70,8 +75,16 @@ func TestEveryWritableAttributeIsStored(t *testing.T) {
 // roundTrip stores an object and reads it again, without what the server sets.
 func roundTrip(t *rapid.T, s *Store, k *kind, o *scim.Object) *scim.Object {
 	var stored, read object = s.groupObject(s.newMetadata("id"), o, nil), &api.ScimGroup{}
-	if k == s.users {
+	switch k {
+	case s.groups:
+	case s.users:
 		stored, read = s.userObject(s.newMetadata("id"), o, nil), &api.ScimUser{}
+	default:
+		r, err := s.resourceObject(k, s.newMetadata("id"), o, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored, read = r, &api.ScimResource{}
 	}
 	stored.SetResourceVersion("7")
 	document, err := json.Marshal(stored)

@@ -5,6 +5,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"testing"
 	"time"
 
@@ -90,11 +91,37 @@ func deleteGroup(nick string) act {
 	}}
 }
 
+func createDevice(nick, serial, tag string) act {
+	return act{fmt.Sprintf("create device %s as %s, %s", nick, serial, tag), func(r *replica, ids map[string]string) error {
+		d, err := r.tryDevice(deviceBody(serial, tag))
+		if err == nil {
+			ids[nick] = d.ID
+		}
+		return err
+	}}
+}
+
+// renameDevice changes both of its unique values with one write.
+func renameDevice(nick, serial, tag string) act {
+	return act{fmt.Sprintf("rename device %s to %s, %s", nick, serial, tag), func(r *replica, ids map[string]string) error {
+		operation := fmt.Sprintf(`{"op":"replace","value":{"serialNumber":%q,"assetTag":%q}}`, serial, tag)
+		_, _, err := r.tryPatch(r.devices().rt, ids[nick], operation, Match{})
+		return err
+	}}
+}
+
+func deleteDevice(nick string) act {
+	return act{"delete device " + nick, func(r *replica, ids map[string]string) error {
+		return r.Delete(r.t.Context(), r.devices().rt, ids[nick], Match{})
+	}}
+}
+
 // scenario is what is there before, and what then happens.
 type scenario struct {
-	before []act
-	first  act   // is interrupted
-	then   []act // happens elsewhere meanwhile or afterwards
+	devices bool // the endpoint declares Devices
+	before  []act
+	first   act   // is interrupted
+	then    []act // happens elsewhere meanwhile or afterwards
 }
 
 func (s scenario) String() string {
@@ -201,12 +228,27 @@ var scenarios = []scenario{
 		before: []act{createGroup("x", "v")}, first: deleteGroup("x"),
 		then: []act{renameGroup("x", "w"), createGroup("y", "v"), createGroup("z", "w")},
 	},
+	{devices: true, first: createDevice("x", "v", "u"), then: []act{createDevice("y", "v", "u")}},
+	{devices: true, first: createDevice("x", "v", "v"), then: []act{createDevice("y", "v", "u"), createDevice("z", "u", "v"), deleteDevice("y")}},
+	{
+		devices: true,
+		before:  []act{createDevice("x", "v", "v"), createDevice("y", "u", "u")}, first: renameDevice("x", "w", "w"),
+		then: []act{createDevice("z", "v", "w"), renameDevice("y", "w", "v"), createDevice("t", "u", "w")},
+	},
+	{
+		devices: true, before: []act{createDevice("x", "v", "v")}, first: renameDevice("x", "w", "w"),
+		then: []act{deleteDevice("x"), createDevice("y", "w", "v")},
+	},
+	{
+		devices: true, before: []act{createDevice("x", "v", "v")}, first: deleteDevice("x"),
+		then: []act{renameDevice("x", "w", "v"), createDevice("y", "v", "w"), createDevice("z", "w", "v")},
+	},
 }
 
 // staleClaim is what a crash leaves: a claim whose holder does not have the value.
 func staleClaim(nick, userName string) act {
 	return act{fmt.Sprintf("leave a claim of %s on %s", nick, userName), func(r *replica, ids map[string]string) error {
-		_, err := r.acquire(r.t.Context(), r.users, scim.FoldName(userName), claimant{id: ids[nick], existing: true})
+		_, err := r.acquire(r.t.Context(), r.users.unique[0], scim.FoldName(userName), claimant{id: ids[nick], existing: true})
 		return err
 	}}
 }
@@ -221,7 +263,11 @@ const maxCalls = 40
 func (s scenario) prepare(t *testing.T) (w *world, f *faults, first, second *replica, ids map[string]string) {
 	t.Helper()
 	w, f, ids = newWorld(t), &faults{}, map[string]string{}
-	first, second = w.start(nil, f.wrap), w.replica()
+	var change func(*Config)
+	if s.devices {
+		change = withDevices
+	}
+	first, second = w.start(change, f.wrap), w.start(change, nil)
 	for _, a := range s.before {
 		if err := a.do(first, ids); err != nil {
 			t.Fatalf("%s: %v", a.name, err)
@@ -229,8 +275,9 @@ func (s scenario) prepare(t *testing.T) (w *world, f *faults, first, second *rep
 	}
 	eventually(t, "the second replica has caught up", func() bool {
 		a, b := first.index.view(), second.index.view()
-		return first.Revisions() == second.Revisions() &&
-			a.users.live.len() == b.users.live.len() && a.groups.live.len() == b.groups.live.len()
+		return reflect.DeepEqual(first.Revisions(), second.Revisions()) &&
+			a.users.live.len() == b.users.live.len() && a.groups.live.len() == b.groups.live.len() &&
+			(!s.devices || a.declared[0].live.len() == b.declared[0].live.len())
 	})
 	first.timeouts.creation, second.timeouts.creation = time.Millisecond, time.Millisecond
 	return w, f, first, second, ids
@@ -326,7 +373,12 @@ func (w *world) requireEveryNameUsable(r *replica) {
 	for _, name := range []string{"u", "v", "w"} {
 		_, userErr := r.tryUser(userBody(name, `"externalId":"new"`))
 		_, groupErr := r.tryGroup(groupBody(name))
-		for prefix, err := range map[string]error{"user ": userErr, "group ": groupErr} {
+		errs := map[string]error{"user ": userErr, "group ": groupErr}
+		if len(r.kinds) > 2 {
+			_, errs["serial "] = r.tryDevice(deviceBody(name, ""))
+			_, errs["tag "] = r.tryDevice(deviceBody("for "+name, name))
+		}
+		for prefix, err := range errs {
 			if len(taken[prefix+name]) > 0 {
 				requireTaken(w.t, err)
 			} else if err != nil {

@@ -31,28 +31,27 @@ func (s *Store) Create(ctx context.Context, rt *scim.ResourceType, p *scim.Parse
 	}
 	ctx, cancel := s.writeContext(ctx)
 	defer cancel()
-	value := scim.FoldName(p.Object.Text(k.unique))
-	if value == "" {
-		return nil, scim.ErrInvalidValue(k.unique.Path(), "a value is required")
+	if err := k.checkUnique(p.Object); err != nil {
+		return nil, err
 	}
 	for round := range maxCreateRounds {
-		r, err := s.createOrReturn(ctx, k, p, value, round)
-		if !errors.Is(err, errAgain) && !s.refusedTooSoon(k, err, value, p.Object) {
+		r, err := s.createOrReturn(ctx, k, p, round)
+		if !errors.Is(err, errAgain) && !s.refusedTooSoon(k, err, p.Object) {
 			return r, err
 		}
 	}
-	return nil, unavailable(fmt.Errorf("a %s with this %s was created and deleted too often meanwhile", rt.Name, k.unique.Path()))
+	return nil, unavailable(fmt.Errorf("a %s of the same name was created and deleted too often meanwhile", rt.Name))
 }
 
 // createOrReturn is one attempt. The error is errAgain when somebody else came first, to
 // the record of a user who returns or to the name: who it is then has to be found anew.
-func (s *Store) createOrReturn(ctx context.Context, k *kind, p *scim.Parsed, value string, lost int) (*Resource, error) {
+func (s *Store) createOrReturn(ctx context.Context, k *kind, p *scim.Parsed, lost int) (*Resource, error) {
 	if k == s.users {
-		if r, err := s.returning(ctx, p.Object, value); r != nil || err != nil {
+		if r, err := s.returning(ctx, p.Object, k.unique[0].of(p.Object)); r != nil || err != nil {
 			return r, err
 		}
 	}
-	return s.createNew(ctx, k, p, claimant{id: uuid.NewString(), lost: lost}, value)
+	return s.createNew(ctx, k, p, claimant{id: uuid.NewString(), lost: lost})
 }
 
 // writeContext bounds a write. A client that goes away does not stop it half-way.
@@ -66,15 +65,15 @@ func (s *Store) writeContext(ctx context.Context) (context.Context, context.Canc
 
 // createNew makes a resource with an id that nobody has used. The error is errAgain when
 // others have given the creation up: the claim is theirs.
-func (s *Store) createNew(ctx context.Context, k *kind, p *scim.Parsed, who claimant, value string) (*Resource, error) {
+func (s *Store) createNew(ctx context.Context, k *kind, p *scim.Parsed, who claimant) (*Resource, error) {
 	var members *memberList
 	var err error
 	if k == s.groups {
-		if members, err = s.newMembers(ctx, who.id, value, p.Members); err != nil {
+		if members, err = s.newMembers(ctx, who.id, k.unique[0].of(p.Object), p.Members); err != nil {
 			return nil, err
 		}
 	}
-	claim, err := s.acquire(ctx, k, value, who)
+	claims, err := s.acquireAll(ctx, k, nil, p.Object, who)
 	if err != nil {
 		s.deleteSlices(ctx, members)
 		return nil, err
@@ -83,7 +82,7 @@ func (s *Store) createNew(ctx context.Context, k *kind, p *scim.Parsed, who clai
 	if err != nil {
 		var refusal *scim.Error
 		if errors.As(err, &refusal) || refused(err) {
-			s.undo(ctx, claim)
+			s.undoAll(ctx, claims)
 		}
 		return nil, err
 	}
@@ -94,17 +93,12 @@ func (s *Store) createNew(ctx context.Context, k *kind, p *scim.Parsed, who clai
 // createObject is the second write of a creation. The error is errAgain when
 // somebody else has abandoned it. members are a group's.
 func (s *Store) createObject(ctx context.Context, k *kind, id string, p *scim.Parsed, members *memberList) (*entry, error) {
-	m := s.newMetadata(id)
-	var o object
-	if k == s.users {
-		o = s.userObject(m, p.Object, nil)
-	} else {
-		g := s.groupObject(m, p.Object, nil)
-		members.setIn(g)
-		o = g
+	o, err := s.newResource(k, id, p, members)
+	if err != nil {
+		return nil, err
 	}
 	created := k.newObject()
-	err := s.client.create(ctx, k.resource, o, created)
+	err = s.client.create(ctx, k.resource, o, created)
 	if err != nil && !refused(err) {
 		err = s.lookAgain(ctx, k, o, created, err)
 	}
@@ -126,6 +120,21 @@ func (s *Store) createObject(ctx context.Context, k *kind, id string, p *scim.Pa
 		v.entry.members = members
 	}
 	return v.entry, nil
+}
+
+// newResource is the custom resource of a creation.
+func (s *Store) newResource(k *kind, id string, p *scim.Parsed, members *memberList) (object, error) {
+	m := s.newMetadata(id)
+	switch k {
+	case s.users:
+		return s.userObject(m, p.Object, nil), nil
+	case s.groups:
+		g := s.groupObject(m, p.Object, nil)
+		members.setIn(g)
+		return g, nil
+	default:
+		return s.resourceObject(k, m, p.Object, nil)
+	}
 }
 
 // lookAgain finds out whether a write whose answer was lost was carried out: sent is

@@ -3,16 +3,17 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	api "scim-operator.io/api/v1alpha1"
@@ -47,7 +48,7 @@ func (s *Store) delete(ctx context.Context, k *kind, id string, m Match) error {
 		case k == s.users:
 			err = s.retire(ctx, base)
 		default:
-			err = s.deleteGroup(ctx, base)
+			err = s.deleteObject(ctx, k, base)
 		}
 		if !errors.Is(err, errAgain) {
 			return err
@@ -60,7 +61,7 @@ func (s *Store) delete(ctx context.Context, k *kind, id string, m Match) error {
 
 // retire makes a user one whom the identity provider deleted. Its name is free at once.
 func (s *Store) retire(ctx context.Context, base *entry) error {
-	claim, err := s.claimOf(ctx, s.users, base.name, base.id)
+	claim, err := s.claimOf(ctx, s.users.unique[0], base.name, base.id)
 	if err != nil {
 		return err
 	}
@@ -79,64 +80,68 @@ func (s *Store) retire(ctx context.Context, base *entry) error {
 	return nil
 }
 
-// deleteGroup deletes a group: it is gone once its deletion has begun. What then fails
-// is finished by the manager.
-func (s *Store) deleteGroup(ctx context.Context, base *entry) error {
+// deleteObject deletes a group or another resource: it is gone once its deletion has begun.
+// What then fails is finished by the manager.
+func (s *Store) deleteObject(ctx context.Context, k *kind, base *entry) error {
 	revision := strconv.FormatUint(base.revision, 10)
-	var g api.ScimGroup
-	err := s.client.remove(ctx, groupsResource, base.id, metav1.Preconditions{UID: &base.uid, ResourceVersion: &revision}, &g)
+	o := k.newObject()
+	err := s.client.remove(ctx, k.resource, base.id, metav1.Preconditions{UID: &base.uid, ResourceVersion: &revision}, o)
 	if err != nil && !refused(err) {
-		err = s.deletionBegun(ctx, base, &g, err)
+		err = s.deletionBegun(ctx, k, base, o, err)
 	}
 	switch {
 	case apierrors.IsConflict(err), apierrors.IsNotFound(err):
 		return errAgain
 	case err != nil:
-		return s.answer(err, s.groups)
+		return s.answer(err, k)
 	}
 	gone := *base
 	gone.gone = true
-	if gone.revision, err = s.deletedAt(ctx, base, &g); err != nil {
+	if gone.revision, err = s.deletedAt(ctx, k, base, o); err != nil {
 		// It is not shown here any more, but what the others have to wait for is not known.
-		s.index.drop(s.groups.shelf, base.id, base.revision)
-		return s.answer(err, s.groups)
+		s.index.drop(k.shelf, base.id, base.revision)
+		return s.answer(err, k)
 	}
-	s.index.put(s.groups.shelf, &gone)
-	if err := s.finishDeletion(ctx, base); err != nil {
-		s.log.Info("The deletion of a group is left to the manager", "group", base.id, "reason", err.Error())
+	s.index.put(k.shelf, &gone)
+	if err := s.finishDeletion(ctx, k, base); err != nil {
+		s.log.Info("A deletion is left to the manager", "resource", k.resource, "id", base.id, "reason", err.Error())
 	}
 	return nil
 }
 
 // deletionBegun finds out whether a deletion whose answer was lost has begun.
-func (s *Store) deletionBegun(ctx context.Context, base *entry, there *api.ScimGroup, cause error) error {
-	err := s.client.get(ctx, groupsResource, base.id, there)
-	if apierrors.IsNotFound(err) || err == nil && (there.UID != base.uid || there.DeletionTimestamp != nil) {
+func (s *Store) deletionBegun(ctx context.Context, k *kind, base *entry, there object, cause error) error {
+	err := s.client.get(ctx, k.resource, base.id, there)
+	if apierrors.IsNotFound(err) || err == nil && (there.GetUID() != base.uid || there.GetDeletionTimestamp() != nil) {
 		return nil
 	}
 	return cause
 }
 
-// deletedAt is a revision at which a group that was there is not live any more: that of
+// deletedAt is a revision at which a resource that was there is not live any more: that of
 // what is left of it or, if nothing is, one that the API server has come to since.
-func (s *Store) deletedAt(ctx context.Context, base *entry, left *api.ScimGroup) (uint64, error) {
-	if left.UID == base.uid {
+func (s *Store) deletedAt(ctx context.Context, k *kind, base *entry, left object) (uint64, error) {
+	if left.GetUID() == base.uid {
 		return revisionOf(left)
 	}
-	var none api.ScimGroupList
-	if err := s.client.list(ctx, groupsResource, metav1.ListOptions{FieldSelector: "metadata.name=" + base.id}, &none); err != nil {
+	none := k.newList()
+	if err := s.client.list(ctx, k.resource, metav1.ListOptions{FieldSelector: "metadata.name=" + base.id}, none); err != nil {
 		return 0, err
 	}
-	return revisionOf(&metav1.ObjectMeta{Name: "list", ResourceVersion: none.ResourceVersion})
+	list, err := meta.ListAccessor(none)
+	if err != nil {
+		return 0, err
+	}
+	return revisionOf(&metav1.ObjectMeta{Name: "list", ResourceVersion: list.GetResourceVersion()})
 }
 
-// finishDeletion releases what a deleted group holds: first its claims, then, by its
-// finalizer, itself, then its slices.
-func (s *Store) finishDeletion(ctx context.Context, base *entry) error {
+// finishDeletion releases what a deleted resource holds: first its claims, then, by its
+// finalizer, itself, then a group's slices.
+func (s *Store) finishDeletion(ctx context.Context, k *kind, base *entry) error {
 	if err := s.releaseAll(ctx, base.id); err != nil {
 		return err
 	}
-	if err := s.dropFinalizer(ctx, s.groups, base.id); err != nil {
+	if err := s.dropFinalizer(ctx, k, base.id); err != nil {
 		return err
 	}
 	s.deleteSlices(ctx, base.members)
@@ -169,9 +174,18 @@ func (s *Store) dropFinalizer(ctx context.Context, k *kind, id string) error {
 	return fmt.Errorf("%s changed too often meanwhile", id)
 }
 
-// sameJSON compares two values as they are stored.
+// sameJSON compares two values as they are stored: the API server sorts the names in what is
+// stored as JSON.
 func sameJSON(a, b any) bool {
-	first, errFirst := json.Marshal(a)
-	second, errSecond := json.Marshal(b)
-	return errFirst == nil && errSecond == nil && bytes.Equal(first, second)
+	first, errFirst := plainJSON(a)
+	second, errSecond := plainJSON(b)
+	return errFirst == nil && errSecond == nil && reflect.DeepEqual(first, second)
+}
+
+func plainJSON(v any) (plain any, err error) {
+	document, err := json.Marshal(v)
+	if err == nil {
+		err = json.Unmarshal(document, &plain)
+	}
+	return plain, err
 }

@@ -32,7 +32,7 @@ type entry struct {
 
 	name     string   // folded userName or displayName
 	external string   // externalId
-	emails   []uint64 // hashes of the folded addresses, each once
+	values   []uint64 // hashes of a user's folded e-mail addresses, or of unique values; each once
 	extra    *extra   // nil when there is none
 
 	members *memberList // nil for users
@@ -43,7 +43,7 @@ type extra struct {
 	labels, annotations map[string]string
 	finalizers          []string
 	owners              []metav1.OwnerReference
-	extensions          map[string]apiextensionsv1.JSON // custom ones that cannot be read
+	extensions          map[string]apiextensionsv1.JSON // custom ones, and attributes, that cannot be read
 }
 
 // object gives the resource as it can be changed.
@@ -158,16 +158,19 @@ func (s *Store) userEntry(u *api.ScimUser) (*entry, error) {
 	a.buildMeta(b, e, s.users.rt.Name, s.location(s.users, e.id))
 	e.pack(s.users.rt, &a.commonAttributes, a.userName, b.Object())
 	e.deleted = u.Spec.DeletedTime
-	e.emails = emailHashes(u.Spec.Emails)
+	e.values = emailHashes(u.Spec.Emails)
 	return e, nil
 }
 
-// pack prepares what answers show and what indexes look for. The texts are parts of what
+// pack prepares what answers show and what indexes look for. A resource of a declared type
+// has no name. The texts are parts of what
 // is packed, where they can be.
 func (e *entry) pack(rt *scim.ResourceType, a *commonAttributes, name *scim.Attribute, o *scim.Object) {
 	e.packed = rt.Pack(o)
 	e.id, e.external = e.packed.Text(a.id), e.packed.Text(a.externalID)
-	e.name = scim.FoldName(e.packed.Text(name))
+	if name != nil {
+		e.name = scim.FoldName(e.packed.Text(name))
+	}
 }
 
 func emailHashes(emails []api.MultiValue) []uint64 {

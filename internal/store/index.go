@@ -7,13 +7,14 @@ import (
 	"sync/atomic"
 )
 
-// index holds every user and group of the endpoint in memory. Watches and the store's
+// index holds every user, group and other resource of the endpoint in memory. Watches and the store's
 // own writes feed it; resourceVersions keep a late event from undoing what is known.
 // Readers work on snapshots.
 type index struct {
 	mu          sync.Mutex
 	users       *shelf
 	groups      *shelf
+	declared    []*shelf // one for each declared resource type
 	memberships tree[membership]
 	slices      map[string]*storedSlice
 	waiting     map[string]string // slice that is not here yet to the group that names it
@@ -32,6 +33,7 @@ type storedSlice struct {
 // snapshot is the index at one moment. It never changes.
 type snapshot struct {
 	users, groups shelfView
+	declared      []shelfView
 	memberships   tree[membership]
 }
 
@@ -45,6 +47,14 @@ func newIndex() *index {
 	}
 	x.published.Store(x.snapshotLocked())
 	return x
+}
+
+// declare adds the shelf of a declared resource type.
+func (x *index) declare(s *shelf) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.declared = append(x.declared, s)
+	x.stale.Store(true)
 }
 
 // view gives the index as it is now.
@@ -63,10 +73,17 @@ func (x *index) view() *snapshot {
 
 func (x *index) snapshotLocked() *snapshot {
 	next := new(owner)
-	return &snapshot{
+	view := &snapshot{
 		users: x.users.snapshot(next), groups: x.groups.snapshot(next),
 		memberships: x.memberships.snapshot(next),
 	}
+	if len(x.declared) > 0 {
+		view.declared = make([]shelfView, len(x.declared))
+		for i, s := range x.declared {
+			view.declared[i] = s.snapshot(next)
+		}
+	}
+	return view
 }
 
 // put takes in a version of a resource, a group's members included.

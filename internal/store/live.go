@@ -37,7 +37,7 @@ func (s *Store) live(ctx context.Context, k *kind, id string) (*entry, error) {
 			}
 			return nil, s.answer(err, k)
 		}
-		if !s.ours(o) {
+		if !s.ours(k, o) {
 			return nil, nil
 		}
 		v, err := s.read(o)

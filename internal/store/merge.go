@@ -65,7 +65,7 @@ func (m *merged) take(c *change) bool {
 		m.results = append(m.results, outcome{err: err, panicked: p})
 		return true
 	}
-	renames := scim.FoldName(object.Text(m.kind.unique)) != m.base.name
+	renames := m.kind.renamed(m.base, object)
 	if renames && len(m.results) > 0 {
 		return false
 	}
@@ -96,8 +96,8 @@ const maxGroupMembers = 200_000
 
 // checkResult refuses what no resource may become.
 func (s *Store) checkResult(k *kind, o *scim.Object, members *scim.Members) error {
-	if scim.FoldName(o.Text(k.unique)) == "" {
-		return scim.ErrInvalidValue(k.unique.Path(), "a value is required")
+	if err := k.checkUnique(o); err != nil {
+		return err
 	}
 	if members != nil && members.Len() > maxGroupMembers {
 		return errTooManyMembers

@@ -71,13 +71,12 @@ func (s *Store) Get(ctx context.Context, rt *scim.ResourceType, id string) (*Res
 	return s.resource(view, k, e, false), nil
 }
 
-// freshOne makes the index show one resource, and what shows with it, as fresh does. The
-// other kind shows in the groups of a user and the names of a group's members.
+// freshOne makes the index show one resource, and what shows with it, as fresh does.
 func (s *Store) freshOne(ctx context.Context, k *kind, id string) error {
 	if s.eventual() {
 		return s.serving()
 	}
-	behind, err := s.behind(ctx, s.users, s.groups)
+	behind, err := s.behind(ctx, k.shows...)
 	if err != nil {
 		return err
 	}
@@ -101,22 +100,27 @@ func (s *Store) freshOne(ctx context.Context, k *kind, id string) error {
 // concerned are the kinds that show in the answer to a query or decide about it.
 func (s *Store) concerned(k *kind, q *Query) []*kind {
 	var alone bool
-	if k == s.users {
+	switch k {
+	case s.users:
 		alone = q.NoGroups && (q.Filter == nil || !namesGroups(q.Filter)) && (q.Sort == nil || !s.sortsByGroups(q.Sort))
-	} else {
+	case s.groups:
 		alone = q.NoMembers && (q.Filter == nil || !q.Filter.WantsMembers())
 	}
 	if alone || q.Count <= 0 && q.Filter == nil {
 		return []*kind{k}
 	}
-	return []*kind{s.users, s.groups}
+	return k.shows
 }
 
 func (v *snapshot) shelf(s *Store, k *kind) *shelfView {
-	if k == s.users {
+	switch k {
+	case s.users:
 		return &v.users
+	case s.groups:
+		return &v.groups
+	default:
+		return &v.declared[k.ordinal]
 	}
-	return &v.groups
 }
 
 // List reads one page of the resources that match.

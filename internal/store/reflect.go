@@ -53,11 +53,11 @@ func (f *feed) listerWatcher() *cache.ListWatch {
 				o.ResourceVersion, o.Limit = "", 0
 			}
 			list := f.newList()
-			return list, f.store.client.list(ctx, f.resource, f.store.listOptions(o), list)
+			return list, f.store.client.list(ctx, f.resource, f.store.listOptions(f.kind, o), list)
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			f.broke() // until there is a watch, however long the API server takes to answer
-			w, err := f.store.client.watch(ctx, f.resource, f.store.listOptions(o))
+			w, err := f.store.client.watch(ctx, f.resource, f.store.listOptions(f.kind, o))
 			if err != nil {
 				return nil, err
 			}
@@ -188,7 +188,7 @@ func (f *feed) replaceSlices(objects []any, revision uint64) error {
 	return nil
 }
 
-// replace takes in a list of all users or all groups.
+// replace takes in a list of all resources of a kind.
 func (s *Store) replace(k *kind, objects []any, revision uint64, fromWatch bool) error {
 	versions := make([]groupOrUser, 0, len(objects))
 	for _, o := range objects {

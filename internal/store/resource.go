@@ -6,7 +6,7 @@ import (
 	"scim-operator.io/internal/scim"
 )
 
-// Resource is one user or group as it was at one moment. It never changes.
+// Resource is one user, group or other resource as it was at one moment. It never changes.
 type Resource struct {
 	Type    *scim.ResourceType
 	ID      string
@@ -72,7 +72,7 @@ func (s *Store) describeTo(r *Resource, view *snapshot, k *kind, e *entry, noGro
 	switch {
 	case k == s.groups:
 		r.members = groupMembers{store: s, view: view, group: e}
-	case !noGroups:
+	case k == s.users && !noGroups:
 		if groups := s.groupsOf(view, e.id); groups != nil {
 			r.groups = scim.Field{Attr: s.userAttributes.groups.attr, Value: groups}
 		}

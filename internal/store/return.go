@@ -49,9 +49,9 @@ func (s *Store) deactivated(name string, o *scim.Object) *entry {
 
 // refusedTooSoon says that a name is taken by somebody whom creating o reactivates: who
 // has it has changed since that was looked for.
-func (s *Store) refusedTooSoon(k *kind, err error, name string, o *scim.Object) bool {
+func (s *Store) refusedTooSoon(k *kind, err error, o *scim.Object) bool {
 	var refusal *scim.Error
-	return k == s.users && errors.As(err, &refusal) && refusal.Status == http.StatusConflict && s.deactivated(name, o) != nil
+	return k == s.users && errors.As(err, &refusal) && refusal.Status == http.StatusConflict && s.deactivated(k.unique[0].of(o), o) != nil
 }
 
 // findReturning finds the record of a user who was deleted, by externalId, which the
@@ -105,7 +105,7 @@ func (s *Store) reactivate(ctx context.Context, id string, o *scim.Object) (*Res
 // restore brings a user back with new attributes. The error is errAgain when the record
 // changed meanwhile.
 func (s *Store) restore(ctx context.Context, old *entry, o *scim.Object, name string) (*Resource, error) {
-	claim, err := s.acquire(ctx, s.users, name, claimant{id: old.id, existing: true})
+	claim, err := s.acquire(ctx, s.users.unique[0], name, claimant{id: old.id, existing: true})
 	if err != nil {
 		return nil, err
 	}

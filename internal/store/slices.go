@@ -42,11 +42,11 @@ func (s *Store) newMembers(ctx context.Context, group, name string, members []sc
 	}
 	l := settle(withAdded(nil, members), newMemberList())
 	if len(l.fresh) > 0 {
-		if holder, err := s.holderOf(ctx, s.groups, name, group); err != nil {
+		if holder, err := s.holderOf(ctx, s.groups.unique[0], name, group); err != nil {
 			return nil, err
 		} else if holder != "" {
 			// It answers 409, unless the holder goes at this moment.
-			claim, err := s.acquire(ctx, s.groups, name, claimant{id: group})
+			claim, err := s.acquire(ctx, s.groups.unique[0], name, claimant{id: group})
 			if err != nil {
 				return nil, err
 			}

@@ -36,7 +36,7 @@ type Config struct {
 	MaxStaleness   time.Duration // how long reads go on after the watch broke; 1 min
 }
 
-// Store keeps the users and groups of one endpoint. It is safe for use by many
+// Store keeps the users, groups and other resources of one endpoint. It is safe for use by many
 // goroutines. Its methods answer errors as *scim.Error, for the client, or as
 // *Unavailable.
 type Store struct {
@@ -47,6 +47,7 @@ type Store struct {
 	now                          func() time.Time // for what is written down; tests move it
 
 	users, groups   *kind
+	kinds           []*kind // users, groups, and those of declared resource types
 	userAttributes  *userAttributes
 	groupAttributes *groupAttributes
 
@@ -101,12 +102,11 @@ func newStore(c Config, client client) (*Store, error) {
 	}
 	s.barrier = s.newBarrier(c.Peers)
 	s.writers.store = s
-	s.feeds = []*feed{
-		{store: s, resource: usersResource, kind: s.users, expected: &api.ScimUser{}, newList: s.users.newList},
-		{store: s, resource: groupsResource, kind: s.groups, expected: &api.ScimGroup{}, newList: s.groups.newList},
-		{store: s, resource: slicesResource, expected: &api.ScimGroupSlice{},
-			newList: func() runtime.Object { return &api.ScimGroupSliceList{} }},
+	for _, k := range s.kinds {
+		s.feeds = append(s.feeds, &feed{store: s, resource: k.resource, kind: k, expected: k.newObject(), newList: k.newList})
 	}
+	s.feeds = append(s.feeds, &feed{store: s, resource: slicesResource, expected: &api.ScimGroupSlice{},
+		newList: func() runtime.Object { return &api.ScimGroupSliceList{} }})
 	return s, nil
 }
 
@@ -126,16 +126,29 @@ func (s *Store) bindTypes(types *scim.Registry) (err error) {
 		return err
 	}
 	s.users = &kind{
-		rt: user, resource: usersResource, unique: s.userAttributes.userName, claimed: api.ClaimUserName,
-		shelf:     s.index.users,
+		rt: user, resource: usersResource, lookups: userLookups, shelf: s.index.users,
 		newObject: func() object { return &api.ScimUser{} },
 		newList:   func() runtime.Object { return &api.ScimUserList{} },
 	}
+	s.users.unique = []*unique{{kind: s.users, attr: s.userAttributes.userName, claimed: api.ClaimUserName, stored: nameOf}}
 	s.groups = &kind{
-		rt: group, resource: groupsResource, unique: s.groupAttributes.displayName, claimed: api.ClaimGroupDisplayName,
-		shelf:     s.index.groups,
+		rt: group, resource: groupsResource, lookups: groupLookups, shelf: s.index.groups,
 		newObject: func() object { return &api.ScimGroup{} },
 		newList:   func() runtime.Object { return &api.ScimGroupList{} },
+	}
+	s.groups.unique = []*unique{{kind: s.groups, attr: s.groupAttributes.displayName, claimed: api.ClaimGroupDisplayName, stored: nameOf}}
+	// A user's groups, and the names of a group's members, are in what the other kind has.
+	s.users.shows, s.groups.shows = []*kind{s.users, s.groups}, []*kind{s.users, s.groups}
+	s.kinds = []*kind{s.users, s.groups}
+	for _, rt := range types.ResourceTypes() {
+		if rt == user || rt == group {
+			continue
+		}
+		k, err := s.newDeclaredKind(rt)
+		if err != nil {
+			return err
+		}
+		s.kinds = append(s.kinds, k)
 	}
 	return nil
 }
@@ -178,9 +191,36 @@ func (s *Store) serving() error {
 	return nil
 }
 
-// Revisions are the newest resourceVersions of users and groups that a replica has
-// acknowledged to a client or shown in an answer, comparable among replicas (KEP-5504).
-type Revisions struct{ Users, Groups uint64 }
+// Revisions are the newest resourceVersions that a replica has acknowledged to a client or
+// shown in an answer, comparable among replicas (KEP-5504): those of users, of groups, and
+// of the resources of each declared type by its name.
+type Revisions struct {
+	Users, Groups uint64
+	Types         map[string]uint64
+}
+
+// Advance takes in what another replica has: the newer of each.
+func (r *Revisions) Advance(other Revisions) {
+	r.Users, r.Groups = max(r.Users, other.Users), max(r.Groups, other.Groups)
+	for name, revision := range other.Types {
+		if r.Types == nil {
+			r.Types = make(map[string]uint64, len(other.Types))
+		}
+		r.Types[name] = max(r.Types[name], revision)
+	}
+}
+
+// of gives that of a kind's resources.
+func (r *Revisions) of(s *Store, k *kind) uint64 {
+	switch k {
+	case s.users:
+		return r.Users
+	case s.groups:
+		return r.Groups
+	default:
+		return r.Types[k.rt.Name]
+	}
+}
 
 // Peers asks the other replicas of the endpoint.
 type Peers interface {
@@ -196,5 +236,15 @@ type Peers interface {
 // Revisions gives the newest resourceVersions that this replica has acknowledged. Peers
 // ask for them.
 func (s *Store) Revisions() Revisions {
-	return Revisions{Users: s.users.shelf.newest.Load(), Groups: s.groups.shelf.newest.Load()}
+	r := Revisions{Users: s.users.shelf.newest.Load(), Groups: s.groups.shelf.newest.Load()}
+	for _, k := range s.kinds {
+		if k.declared == nil {
+			continue
+		}
+		if r.Types == nil {
+			r.Types = make(map[string]uint64, api.MaxResourceTypes)
+		}
+		r.Types[k.rt.Name] = k.shelf.newest.Load()
+	}
+	return r
 }

@@ -257,7 +257,7 @@ func TestANameThatIsTooLongIsNamed(t *testing.T) {
 	u, g := r.user(userBody("a")), r.group(groupBody("a"))
 	long := strings.Repeat("x", 5000)
 	beyondClaims := func(k *kind) error {
-		_, err := r.acquire(t.Context(), k, strings.Repeat("x", 40_000), claimant{id: "new"})
+		_, err := r.acquire(t.Context(), k.unique[0], strings.Repeat("x", 40_000), claimant{id: "new"})
 		return err
 	}
 	for _, row := range []struct {

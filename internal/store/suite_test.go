@@ -71,6 +71,7 @@ func awaitKinds(config *rest.Config) error {
 	for r, list := range map[resource]runtime.Object{
 		usersResource: &api.ScimUserList{}, groupsResource: &api.ScimGroupList{},
 		slicesResource: &api.ScimGroupSliceList{}, claimsResource: &api.ScimClaimList{},
+		declaredResource: &api.ScimResourceList{},
 	} {
 		err := wait.PollUntilContextCancel(ctx, 50*time.Millisecond, true, func(ctx context.Context) (bool, error) {
 			return c.list(ctx, r, metav1.ListOptions{}, list) == nil, nil
@@ -334,7 +335,27 @@ func (w *world) live() map[string][]string {
 			byName[name] = append(byName[name], g.Name)
 		}
 	}
+	w.addDevices(byName)
 	return byName
+}
+
+func (w *world) addDevices(byName map[string][]string) {
+	w.t.Helper()
+	var devices api.ScimResourceList
+	if err := w.raw.list(w.t.Context(), declaredResource, metav1.ListOptions{}, &devices); err != nil {
+		w.t.Fatal(err)
+	}
+	for i := range devices.Items {
+		d := &devices.Items[i]
+		if !isLive(d) {
+			continue
+		}
+		for _, name := range []string{"serial " + scim.Fold(storedText(d, "serialNumber")), "tag " + storedText(d, "assetTag")} {
+			if !strings.HasSuffix(name, " ") {
+				byName[name] = append(byName[name], d.Name)
+			}
+		}
+	}
 }
 
 // claims reads who has what claim.
@@ -346,10 +367,10 @@ func (w *world) claims() map[string]string {
 	}
 	holders := map[string]string{}
 	for i := range claims.Items {
-		prefix := "user "
-		if claims.Items[i].Spec.Attribute == api.ClaimGroupDisplayName {
-			prefix = "group "
-		}
+		prefix := map[api.ClaimedAttribute]string{
+			api.ClaimUserName: "user ", api.ClaimGroupDisplayName: "group ",
+			"Device.serialNumber": "serial ", "Device.assetTag": "tag ",
+		}[claims.Items[i].Spec.Attribute]
 		holders[prefix+claims.Items[i].Spec.Value] = claims.Items[i].Spec.HolderRef.Name
 	}
 	return holders

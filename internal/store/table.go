@@ -15,7 +15,7 @@ type table struct {
 	byID       tree[keyed]
 	byName     tree[keyed]
 	byExternal tree[keyed]
-	byEmail    tree[keyed]
+	byValue    tree[keyed]
 }
 
 // keyed is an element of an index on a text. The order is that of hashes, for which no
@@ -43,7 +43,7 @@ func newTable() table {
 		byID:       newTree(compareKeyed),
 		byName:     newTree(compareKeyed),
 		byExternal: newTree(compareKeyed),
-		byEmail:    newTree(compareKeyed),
+		byValue:    newTree(compareKeyed),
 	}
 }
 
@@ -61,7 +61,7 @@ func (t *table) snapshot(next *owner) table {
 		byID:       t.byID.snapshot(next),
 		byName:     t.byName.snapshot(next),
 		byExternal: t.byExternal.snapshot(next),
-		byEmail:    t.byEmail.snapshot(next),
+		byValue:    t.byValue.snapshot(next),
 	}
 }
 
@@ -90,7 +90,7 @@ func (t *table) external(id string) iter.Seq[*entry] {
 
 // emailed gives the entries that have the folded address, and perhaps others.
 func (t *table) emailed(address string) iter.Seq[*entry] {
-	return hashed(&t.byEmail, hashOf(address), func(*entry) bool { return true })
+	return hashed(&t.byValue, hashOf(address), func(*entry) bool { return true })
 }
 
 // hashed gives the entries of a hash that match.
@@ -107,19 +107,21 @@ func hashed(index *tree[keyed], hash uint64, match func(*entry) bool) iter.Seq[*
 func (t *table) insert(e *entry) {
 	t.byCreation.put(e)
 	t.byID.put(keyed{hashOf(e.id), e})
-	t.byName.put(keyed{hashOf(e.name), e})
+	if e.name != "" {
+		t.byName.put(keyed{hashOf(e.name), e})
+	}
 	if e.external != "" {
 		t.byExternal.put(keyed{hashOf(e.external), e})
 	}
-	for _, hash := range e.emails {
-		t.byEmail.put(keyed{hash, e})
+	for _, hash := range e.values {
+		t.byValue.put(keyed{hash, e})
 	}
 }
 
 // replace puts a version in the place of the one before.
 func (t *table) replace(old, e *entry) {
 	same := old.id == e.id && old.created == e.created && old.name == e.name &&
-		old.external == e.external && slices.Equal(old.emails, e.emails)
+		old.external == e.external && slices.Equal(old.values, e.values)
 	if !same {
 		t.erase(old)
 	}
@@ -129,11 +131,13 @@ func (t *table) replace(old, e *entry) {
 func (t *table) erase(e *entry) {
 	t.byCreation.remove(e)
 	t.byID.remove(keyed{hashOf(e.id), e})
-	t.byName.remove(keyed{hashOf(e.name), e})
+	if e.name != "" {
+		t.byName.remove(keyed{hashOf(e.name), e})
+	}
 	if e.external != "" {
 		t.byExternal.remove(keyed{hashOf(e.external), e})
 	}
-	for _, hash := range e.emails {
-		t.byEmail.remove(keyed{hash, e})
+	for _, hash := range e.values {
+		t.byValue.remove(keyed{hash, e})
 	}
 }

@@ -12,34 +12,70 @@ import (
 	"scim-operator.io/internal/scim"
 )
 
-// NewTypes gives the resource types of an endpoint: users and groups with the extensions
-// that its spec declares. The error says what is wrong with which of them.
-func NewTypes(extensions []api.SchemaExtension) (*scim.Registry, error) {
-	if len(extensions) == 0 {
+// NewTypes gives the resource types of an endpoint: users, groups and those that its spec
+// declares, with the extensions that it declares. The error says what is wrong with which
+// of them.
+func NewTypes(spec *api.ScimEndpointTemplate) (*scim.Registry, error) {
+	if len(spec.ResourceTypes) == 0 && len(spec.Extensions) == 0 {
 		return scim.Core(), nil
 	}
-	options := make([]scim.Option, len(extensions))
-	for i := range extensions {
-		e := &extensions[i]
+	var options []scim.Option
+	for i := range spec.ResourceTypes {
+		rt, err := newResourceType(&spec.ResourceTypes[i])
+		if err != nil {
+			return nil, fmt.Errorf("resource type %s: %w", spec.ResourceTypes[i].Name, err)
+		}
+		options = append(options, scim.WithResourceType(rt))
+	}
+	for i := range spec.Extensions {
+		e := &spec.Extensions[i]
 		schema := &scim.Schema{ID: e.Schema, Name: e.Name, Description: e.Description}
 		for j := range e.Attributes {
-			a := &e.Attributes[j]
-			attribute, err := newAttribute(&a.SchemaValue)
+			attribute, err := newTopAttribute(&e.Attributes[j])
 			if err != nil {
 				return nil, fmt.Errorf("extension %s: %w", e.Schema, err)
 			}
-			for k := range a.SubAttributes {
-				sub, err := newAttribute(&a.SubAttributes[k].SchemaValue)
-				if err != nil {
-					return nil, fmt.Errorf("extension %s: attribute %s: %w", e.Schema, a.Name, err)
-				}
-				attribute.Sub = append(attribute.Sub, sub)
-			}
 			schema.Attributes = append(schema.Attributes, attribute)
 		}
-		options[i] = scim.WithExtension(string(e.ResourceType), scim.Extension{Schema: schema})
+		options = append(options, scim.WithExtension(e.ResourceType, scim.Extension{Schema: schema}))
 	}
 	return scim.NewRegistry(options...)
+}
+
+func newResourceType(d *api.SchemaResourceType) (scim.ResourceType, error) {
+	rt := scim.ResourceType{
+		Name: d.Name, Endpoint: d.Endpoint, Description: d.Description,
+		Schema: &scim.Schema{ID: d.Schema, Name: d.Name, Description: d.Description},
+	}
+	for i := range d.Attributes {
+		a := &d.Attributes[i]
+		attribute, err := newTopAttribute(&a.SchemaAttribute)
+		if err != nil {
+			return rt, err
+		}
+		var ok bool
+		if attribute.Uniqueness, ok = named(string(a.Uniqueness), scim.UniquenessNone, scim.UniquenessGlobal); !ok {
+			return rt, fmt.Errorf("attribute %s: there is no uniqueness %q", a.Name, a.Uniqueness)
+		}
+		rt.Schema.Attributes = append(rt.Schema.Attributes, attribute)
+	}
+	return rt, nil
+}
+
+// newTopAttribute makes an attribute with its sub-attributes.
+func newTopAttribute(d *api.SchemaAttribute) (*scim.Attribute, error) {
+	attribute, err := newAttribute(&d.SchemaValue)
+	if err != nil {
+		return nil, err
+	}
+	for i := range d.SubAttributes {
+		sub, err := newAttribute(&d.SubAttributes[i].SchemaValue)
+		if err != nil {
+			return nil, fmt.Errorf("attribute %s: %w", d.Name, err)
+		}
+		attribute.Sub = append(attribute.Sub, sub)
+	}
+	return attribute, nil
 }
 
 func newAttribute(v *api.SchemaValue) (*scim.Attribute, error) {
@@ -59,7 +95,7 @@ func newAttribute(v *api.SchemaValue) (*scim.Attribute, error) {
 	if a.Returned, ok = named(string(v.Returned), scim.ReturnedDefault, scim.ReturnedRequest); !ok {
 		return nil, fmt.Errorf("attribute %s: %q is not when an attribute is returned", v.Name, v.Returned)
 	}
-	if a.Type == scim.Reference {
+	if a.ReferenceTypes = v.ReferenceTypes; a.Type == scim.Reference && len(a.ReferenceTypes) == 0 {
 		a.ReferenceTypes = []string{"external"}
 	}
 	// References and binary data have no case to ignore (RFC 7643 §2.3.6, §2.3.7).

@@ -31,7 +31,7 @@ func declared() []api.SchemaExtension {
 	doors := value("doors", "complex")
 	doors.MultiValued = ptr.To(true)
 	return []api.SchemaExtension{{
-		Schema: badgeSchema, ResourceType: api.MemberUser, Name: "Badge", Description: "A badge.",
+		Schema: badgeSchema, ResourceType: "User", Name: "Badge", Description: "A badge.",
 		Attributes: []api.SchemaAttribute{
 			{SchemaValue: number}, {SchemaValue: color}, {SchemaValue: pin}, {SchemaValue: value("photo", "reference")},
 			{SchemaValue: doors, SubAttributes: []api.SchemaSubAttribute{
@@ -39,14 +39,14 @@ func declared() []api.SchemaExtension {
 			}},
 		},
 	}, {
-		Schema: costSchema, ResourceType: api.MemberGroup,
+		Schema: costSchema, ResourceType: "Group",
 		Attributes: []api.SchemaAttribute{{SchemaValue: value("center", "string")}},
 	}}
 }
 
 func declaredTypes(t testing.TB) *scim.Registry {
 	t.Helper()
-	types, err := NewTypes(declared())
+	types, err := NewTypes(&api.ScimEndpointTemplate{Extensions: declared()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestDeclaredExtensionsArePublished(t *testing.T) {
 	if !strings.Contains(group, costSchema) || strings.Contains(group, badgeSchema) {
 		t.Errorf("the groups' extensions are in %s", group)
 	}
-	core, err := NewTypes(nil)
+	core, err := NewTypes(&api.ScimEndpointTemplate{})
 	if err != nil || core != scim.Core() {
 		t.Errorf("without extensions: %v", err)
 	}
@@ -98,7 +98,7 @@ func TestExtensionsThatCannotBe(t *testing.T) {
 	} {
 		extensions := declared()
 		change(&extensions[0])
-		if _, err := NewTypes(extensions); err == nil || !strings.Contains(err.Error(), name) {
+		if _, err := NewTypes(&api.ScimEndpointTemplate{Extensions: extensions}); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("the error is %v, want %s", err, name)
 		}
 	}

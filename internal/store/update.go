@@ -132,16 +132,16 @@ func (s *Store) confirm(ctx context.Context, k *kind, base *entry, fresh bool) (
 // write carries out a change of a resource. The error is errAgain when the resource was
 // changed by somebody else.
 func (s *Store) write(ctx context.Context, m *merged) (*entry, error) {
-	var claim, old *held
+	var claims, old []*held
 	if m.renamed {
 		var err error
 		who := claimant{id: m.base.id, existing: true}
-		if claim, err = s.acquire(ctx, m.kind, scim.FoldName(m.object.Text(m.kind.unique)), who); err != nil {
+		if claims, err = s.acquireAll(ctx, m.kind, m.base, m.object, who); err != nil {
 			return nil, err
 		}
 		// As it is before the name is given up: what claims it later is not released.
-		if old, err = s.claimOf(ctx, m.kind, m.base.name, m.base.id); err != nil {
-			s.undo(ctx, claim)
+		if old, err = s.claimsOf(ctx, m.kind, m.base, m.object); err != nil {
+			s.undoAll(ctx, claims)
 			return nil, err
 		}
 	}
@@ -149,10 +149,10 @@ func (s *Store) write(ctx context.Context, m *merged) (*entry, error) {
 	var refusal *scim.Error
 	switch {
 	case err == nil:
-		s.release(ctx, old)
+		s.releaseEach(ctx, old)
 		return e, nil
 	case refused(err), errors.As(err, &refusal):
-		s.undo(ctx, claim)
+		s.undoAll(ctx, claims)
 	}
 	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
 		return nil, errAgain
@@ -161,12 +161,25 @@ func (s *Store) write(ctx context.Context, m *merged) (*entry, error) {
 }
 
 func (s *Store) writeResource(ctx context.Context, m *merged) (*entry, error) {
-	if m.kind == s.groups {
+	switch m.kind {
+	case s.users:
+	case s.groups:
 		return s.writeGroup(ctx, m)
+	default:
+		return s.writeDeclared(ctx, m)
 	}
 	u := s.userObject(s.metadata(m.base), m.object, m.base.unreadExtensions())
 	u.Spec.LastModifiedTime = s.laterThan(m.base.modified)
 	return s.swap(ctx, s.users, u)
+}
+
+func (s *Store) writeDeclared(ctx context.Context, m *merged) (*entry, error) {
+	r, err := s.resourceObject(m.kind, s.metadata(m.base), m.object, m.base.unreadExtensions())
+	if err != nil {
+		return nil, err
+	}
+	r.Spec.LastModifiedTime = s.laterThan(m.base.modified)
+	return s.swap(ctx, m.kind, r)
 }
 
 // writeGroup writes fresh slices, then the group that names them, and then deletes those
@@ -229,6 +242,9 @@ func sameSpec(sent, there object) bool {
 	case *api.ScimGroup:
 		there, ok := there.(*api.ScimGroup)
 		return ok && sameJSON(&sent.Spec, &there.Spec)
+	case *api.ScimResource:
+		there, ok := there.(*api.ScimResource)
+		return ok && sameJSON(&sent.Spec, &there.Spec)
 	}
 	return false
 }
@@ -240,5 +256,7 @@ func copyInto(from, to object) {
 		from.(*api.ScimUser).DeepCopyInto(to)
 	case *api.ScimGroup:
 		from.(*api.ScimGroup).DeepCopyInto(to)
+	case *api.ScimResource:
+		from.(*api.ScimResource).DeepCopyInto(to)
 	}
 }

@@ -58,7 +58,7 @@ func TestExtensions(t *testing.T) {
 	add("one schema twice", "{extensions: ["+extension("urn:example:b:1", number)+", "+extension("urn:Example:B:1", number)+"]}",
 		"two extensions have the same schema")
 	add("nine extensions", "{extensions: ["+strings.Repeat(extension("urn:example:b:1", number)+", ", 9)+"]}", "must have at most 8 items")
-	add("of another type", "{extensions: [{schema: 'urn:example:b:1', resourceType: Device, attributes: ["+number+"]}]}", `supported values: "User", "Group"`)
+	add("of another type", "{extensions: [{schema: 'urn:example:b:1', resourceType: Device, attributes: ["+number+"]}]}", "an extension names a resource type that there is not")
 
 	add("one attribute twice", badge(number+", {name: Number, type: string}"), "two attributes have the same name")
 	add("one sub-attribute twice", badge("{name: d, type: complex, subAttributes: [{name: a, type: string}, {name: A, type: string}]}"), "two sub-attributes have the same name")

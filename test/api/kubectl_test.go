@@ -44,6 +44,7 @@ func TestWhatKubectlCallsTheKinds(t *testing.T) {
 		"scimendpoints":     {"scimep", "scim"},
 		"scimusers":         {"scimuser", "scim"},
 		"scimgroups":        {"scimgroup", "scim"},
+		"scimresources":     {"scimres", "scim"},
 		"scimgroupslices":   {"", "scim-internal"},
 		"scimclaims":        {"", "scim-internal"},
 	} {
@@ -76,6 +77,7 @@ func TestWhatKubectlGetShows(t *testing.T) {
 		"scimendpoints":     "READY REASON REPLICAS URL AGE",
 		"scimusers":         "USERNAME TYPE ACTIVE PROVIDER AGE",
 		"scimgroups":        "DISPLAYNAME MEMBERS UNRESOLVED PROVIDER AGE",
+		"scimresources":     "TYPE EXTERNALID PROVIDER AGE",
 		"scimgroupslices":   "GROUP AGE",
 		"scimclaims":        "ATTRIBUTE VALUE HOLDER AGE",
 	} {
@@ -112,6 +114,9 @@ func TestWhatCanBeSelected(t *testing.T) {
 		{"ScimGroup", group("staff", "1", "okta"), group("guests", "1", "okta"), "spec.displayName=staff"},
 		{"ScimGroup", group("staff", "1", "okta"), group("staff", "2", "okta"), "spec.externalId=1"},
 		{"ScimGroup", group("staff", "1", "okta"), group("staff", "1", "entra"), "spec.endpointRef.name=okta"},
+		{"ScimResource", resource("Device", "1", "okta"), resource("Printer", "1", "okta"), "spec.resourceType=Device"},
+		{"ScimResource", resource("Device", "1", "okta"), resource("Device", "2", "okta"), "spec.externalId=1"},
+		{"ScimResource", resource("Device", "1", "okta"), resource("Device", "1", "entra"), "spec.endpointRef.name=okta"},
 		{"ScimGroupSlice", slice("okta", "g"), slice("entra", "g"), "spec.endpointRef.name=okta"},
 		{"ScimGroupSlice", slice("okta", "g"), slice("okta", "h"), "spec.groupRef.name=g"},
 		{"ScimClaim", claim("okta", "u"), claim("entra", "u"), "spec.endpointRef.name=okta"},
@@ -144,6 +149,10 @@ func user(userName, externalID, endpoint string) string {
 
 func group(displayName, externalID, endpoint string) string {
 	return "{endpointRef: {name: " + endpoint + "}, displayName: " + displayName + ", externalId: '" + externalID + "'}"
+}
+
+func resource(resourceType, externalID, endpoint string) string {
+	return "{endpointRef: {name: " + endpoint + "}, resourceType: " + resourceType + ", externalId: '" + externalID + "'}"
 }
 
 func slice(endpoint, group string) string {

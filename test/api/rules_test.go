@@ -187,6 +187,6 @@ func TestUsersAndGroups(t *testing.T) {
 		{"1,001 members", "ScimGroup", "{" + endpoint + ", displayName: staff, members: [" + strings.Repeat("{value: a},", 1001) + "]}", "must have at most 1000 items"},
 		{"a member of an unknown type", "ScimGroup", "{" + endpoint + ", displayName: staff, members: [{value: a, type: Robot}]}", `supported values: "User", "Group"`},
 		{"a slice without members", "ScimGroupSlice", "{" + endpoint + ", groupRef: {name: g}, members: []}", "should have at least 1 items"},
-		{"a claim of something else", "ScimClaim", "{" + endpoint + ", attribute: User.title, value: x, holderRef: {name: u}}", `supported values: "User.userName", "Group.displayName"`},
+		{"a claim of something else", "ScimClaim", "{" + endpoint + ", attribute: User.title, value: x, holderRef: {name: u}}", "of users and groups only User.userName and Group.displayName are unique"},
 	})
 }

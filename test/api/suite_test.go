@@ -92,7 +92,7 @@ func awaitKinds() error {
 
 func listEveryKind(ctx context.Context) error {
 	for _, list := range []client.ObjectList{&v1alpha1.IdentityProviderList{}, &v1alpha1.ScimEndpointList{},
-		&v1alpha1.ScimUserList{}, &v1alpha1.ScimGroupList{}, &v1alpha1.ScimGroupSliceList{}, &v1alpha1.ScimClaimList{}} {
+		&v1alpha1.ScimUserList{}, &v1alpha1.ScimGroupList{}, &v1alpha1.ScimGroupSliceList{}, &v1alpha1.ScimResourceList{}, &v1alpha1.ScimClaimList{}} {
 		if err := c.List(ctx, list); err != nil {
 			return err
 		}

@@ -52,12 +52,16 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.IngressExposureApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Manager"):
 		return &apiv1alpha1.ManagerApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("MeReference"):
+		return &apiv1alpha1.MeReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("MultiValue"):
 		return &apiv1alpha1.MultiValueApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ObjectReference"):
 		return &apiv1alpha1.ObjectReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PersonName"):
 		return &apiv1alpha1.PersonNameApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ResourceAttribute"):
+		return &apiv1alpha1.ResourceAttributeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SAMLMetadataSource"):
 		return &apiv1alpha1.SAMLMetadataSourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SAMLSpec"):
@@ -68,6 +72,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.SchemaAttributeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SchemaExtension"):
 		return &apiv1alpha1.SchemaExtensionApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SchemaResourceType"):
+		return &apiv1alpha1.SchemaResourceTypeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SchemaSubAttribute"):
 		return &apiv1alpha1.SchemaSubAttributeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SchemaValue"):
@@ -94,6 +100,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ScimGroupSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ScimGroupStatus"):
 		return &apiv1alpha1.ScimGroupStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ScimResource"):
+		return &apiv1alpha1.ScimResourceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ScimResourceSpec"):
+		return &apiv1alpha1.ScimResourceSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SCIMSpec"):
 		return &apiv1alpha1.SCIMSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ScimUser"):

@@ -16,9 +16,9 @@ import (
 	"scim-operator.io/controllers/internal/outcome"
 )
 
-// AbandonedAge is when an abandoned user or group may go: the creation that it keeps from
-// succeeding had a deadline of seconds, and clocks differ. Until then its finalizer
-// stays, also when somebody deletes it, unless the namespace goes as a whole.
+// AbandonedAge is when an abandoned user, group or resource may go: the creation that it
+// keeps from succeeding had a deadline of seconds, and clocks differ. Until then its
+// finalizer stays, also when somebody deletes it, unless the namespace goes as a whole.
 const AbandonedAge = time.Hour
 
 // namespaceRetry is how soon to look again whether the namespace of an abandoned object
@@ -32,27 +32,36 @@ const abandonedMessage = "A creation under this id was given up; this object kee
 // Keep says whether an abandoned user or group has to stay, and what to report of it. It
 // deletes one that has come of age.
 func (r *Releaser) Keep(ctx context.Context, obj client.Object, now time.Time) (outcome.Result, bool, error) {
-	wait := AbandonedAge - now.Sub(obj.GetCreationTimestamp().Time)
+	wait, stays, err := r.Stays(ctx, obj, now)
+	switch {
+	case err != nil || !stays:
+		return outcome.Result{}, stays, err
+	case wait > 0 && !obj.GetDeletionTimestamp().IsZero():
+		return outcome.Result{}, true, outcome.Waiting(v1alpha1.ReasonTerminating, abandonedMessage).After(wait)
+	}
+	return outcome.Result{Reason: v1alpha1.ReasonSucceeded, Message: abandonedMessage, Next: wait}, true, nil
+}
+
+// Stays says whether an abandoned object has to stay, and for how long before it is worth
+// another look. It deletes one that has come of age.
+func (r *Releaser) Stays(ctx context.Context, obj client.Object, now time.Time) (wait time.Duration, stays bool, err error) {
+	wait = AbandonedAge - now.Sub(obj.GetCreationTimestamp().Time)
 	deleting := !obj.GetDeletionTimestamp().IsZero()
-	result := outcome.Result{Reason: v1alpha1.ReasonSucceeded, Message: abandonedMessage, Next: max(wait, 0)}
 	switch {
 	case wait > 0 && deleting:
 		ending, err := r.namespaceEnds(ctx, obj.GetNamespace())
-		if ending || err != nil {
-			return outcome.Result{}, err != nil, err
-		}
-		return outcome.Result{}, true, outcome.Waiting(v1alpha1.ReasonTerminating, abandonedMessage).After(min(wait, namespaceRetry))
+		return min(wait, namespaceRetry), err != nil || !ending, err
 	case wait > 0:
-		return result, true, nil
+		return wait, true, nil
 	case deleting:
-		return outcome.Result{}, false, nil
+		return 0, false, nil
 	}
 	same := client.Preconditions{UID: ptr.To(obj.GetUID())}
 	// A copy: the answer must not replace the object whose status is reported.
 	if err := r.Client.Delete(ctx, obj.DeepCopyObject().(client.Object), same); client.IgnoreNotFound(err) != nil {
-		return outcome.Result{}, true, fmt.Errorf("delete what keeps an id: %w", err)
+		return 0, true, fmt.Errorf("delete what keeps an id: %w", err)
 	}
-	return result, true, nil
+	return 0, true, nil
 }
 
 // namespaceEnds says whether a namespace is being deleted. Nothing can be created there any

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package claims gives back the claims of a user or group that is being deleted, and
+// Package claims gives back the claims of a user, group or resource that is being deleted, and
 // only then lets the object go: a claim whose holder is missing must always mean a
 // creation that was never finished.
 package claims
@@ -19,18 +19,23 @@ import (
 // Releaser deletes claims and finalizers.
 type Releaser struct {
 	Client client.Client
-	// Live reads from the API server. Claims are never cached: there is one for every
-	// user and group, and nobody needs them but here.
+	// Live reads from the API server. Claims are never cached: there is at least one for
+	// every user and group, and nobody needs them but here.
 	Live client.Reader
 }
 
-// Release deletes every claim on the attribute that the holder has, and then removes
-// the holder's finalizer. It does nothing to an object without the finalizer.
-func (r *Releaser) Release(ctx context.Context, holder client.Object, attribute v1alpha1.ClaimedAttribute) error {
+// Of selects the claims on one attribute.
+func Of(attribute v1alpha1.ClaimedAttribute) func(v1alpha1.ClaimedAttribute) bool {
+	return func(a v1alpha1.ClaimedAttribute) bool { return a == attribute }
+}
+
+// Release deletes every claim that the holder has on the attributes of its kind, and then
+// removes the holder's finalizer. It does nothing to an object without the finalizer.
+func (r *Releaser) Release(ctx context.Context, holder client.Object, ofKind func(v1alpha1.ClaimedAttribute) bool) error {
 	if !controllerutil.ContainsFinalizer(holder, v1alpha1.ClaimsFinalizer) {
 		return nil
 	}
-	if err := r.deleteClaims(ctx, holder, attribute); err != nil {
+	if err := r.deleteClaims(ctx, holder, ofKind); err != nil {
 		return err
 	}
 	before := holder.DeepCopyObject().(client.Object)
@@ -43,7 +48,7 @@ func (r *Releaser) Release(ctx context.Context, holder client.Object, attribute 
 	return nil
 }
 
-func (r *Releaser) deleteClaims(ctx context.Context, holder client.Object, attribute v1alpha1.ClaimedAttribute) error {
+func (r *Releaser) deleteClaims(ctx context.Context, holder client.Object, ofKind func(v1alpha1.ClaimedAttribute) bool) error {
 	var list v1alpha1.ScimClaimList
 	err := r.Live.List(ctx, &list, client.InNamespace(holder.GetNamespace()),
 		client.MatchingFields{"spec.holderRef.name": holder.GetName()})
@@ -52,7 +57,7 @@ func (r *Releaser) deleteClaims(ctx context.Context, holder client.Object, attri
 	}
 	for i := range list.Items {
 		claim := &list.Items[i]
-		if claim.Spec.Attribute != attribute {
+		if !ofKind(claim.Spec.Attribute) {
 			continue
 		}
 		// A claim that was taken over since it was listed belongs to somebody else now.

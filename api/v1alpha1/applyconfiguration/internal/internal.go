@@ -274,6 +274,8 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: io.scim-operator.api.v1alpha1.AttributeType
   scalar: string
+- name: io.scim-operator.api.v1alpha1.AttributeUniqueness
+  scalar: string
 - name: io.scim-operator.api.v1alpha1.Certificate
   map:
     fields:
@@ -502,6 +504,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: value
       type:
         scalar: string
+- name: io.scim-operator.api.v1alpha1.MeReference
+  map:
+    fields:
+    - name: userName
+      type:
+        scalar: string
 - name: io.scim-operator.api.v1alpha1.MemberType
   scalar: string
 - name: io.scim-operator.api.v1alpha1.MultiValue
@@ -548,6 +556,59 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
 - name: io.scim-operator.api.v1alpha1.Provisioning
   scalar: string
+- name: io.scim-operator.api.v1alpha1.ResourceAttribute
+  map:
+    fields:
+    - name: canonicalOnly
+      type:
+        scalar: boolean
+    - name: canonicalValues
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: caseExact
+      type:
+        scalar: boolean
+    - name: description
+      type:
+        scalar: string
+    - name: multiValued
+      type:
+        scalar: boolean
+    - name: mutability
+      type:
+        namedType: io.scim-operator.api.v1alpha1.AttributeMutability
+    - name: name
+      type:
+        scalar: string
+    - name: referenceTypes
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: required
+      type:
+        scalar: boolean
+    - name: returned
+      type:
+        namedType: io.scim-operator.api.v1alpha1.AttributeReturned
+    - name: subAttributes
+      type:
+        list:
+          elementType:
+            namedType: io.scim-operator.api.v1alpha1.SchemaSubAttribute
+          elementRelationship: associative
+          keys:
+          - name
+    - name: type
+      type:
+        namedType: io.scim-operator.api.v1alpha1.AttributeType
+    - name: uniqueness
+      type:
+        namedType: io.scim-operator.api.v1alpha1.AttributeUniqueness
 - name: io.scim-operator.api.v1alpha1.SAMLMetadataSource
   map:
     fields:
@@ -623,6 +684,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+    - name: referenceTypes
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
     - name: required
       type:
         scalar: boolean
@@ -659,7 +726,30 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
     - name: resourceType
       type:
-        namedType: io.scim-operator.api.v1alpha1.MemberType
+        scalar: string
+    - name: schema
+      type:
+        scalar: string
+- name: io.scim-operator.api.v1alpha1.SchemaResourceType
+  map:
+    fields:
+    - name: attributes
+      type:
+        list:
+          elementType:
+            namedType: io.scim-operator.api.v1alpha1.ResourceAttribute
+          elementRelationship: associative
+          keys:
+          - name
+    - name: description
+      type:
+        scalar: string
+    - name: endpoint
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
     - name: schema
       type:
         scalar: string
@@ -690,6 +780,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+    - name: referenceTypes
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
     - name: required
       type:
         scalar: boolean
@@ -769,6 +865,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - schema
+    - name: me
+      type:
+        namedType: io.scim-operator.api.v1alpha1.MeReference
     - name: organizationID
       type:
         scalar: string
@@ -778,6 +877,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: replicas
       type:
         scalar: numeric
+    - name: resourceTypes
+      type:
+        list:
+          elementType:
+            namedType: io.scim-operator.api.v1alpha1.SchemaResourceType
+          elementRelationship: associative
+          keys:
+          - name
     - name: resources
       type:
         namedType: io.k8s.api.core.v1.ResourceRequirements
@@ -843,9 +950,20 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - schema
+    - name: me
+      type:
+        namedType: io.scim-operator.api.v1alpha1.MeReference
     - name: replicas
       type:
         scalar: numeric
+    - name: resourceTypes
+      type:
+        list:
+          elementType:
+            namedType: io.scim-operator.api.v1alpha1.SchemaResourceType
+          elementRelationship: associative
+          keys:
+          - name
     - name: resources
       type:
         namedType: io.k8s.api.core.v1.ResourceRequirements
@@ -951,6 +1069,41 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: unresolvedMembers
       type:
         scalar: numeric
+- name: io.scim-operator.api.v1alpha1.ScimResource
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: metadata
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
+    - name: spec
+      type:
+        namedType: io.scim-operator.api.v1alpha1.ScimResourceSpec
+- name: io.scim-operator.api.v1alpha1.ScimResourceSpec
+  map:
+    fields:
+    - name: attributes
+      type:
+        map:
+          elementType:
+            namedType: io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSON
+    - name: endpointRef
+      type:
+        namedType: io.scim-operator.api.v1alpha1.EndpointReference
+    - name: externalId
+      type:
+        scalar: string
+    - name: lastModifiedTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime
+    - name: resourceType
+      type:
+        scalar: string
 - name: io.scim-operator.api.v1alpha1.ScimUser
   map:
     fields:

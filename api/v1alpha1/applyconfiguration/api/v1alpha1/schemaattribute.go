@@ -11,7 +11,7 @@ import (
 // SchemaAttributeApplyConfiguration represents a declarative configuration of the SchemaAttribute type for use
 // with apply.
 //
-// SchemaAttribute is one attribute of an extension.
+// SchemaAttribute is one attribute of a schema.
 type SchemaAttributeApplyConfiguration struct {
 	SchemaValueApplyConfiguration `json:""`
 	// subAttributes of a complex attribute. They are not complex themselves.
@@ -103,6 +103,16 @@ func (b *SchemaAttributeApplyConfiguration) WithCanonicalValues(values ...string
 // If called multiple times, the CanonicalOnly field is set to the value of the last call.
 func (b *SchemaAttributeApplyConfiguration) WithCanonicalOnly(value bool) *SchemaAttributeApplyConfiguration {
 	b.SchemaValueApplyConfiguration.CanonicalOnly = &value
+	return b
+}
+
+// WithReferenceTypes adds the given value to the ReferenceTypes field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the ReferenceTypes field.
+func (b *SchemaAttributeApplyConfiguration) WithReferenceTypes(values ...string) *SchemaAttributeApplyConfiguration {
+	for i := range values {
+		b.SchemaValueApplyConfiguration.ReferenceTypes = append(b.SchemaValueApplyConfiguration.ReferenceTypes, values[i])
+	}
 	return b
 }
 

@@ -4,10 +4,6 @@
 
 package v1alpha1
 
-import (
-	apiv1alpha1 "scim-operator.io/api/v1alpha1"
-)
-
 // SchemaExtensionApplyConfiguration represents a declarative configuration of the SchemaExtension type for use
 // with apply.
 //
@@ -16,8 +12,8 @@ type SchemaExtensionApplyConfiguration struct {
 	// schema is the URN under which requests and resources carry the attributes, such
 	// as urn:example:params:scim:schemas:extension:badge:2.0:User.
 	Schema *string `json:"schema,omitempty"`
-	// resourceType that is extended: User or Group.
-	ResourceType *apiv1alpha1.MemberType `json:"resourceType,omitempty"`
+	// resourceType that is extended: User, Group or the name of one of resourceTypes.
+	ResourceType *string `json:"resourceType,omitempty"`
 	// name of the schema for people, as /Schemas shows it.
 	Name *string `json:"name,omitempty"`
 	// description of the schema, as /Schemas shows it.
@@ -43,7 +39,7 @@ func (b *SchemaExtensionApplyConfiguration) WithSchema(value string) *SchemaExte
 // WithResourceType sets the ResourceType field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the ResourceType field is set to the value of the last call.
-func (b *SchemaExtensionApplyConfiguration) WithResourceType(value apiv1alpha1.MemberType) *SchemaExtensionApplyConfiguration {
+func (b *SchemaExtensionApplyConfiguration) WithResourceType(value string) *SchemaExtensionApplyConfiguration {
 	b.ResourceType = &value
 	return b
 }

@@ -103,3 +103,13 @@ func (b *SchemaSubAttributeApplyConfiguration) WithCanonicalOnly(value bool) *Sc
 	b.SchemaValueApplyConfiguration.CanonicalOnly = &value
 	return b
 }
+
+// WithReferenceTypes adds the given value to the ReferenceTypes field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the ReferenceTypes field.
+func (b *SchemaSubAttributeApplyConfiguration) WithReferenceTypes(values ...string) *SchemaSubAttributeApplyConfiguration {
+	for i := range values {
+		b.SchemaValueApplyConfiguration.ReferenceTypes = append(b.SchemaValueApplyConfiguration.ReferenceTypes, values[i])
+	}
+	return b
+}

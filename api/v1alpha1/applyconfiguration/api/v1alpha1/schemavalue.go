@@ -21,8 +21,8 @@ type SchemaValueApplyConfiguration struct {
 	Description *string `json:"description,omitempty"`
 	// multiValued says that it may have several values. Left out, it has one.
 	MultiValued *bool `json:"multiValued,omitempty"`
-	// required says that a resource that has the extension has a value for it. Left
-	// out, it need not.
+	// required says that a resource has a value for it; in an extension, a resource that
+	// has the extension. Left out, it need not.
 	Required *bool `json:"required,omitempty"`
 	// caseExact says that case matters when values are compared. Left out, it does not.
 	CaseExact *bool `json:"caseExact,omitempty"`
@@ -36,6 +36,9 @@ type SchemaValueApplyConfiguration struct {
 	CanonicalValues []string `json:"canonicalValues,omitempty"`
 	// canonicalOnly says that other values are refused. Left out, they are not.
 	CanonicalOnly *bool `json:"canonicalOnly,omitempty"`
+	// referenceTypes of a reference are the names of the resource types that it names, uri
+	// or external. Left out, it is external.
+	ReferenceTypes []string `json:"referenceTypes,omitempty"`
 }
 
 // SchemaValueApplyConfiguration constructs a declarative configuration of the SchemaValue type for use with
@@ -123,5 +126,15 @@ func (b *SchemaValueApplyConfiguration) WithCanonicalValues(values ...string) *S
 // If called multiple times, the CanonicalOnly field is set to the value of the last call.
 func (b *SchemaValueApplyConfiguration) WithCanonicalOnly(value bool) *SchemaValueApplyConfiguration {
 	b.CanonicalOnly = &value
+	return b
+}
+
+// WithReferenceTypes adds the given value to the ReferenceTypes field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the ReferenceTypes field.
+func (b *SchemaValueApplyConfiguration) WithReferenceTypes(values ...string) *SchemaValueApplyConfiguration {
+	for i := range values {
+		b.ReferenceTypes = append(b.ReferenceTypes, values[i])
+	}
 	return b
 }

@@ -16,7 +16,7 @@ import (
 // ScimClaimApplyConfiguration represents a declarative configuration of the ScimClaim type for use
 // with apply.
 //
-// ScimClaim says that a value of an attribute belongs to a user or group. Its name is a
+// ScimClaim says that a value of an attribute belongs to one resource. Its name is a
 // hash of endpoint, attribute and value, so that creating it is the lock. Only the
 // machinery touches it.
 type ScimClaimApplyConfiguration struct {

@@ -20,7 +20,7 @@ type ScimClaimSpecApplyConfiguration struct {
 	// value that is claimed, case-folded and normalised, which may make it longer than
 	// the attribute's own bound.
 	Value *string `json:"value,omitempty"`
-	// holderRef names the ScimUser or ScimGroup that the value belongs to.
+	// holderRef names the ScimUser, ScimGroup or ScimResource that the value belongs to.
 	HolderRef *ObjectReferenceApplyConfiguration `json:"holderRef,omitempty"`
 	// previousHolderRef names the holder from whom the claim was last taken over. A write
 	// of it may still be under way until the new holder has the value.

@@ -61,6 +61,19 @@ func (b *ScimEndpointSpecApplyConfiguration) WithResources(value v1.ResourceRequ
 	return b
 }
 
+// WithResourceTypes adds the given value to the ResourceTypes field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the ResourceTypes field.
+func (b *ScimEndpointSpecApplyConfiguration) WithResourceTypes(values ...*SchemaResourceTypeApplyConfiguration) *ScimEndpointSpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithResourceTypes")
+		}
+		b.ScimEndpointTemplateApplyConfiguration.ResourceTypes = append(b.ScimEndpointTemplateApplyConfiguration.ResourceTypes, *values[i])
+	}
+	return b
+}
+
 // WithExtensions adds the given value to the Extensions field in the declarative configuration
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
 // If called multiple times, values provided by each call will be appended to the Extensions field.
@@ -71,6 +84,14 @@ func (b *ScimEndpointSpecApplyConfiguration) WithExtensions(values ...*SchemaExt
 		}
 		b.ScimEndpointTemplateApplyConfiguration.Extensions = append(b.ScimEndpointTemplateApplyConfiguration.Extensions, *values[i])
 	}
+	return b
+}
+
+// WithMe sets the Me field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Me field is set to the value of the last call.
+func (b *ScimEndpointSpecApplyConfiguration) WithMe(value *MeReferenceApplyConfiguration) *ScimEndpointSpecApplyConfiguration {
+	b.ScimEndpointTemplateApplyConfiguration.Me = value
 	return b
 }
 

@@ -28,10 +28,17 @@ type ScimEndpointTemplateApplyConfiguration struct {
 	// resources of each server. Left out, 100m CPU and 128Mi memory are requested and
 	// memory is limited to 1Gi.
 	Resources *v1.ResourceRequirements `json:"resources,omitempty"`
-	// extensions add attributes of one's own to users and groups. A change of them
-	// starts the servers anew, one after the other. What users and groups have of an
+	// resourceTypes are types of resources of one's own, served like users and groups and
+	// kept as ScimResources. A change of them starts the servers anew, one after the
+	// other. The resources of a type that is no longer here stay and are not served.
+	ResourceTypes []SchemaResourceTypeApplyConfiguration `json:"resourceTypes,omitempty"`
+	// extensions add attributes of one's own to users, groups and resourceTypes. A change
+	// of them starts the servers anew, one after the other. What resources have of an
 	// extension that is no longer here stays in their spec.
 	Extensions []SchemaExtensionApplyConfiguration `json:"extensions,omitempty"`
+	// me is the user that /Me stands for, for everybody who has a token of this endpoint.
+	// Left out, /Me answers 501.
+	Me *MeReferenceApplyConfiguration `json:"me,omitempty"`
 }
 
 // ScimEndpointTemplateApplyConfiguration constructs a declarative configuration of the ScimEndpointTemplate type for use with
@@ -72,6 +79,19 @@ func (b *ScimEndpointTemplateApplyConfiguration) WithResources(value v1.Resource
 	return b
 }
 
+// WithResourceTypes adds the given value to the ResourceTypes field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the ResourceTypes field.
+func (b *ScimEndpointTemplateApplyConfiguration) WithResourceTypes(values ...*SchemaResourceTypeApplyConfiguration) *ScimEndpointTemplateApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithResourceTypes")
+		}
+		b.ResourceTypes = append(b.ResourceTypes, *values[i])
+	}
+	return b
+}
+
 // WithExtensions adds the given value to the Extensions field in the declarative configuration
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
 // If called multiple times, values provided by each call will be appended to the Extensions field.
@@ -82,5 +102,13 @@ func (b *ScimEndpointTemplateApplyConfiguration) WithExtensions(values ...*Schem
 		}
 		b.Extensions = append(b.Extensions, *values[i])
 	}
+	return b
+}
+
+// WithMe sets the Me field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Me field is set to the value of the last call.
+func (b *ScimEndpointTemplateApplyConfiguration) WithMe(value *MeReferenceApplyConfiguration) *ScimEndpointTemplateApplyConfiguration {
+	b.Me = value
 	return b
 }

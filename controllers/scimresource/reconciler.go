@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package scimresource releases the claims of a ScimResource before it goes. The kind has
+// no status: what the identity provider said is all there is.
+package scimresource
+
+import (
+	"context"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+
+	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/controllers/internal/claims"
+	"scim-operator.io/controllers/internal/outcome"
+)
+
+const (
+	workers = 4
+	// timeout ends a reconcile that hangs, at an API server that does not answer.
+	timeout = time.Minute
+)
+
+// +kubebuilder:rbac:groups=scim-operator.io,resources=scimresources,verbs=get;list;watch;patch;delete
+// +kubebuilder:rbac:groups=scim-operator.io,resources=scimclaims,verbs=list;delete
+
+// Reconciler reconciles ScimResources, of which it reads the metadata alone.
+type Reconciler struct {
+	client client.Client
+	claims claims.Releaser
+	now    func() time.Time
+}
+
+// SetupWithManager registers the controller.
+func SetupWithManager(mgr ctrl.Manager) error { return setup(mgr, time.Now) }
+
+func setup(mgr ctrl.Manager, now func() time.Time) error {
+	r := &Reconciler{
+		client: mgr.GetClient(),
+		claims: claims.Releaser{Client: mgr.GetClient(), Live: mgr.GetAPIReader()},
+		now:    now,
+	}
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("scimresource").
+		For(&v1alpha1.ScimResource{}, builder.OnlyMetadata).
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers, ReconciliationTimeout: timeout}).
+		Complete(r)
+}
+
+// Reconcile looks after one resource that is being deleted or was abandoned.
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	resource := &metav1.PartialObjectMetadata{}
+	resource.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("ScimResource"))
+	if err := r.client.Get(ctx, req.NamespacedName, resource); err != nil {
+		return outcome.Skip(err)
+	}
+	if resource.Annotations[v1alpha1.AbandonedAnnotation] != "" {
+		if wait, stays, err := r.claims.Stays(ctx, resource, r.now()); stays || err != nil {
+			return ctrl.Result{RequeueAfter: wait}, err
+		}
+	}
+	if resource.DeletionTimestamp.IsZero() {
+		return ctrl.Result{}, nil
+	}
+	return outcome.Skip(r.claims.Release(ctx, resource, isDeclared))
+}
+
+// isDeclared says whether an attribute is one of a declared resource type.
+func isDeclared(a v1alpha1.ClaimedAttribute) bool {
+	return a != v1alpha1.ClaimUserName && a != v1alpha1.ClaimGroupDisplayName
+}
