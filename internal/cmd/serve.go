@@ -25,6 +25,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"scim-operator.io/api/v1alpha1"
 	"scim-operator.io/internal/replica"
 	"scim-operator.io/internal/server"
 	"scim-operator.io/internal/store"
@@ -241,9 +242,17 @@ func (o *serveOptions) newProcess(ctx context.Context, config *rest.Config, log 
 	}
 	p.server, err = server.New(server.Config{
 		BaseURL: o.baseURL, Types: types, Store: p.store, Tokens: p.replica, State: p.replica, Cursors: p.replica,
-		Limits: o.limits, Metrics: p.registry, Log: log.WithName("server"),
+		Limits: o.limits, Metrics: p.registry, Log: log.WithName("server"), Me: me(endpoint),
 	})
 	return p, err
+}
+
+// me is the subject of every token of the endpoint, nil when it is nobody.
+func me(endpoint *v1alpha1.ScimEndpoint) *server.Subject {
+	if endpoint.Spec.Me == nil {
+		return nil
+	}
+	return &server.Subject{Attribute: "userName", Value: endpoint.Spec.Me.UserName}
 }
 
 func (p *serveProcess) closeListeners() {

@@ -24,6 +24,63 @@ func badge() v1alpha1.SchemaExtension {
 	}
 }
 
+// device is a resource type as an endpoint's spec declares it.
+func device() v1alpha1.SchemaResourceType {
+	serial := v1alpha1.ResourceAttribute{Uniqueness: v1alpha1.UniquenessServer}
+	serial.Name, serial.Type = "serialNumber", "string"
+	return v1alpha1.SchemaResourceType{
+		Name: "Device", Endpoint: "/Devices", Schema: "urn:example:device:2.0:Device",
+		Attributes: []v1alpha1.ResourceAttribute{serial},
+	}
+}
+
+// requireDevices uses a declared resource type through two replicas, each of which sees at
+// once what the other has done, with the rights that the manager gives servers.
+func requireDevices(t *testing.T, a, b *servedReplica) {
+	t.Helper()
+	for i := range 20 {
+		serial := fmt.Sprintf("SN-%d", i)
+		status, made := a.do("POST", "/Devices", `{"serialNumber":"`+serial+`"}`)
+		if status != http.StatusCreated {
+			t.Fatalf("status %d: %v", status, made)
+		}
+		path := "/Devices/" + made["id"].(string)
+		if status, again := b.do("POST", "/Devices", `{"serialNumber":"`+strings.ToLower(serial)+`"}`); status != http.StatusConflict {
+			t.Errorf("status %d: %v", status, again)
+		}
+		if status, found := b.do("GET", "/Devices?filter=serialNumber+eq+%22"+serial+"%22", ""); status != http.StatusOK || found["totalResults"] != 1.0 {
+			t.Errorf("status %d: %v", status, found)
+		}
+		if status, answer := b.do("DELETE", path, ""); status != http.StatusNoContent {
+			t.Errorf("status %d: %v", status, answer)
+		}
+		if status, answer := a.do("GET", path, ""); status != http.StatusNotFound {
+			t.Errorf("status %d: %v", status, answer)
+		}
+	}
+	if status, answer := a.do("GET", "/ResourceTypes/Device", ""); status != http.StatusOK || answer["endpoint"] != "/Devices" {
+		t.Errorf("status %d: %v", status, answer)
+	}
+}
+
+// requireMe is who the endpoint says that /Me stands for.
+func requireMe(t *testing.T, a, b *servedReplica) {
+	t.Helper()
+	if status, answer := a.do("GET", "/Me", ""); status != http.StatusNotFound {
+		t.Errorf("status %d: %v", status, answer)
+	}
+	status, made := a.do("POST", "/Me", `{"userName":"svc-okta@acme.com"}`)
+	if status != http.StatusCreated {
+		t.Fatalf("status %d: %v", status, made)
+	}
+	if status, me := b.do("GET", "/Me", ""); status != http.StatusOK || me["id"] != made["id"] {
+		t.Errorf("status %d: %v", status, me)
+	}
+	if status, answer := b.do("DELETE", "/Me", ""); status != http.StatusNoContent {
+		t.Errorf("status %d: %v", status, answer)
+	}
+}
+
 func bulkOf(format string, n int) string {
 	operations := make([]string, n)
 	for i := range operations {

@@ -84,6 +84,8 @@ func prepare(t *testing.T, c client.Client) *v1alpha1.ScimEndpoint {
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "acme"}}
 	endpoint := &v1alpha1.ScimEndpoint{ObjectMeta: metav1.ObjectMeta{Name: "okta", Namespace: "acme"}}
 	endpoint.Spec.Extensions = []v1alpha1.SchemaExtension{badge()}
+	endpoint.Spec.ResourceTypes = []v1alpha1.SchemaResourceType{device()}
+	endpoint.Spec.Me = &v1alpha1.MeReference{UserName: "svc-okta@acme.com"}
 	for _, o := range []client.Object{namespace, endpoint} {
 		if err := c.Create(ctx, o); err != nil {
 			t.Fatal(err)
@@ -250,6 +252,8 @@ func TestServe(t *testing.T) {
 		}
 	})
 	t.Run("pages, Bulk and an extension", func(t *testing.T) { requireProtocol(t, a, b) })
+	t.Run("a declared resource type", func(t *testing.T) { requireDevices(t, a, b) })
+	t.Run("Me", func(t *testing.T) { requireMe(t, a, b) })
 	t.Run("metrics", func(t *testing.T) {
 		_, text := a.probe("/metrics")
 		for _, name := range []string{"scim_http_requests_total", "scim_store_operation_duration_seconds", "go_goroutines", "process_open_fds"} {

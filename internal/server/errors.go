@@ -72,6 +72,10 @@ func errNotImplemented(what string) error {
 	return refuse(http.StatusNotImplemented, "", what+" is not supported; see /ServiceProviderConfig")
 }
 
+func errMeMissing(attribute string) error {
+	return refuse(http.StatusNotFound, "", "the user whom /Me stands for does not exist; create one with the "+attribute+" that the endpoint is configured with")
+}
+
 func errDiscoveryFilter() error {
 	return refuse(http.StatusForbidden, "", "discovery resources cannot be filtered (RFC 7644 §4)")
 }

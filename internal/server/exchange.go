@@ -45,6 +45,7 @@ type exchange struct {
 	route      *route
 	id         string // the last segment of the path, where it is an id
 	resourceID string // of the resource that the answer is about, for the log
+	permanent  string // location of the user that /Me stands for
 	tokenID    string
 
 	status    int // 0 until the header has been sent
@@ -146,6 +147,9 @@ func (x *exchange) refuse(err error) {
 	h := x.w.Header()
 	h.Del("Etag")
 	h.Del("Location")
+	if x.permanent != "" {
+		h["Location"] = []string{x.permanent}
+	}
 	for name, values := range refusal.header {
 		h[name] = values
 	}

@@ -66,8 +66,8 @@ func (m *memoryStore) Create(ctx context.Context, rt *scim.ResourceType, p *scim
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r := m.returning(rt, p.Object)
-	if m.taken(rt, p.Object, r) {
-		return nil, scim.ErrUniqueness(rt.Name, nameAttribute(rt))
+	if a := m.taken(rt, p.Object, r); a != nil {
+		return nil, scim.ErrUniqueness(rt.Name, a.Path())
 	}
 	now := m.now()
 	if r == nil {
@@ -159,8 +159,8 @@ func (m *memoryStore) Update(ctx context.Context, rt *scim.ResourceType, id stri
 	if err != nil || !changed {
 		return current, false, err
 	}
-	if m.taken(rt, object, r) {
-		return nil, false, scim.ErrUniqueness(rt.Name, nameAttribute(rt))
+	if a := m.taken(rt, object, r); a != nil {
+		return nil, false, scim.ErrUniqueness(rt.Name, a.Path())
 	}
 	r.object, r.modified = object, m.now()
 	if members != nil {
@@ -197,26 +197,30 @@ func (m *memoryStore) find(rt *scim.ResourceType, id string) (*record, error) {
 	return nil, scim.ErrNotFound(rt.Name, id)
 }
 
-func nameAttribute(rt *scim.ResourceType) string {
-	if rt.Members() != nil {
-		return "displayName"
+// taken gives the unique attribute whose value another resource has, nil for none.
+func (m *memoryStore) taken(rt *scim.ResourceType, o *scim.Object, self *record) *scim.Attribute {
+	for a := range rt.Attributes() {
+		if a.Uniqueness == scim.UniquenessNone || a.Mutability == scim.ReadOnly || o.Text(a) == "" {
+			continue
+		}
+		if slices.ContainsFunc(m.records, func(r *record) bool {
+			return r != self && r.rt == rt && !r.deleted && a.Fold(r.object.Text(a)) == a.Fold(o.Text(a))
+		}) {
+			return a
+		}
 	}
-	return "userName"
-}
-
-func (m *memoryStore) taken(rt *scim.ResourceType, o *scim.Object, self *record) bool {
-	name := rt.Attribute(nameAttribute(rt))
-	return slices.ContainsFunc(m.records, func(r *record) bool {
-		return r != self && r.rt == rt && !r.deleted && scim.FoldName(r.object.Text(name)) == scim.FoldName(o.Text(name))
-	})
+	return nil
 }
 
 // returning finds the record of a deleted or deactivated user who comes back, which the
 // externalId alone tells.
 func (m *memoryStore) returning(rt *scim.ResourceType, o *scim.Object) *record {
-	external, name, active := rt.Attribute("externalId"), rt.Attribute(nameAttribute(rt)), rt.Attribute("active")
+	external, name, active := rt.Attribute("externalId"), rt.Attribute("userName"), rt.Attribute("active")
+	if name == nil {
+		return nil
+	}
 	for _, r := range m.records {
-		if r.rt != rt || rt.Members() != nil {
+		if r.rt != rt {
 			continue
 		}
 		if o.Text(external) == "" || r.object.Text(external) != o.Text(external) {

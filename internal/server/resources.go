@@ -52,12 +52,21 @@ func (s *Server) create(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	rt := x.route.typ.ResourceType
-	resource, err := s.createResource(x.ctx, rt, body)
+	parsed, err := x.route.typ.Parse(body)
 	if err != nil {
 		return err
 	}
-	x.w.Header()["Location"] = []string{s.location(rt, resource.ID)}
+	return x.sendCreated(projection, parsed)
+}
+
+// sendCreated makes a resource of the route's type and answers with it.
+func (x *exchange) sendCreated(projection *scim.Projection, parsed *scim.Parsed) error {
+	rt := x.route.typ.ResourceType
+	resource, err := x.server.createParsed(x.ctx, rt, parsed)
+	if err != nil {
+		return err
+	}
+	x.w.Header()["Location"] = []string{x.server.location(rt, resource.ID)}
 	x.sendResource(http.StatusCreated, resource, projection)
 	return nil
 }
@@ -67,6 +76,10 @@ func (s *Server) createResource(ctx context.Context, rt *scim.ResourceType, body
 	if err != nil {
 		return nil, err
 	}
+	return s.createParsed(ctx, rt, parsed)
+}
+
+func (s *Server) createParsed(ctx context.Context, rt *scim.ResourceType, parsed *scim.Parsed) (*store.Resource, error) {
 	resource, err := s.store.Create(ctx, rt, parsed)
 	return resource, s.acknowledge(err)
 }

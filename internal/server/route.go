@@ -44,7 +44,7 @@ type router struct {
 
 const searchSegment = ".search"
 
-func newRouter(basePath string, types []*resourceType) *router {
+func newRouter(basePath string, types []*resourceType, me bool) *router {
 	discovery := func(pattern string, list handler) *route {
 		return newRoute(pattern, nil, map[string]handler{http.MethodGet: list})
 	}
@@ -69,6 +69,9 @@ func newRouter(basePath string, types []*resourceType) *router {
 	}
 	for _, t := range types {
 		r.addType(t)
+		if me && t.groups != nil {
+			r.me = newMeRoute(t)
+		}
 	}
 	return r
 }
@@ -118,7 +121,7 @@ func (r *router) find(path string) (found *route, id string) {
 	switch {
 	case len(rest) == 0:
 		return r.root, ""
-	case rest[0] == "Me":
+	case rest[0] == "Me" && (len(rest) == 1 || r.me.any != nil):
 		return r.me, ""
 	case len(rest) == 1:
 		return r.collection(rest[0]), ""

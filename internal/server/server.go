@@ -41,7 +41,7 @@ type State interface {
 	Paused() bool
 }
 
-// Config is what a Server needs. Everything but Limits and Log is required.
+// Config is what a Server needs. Everything but Me, Limits and Log is required.
 type Config struct {
 	BaseURL string         // of the SCIM service; its path is served, and begins meta.location
 	Types   *scim.Registry // the resource types served
@@ -49,6 +49,7 @@ type Config struct {
 	Tokens  TokenVerifier
 	State   State
 	Cursors CursorKeys
+	Me      *Subject // whom every token authenticates; nil when /Me is nobody
 	Limits  Limits
 	Metrics prometheus.Registerer
 	Log     logr.Logger
@@ -65,6 +66,7 @@ type Server struct {
 	tokens    TokenVerifier
 	state     State
 	cursors   CursorKeys
+	me        *me // nil when /Me is nobody
 	bookmarks bookmarks
 	limits    Limits
 	metrics   *metrics
@@ -99,15 +101,20 @@ func New(c Config) (*Server, error) {
 	}
 	baseURL := strings.TrimRight(c.BaseURL, "/")
 	types := resourceTypes(c.Types)
+	me, err := newMe(c.Types.User(), c.Me)
+	if err != nil {
+		return nil, err
+	}
 	return &Server{
 		baseURL:   baseURL,
-		router:    newRouter(base.Path, types),
+		router:    newRouter(base.Path, types, me != nil),
 		types:     types,
 		discovery: newDiscovery(c.Types, baseURL, limits),
 		store:     &measuredStore{next: c.Store, metrics: m},
 		tokens:    c.Tokens,
 		state:     c.State,
 		cursors:   c.Cursors,
+		me:        me,
 		now:       time.Now,
 		limits:    limits,
 		metrics:   m,
