@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"scim-operator.io/controllers/identityprovider"
+	"scim-operator.io/controllers/internal/members"
 	"scim-operator.io/controllers/scimendpoint"
 	"scim-operator.io/controllers/scimgroup"
 	"scim-operator.io/controllers/scimresource"
@@ -51,6 +52,9 @@ func CacheOptions(namespaces []string) cache.Options {
 
 // Setup registers every controller with a manager that was made with CacheOptions.
 func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
+	if err := members.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
 	if err := identityprovider.SetupWithManager(ctx, mgr, options.Metadata); err != nil {
 		return fmt.Errorf("set up the controller of IdentityProviders: %w", err)
 	}
@@ -60,7 +64,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	if err := scimuser.SetupWithManager(ctx, mgr); err != nil {
 		return fmt.Errorf("set up the controller of ScimUsers: %w", err)
 	}
-	if err := scimgroup.SetupWithManager(ctx, mgr); err != nil {
+	if err := scimgroup.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up the controller of ScimGroups: %w", err)
 	}
 	if err := scimresource.SetupWithManager(mgr); err != nil {

@@ -31,6 +31,9 @@ const (
 
 	// ConditionActive (ScimUser) is True when the person may sign in.
 	ConditionActive = "Active"
+	// ConditionWithheld (ScimUser) is present, and True, while the account lacks
+	// something that the identity provider or a rule asks for.
+	ConditionWithheld = "Withheld"
 )
 
 // Reasons common to several kinds.
@@ -92,6 +95,25 @@ const (
 	ReasonProvisioned           = "Provisioned"
 	ReasonDeactivatedByProvider = "DeactivatedByProvider"
 	ReasonDeletedByProvider     = "DeletedByProvider"
+)
+
+// Reasons of a ScimUser's Withheld condition, the gravest first.
+const (
+	// ReasonRoleProtected: a protected role is asked for. It is also the reason of the
+	// event that tells of the first time.
+	ReasonRoleProtected = "RoleProtected"
+	// ReasonOrganizationNotAllowed: an organization is named that is not on the list.
+	ReasonOrganizationNotAllowed = "OrganizationNotAllowed"
+	// ReasonExpressionFailed: an expression has no answer for this user.
+	ReasonExpressionFailed = "ExpressionFailed"
+)
+
+// Reasons of Ready that come from the rules for users.
+const (
+	// ReasonInvalidExpression: an expression of the rules in force cannot be understood.
+	ReasonInvalidExpression = "InvalidExpression"
+	// ReasonApplyingRules: users are being decided by rules that have changed.
+	ReasonApplyingRules = "ApplyingRules"
 )
 
 // Reasons of a ScimGroup's Ready condition.

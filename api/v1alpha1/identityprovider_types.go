@@ -107,6 +107,7 @@ type ConfigMapKeyReference struct {
 }
 
 // SCIMSpec is the provisioning of users and groups by one identity provider.
+// +kubebuilder:validation:XValidation:rule="!has(self.organizationID) || !has(self.allowedOrganizationIDs) || self.organizationID in self.allowedOrganizationIDs",message="organizationID must be one of allowedOrganizationIDs"
 type SCIMSpec struct {
 	// provisioning is Enabled, Disabled or Paused. Left out, it is Disabled.
 	// +optional
@@ -118,6 +119,8 @@ type SCIMSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
 	OrganizationID string `json:"organizationID,omitempty"`
+
+	AccountPolicy `json:",inline"`
 
 	// endpoint becomes part of the ScimEndpoint's spec.
 	// +optional
@@ -164,6 +167,11 @@ type IdentityProviderStatus struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Groups *int64 `json:"groups,omitempty"`
+
+	// rules says how far the rules for users have been applied, and what the ones in
+	// the preview would do.
+	// +optional
+	Rules *RulesStatus `json:"rules,omitempty"`
 }
 
 // SAMLStatus is what the SAML metadata says.

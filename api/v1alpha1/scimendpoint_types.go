@@ -192,6 +192,7 @@ type GatewayReference struct {
 }
 
 // ScimEndpointSpec is one served SCIM endpoint.
+// +kubebuilder:validation:XValidation:rule="!has(self.organizationID) || !has(self.allowedOrganizationIDs) || self.organizationID in self.allowedOrganizationIDs",message="organizationID must be one of allowedOrganizationIDs"
 type ScimEndpointSpec struct {
 	ScimEndpointTemplate `json:",inline"`
 
@@ -207,6 +208,8 @@ type ScimEndpointSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
 	OrganizationID string `json:"organizationID,omitempty"`
+
+	AccountPolicy `json:",inline"`
 }
 
 // ScimEndpointStatus is what became of a ScimEndpoint's spec.
@@ -263,6 +266,11 @@ type ScimEndpointStatus struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=64
 	Servers []ServerStatus `json:"servers,omitempty"`
+
+	// rules says how far the rules for users have been applied, and what the ones in
+	// the preview would do.
+	// +optional
+	Rules *RulesStatus `json:"rules,omitempty"`
 }
 
 // TokenStatus describes a token without revealing it.

@@ -385,7 +385,7 @@ const (
 
 // ScimUserStatus is what the operator made of a user.
 type ScimUserStatus struct {
-	// conditions are Active and Ready, and Reconciling or Stalled when True.
+	// conditions are Active and Ready, and Withheld, Reconciling or Stalled when True.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -404,7 +404,7 @@ type ScimUserStatus struct {
 	// userTypeRule is the rule that decided userType.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:MaxLength=1280
 	UserTypeRule string `json:"userTypeRule,omitempty"`
 
 	// organizations that the account belongs to; All means every one.
@@ -414,6 +414,23 @@ type ScimUserStatus struct {
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=1024
 	Organizations []string `json:"organizations,omitempty"`
+
+	// roles that the account has in the applications.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=128
+	Roles []string `json:"roles,omitempty"`
+
+	// withheldRoles are protected roles that a rule or the identity provider asks for
+	// and that the account does not get.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=128
+	WithheldRoles []string `json:"withheldRoles,omitempty"`
 }
 
 // ScimUser is a person whom an identity provider has provisioned. Its name is the SCIM id.

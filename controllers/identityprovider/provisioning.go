@@ -21,12 +21,22 @@ import (
 
 var kind = v1alpha1.GroupVersion.WithKind("IdentityProvider")
 
-// provision keeps the ScimEndpoint that the spec asks for and sets ScimReady.
-func (r *Reconciler) provision(ctx context.Context, idp *v1alpha1.IdentityProvider, signOn signOn) error {
+// provision keeps the ScimEndpoint that the spec asks for and sets ScimReady. It returns
+// how far the endpoint's rules for users have been applied, nil when there is none.
+func (r *Reconciler) provision(ctx context.Context, idp *v1alpha1.IdentityProvider, signOn signOn) (*v1alpha1.RulesStatus, error) {
 	if idp.Status.Provisioning == v1alpha1.ProvisioningDisabled {
-		return r.disable(ctx, idp)
+		return nil, r.disable(ctx, idp)
 	}
-	return r.enable(ctx, idp, signOn)
+	endpoint, err := r.enable(ctx, idp, signOn)
+	var failure *outcome.Failure
+	switch {
+	case endpoint != nil:
+		return endpoint.Status.Rules, err
+	case err != nil && !errors.As(err, &failure):
+		return idp.Status.Rules, err // a passing fault says nothing about them
+	default:
+		return nil, err
+	}
 }
 
 // disable removes what serves. Users and groups are not the endpoint's children.
@@ -47,24 +57,24 @@ func (r *Reconciler) disable(ctx context.Context, idp *v1alpha1.IdentityProvider
 
 // enable applies the endpoint once single sign-on has been configured. What exists is
 // kept up to date whatever becomes of the metadata: it is never taken down for it.
-func (r *Reconciler) enable(ctx context.Context, idp *v1alpha1.IdentityProvider, signOn signOn) error {
+func (r *Reconciler) enable(ctx context.Context, idp *v1alpha1.IdentityProvider, signOn signOn) (*v1alpha1.ScimEndpoint, error) {
 	exists, err := r.children.Read(ctx, owner(idp), idp.Name, &v1alpha1.ScimEndpoint{})
 	if err != nil {
-		return withoutEndpoint(idp, err)
+		return nil, withoutEndpoint(idp, err)
 	}
 	if !exists && !signOn.configured() {
 		idp.Status.Connection = nil
 		notReady(idp, v1alpha1.ReasonSSONotConfigured, "SCIM stays off until single sign-on is configured; see the condition SSOConfigured.")
-		return nil
+		return nil, nil
 	}
 	endpoint, err := r.applyEndpoint(ctx, idp)
 	if err != nil {
-		return withoutEndpoint(idp, err)
+		return nil, withoutEndpoint(idp, err)
 	}
 	if idp.Status.Connection, err = r.connection(ctx, idp, endpoint); err != nil {
-		return err
+		return endpoint, err
 	}
-	return observeEndpoint(idp, endpoint, signOn)
+	return endpoint, observeEndpoint(idp, endpoint, signOn)
 }
 
 // withoutEndpoint says why there is no endpoint to speak of. A passing fault says nothing
@@ -95,6 +105,7 @@ func endpointFor(idp *v1alpha1.IdentityProvider) (*v1alpha1ac.ScimEndpointApplyC
 	spec := v1alpha1.ScimEndpointSpec{
 		Provisioning:   idp.Status.Provisioning,
 		OrganizationID: idp.Spec.SCIM.OrganizationID,
+		AccountPolicy:  idp.Spec.SCIM.AccountPolicy,
 	}
 	if template := idp.Spec.SCIM.Endpoint; template != nil {
 		spec.ScimEndpointTemplate = *template
@@ -183,6 +194,10 @@ func endpointFailure(endpoint *v1alpha1.ScimEndpoint) *outcome.Failure {
 		return outcome.Waiting(v1alpha1.ReasonEndpointNotReady, "ScimEndpoint %s is being set up.", endpoint.Name)
 	case outcome.IsTrue(endpoint, v1alpha1.ConditionReady):
 		return nil
+	case ready.Reason == v1alpha1.ReasonInvalidExpression:
+		return outcome.Stalled(ready.Reason, "%s", ready.Message)
+	case ready.Reason == v1alpha1.ReasonApplyingRules:
+		return outcome.Waiting(ready.Reason, "%s", ready.Message)
 	case outcome.IsTrue(endpoint, v1alpha1.ConditionStalled):
 		return outcome.Stalled(v1alpha1.ReasonEndpointNotReady, "ScimEndpoint %s is stalled: %s", endpoint.Name, ready.Message)
 	default:

@@ -62,9 +62,11 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, idp *v1a
 
 	signOn := r.checkSignOn(ctx, idp)
 	warnOfSignOn(pass, idp)
-	err := outcome.Join(signOn.err, r.provision(ctx, idp, signOn))
+	rules, err := r.provision(ctx, idp, signOn)
+	next := r.showProgress(idp, rules)
+	err = outcome.Join(signOn.err, err, observeRules(idp))
 	result := success(idp)
-	result.Next = outcome.Earliest(signOn.next, r.showCounts(idp))
+	result.Next = outcome.Earliest(signOn.next, next)
 	return result, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -14,6 +15,8 @@ import (
 
 	"scim-operator.io/api/v1alpha1"
 	"scim-operator.io/controllers/internal/enqueue"
+	"scim-operator.io/controllers/internal/outcome"
+	"scim-operator.io/internal/identity"
 )
 
 const (
@@ -78,13 +81,14 @@ func (t *tally) forget(endpoint client.ObjectKey) {
 	delete(t.written, endpoint)
 }
 
-// showCounts brings the counts in the status up to date, or says how long to wait. The
-// endpoint of a provider has the provider's name.
-func (r *Reconciler) showCounts(idp *v1alpha1.IdentityProvider) time.Duration {
+// showProgress brings the counts in the status, and how far the rules for users have been
+// applied, up to date, or says how long to wait. The endpoint of a provider has the
+// provider's name.
+func (r *Reconciler) showProgress(idp *v1alpha1.IdentityProvider, rules *v1alpha1.RulesStatus) time.Duration {
 	key := client.ObjectKeyFromObject(idp)
 	c := r.tally.get(key)
 	if shown, ok := countsIn(idp); ok {
-		if shown == c {
+		if shown == c && equality.Semantic.DeepEqual(idp.Status.Rules, rules) {
 			return 0
 		}
 		if wait := r.tally.wait(key, r.now()); wait > 0 {
@@ -92,6 +96,7 @@ func (r *Reconciler) showCounts(idp *v1alpha1.IdentityProvider) time.Duration {
 		}
 		r.tally.wrote(key, r.now())
 	}
+	idp.Status.Rules = rules
 	idp.Status.Users, idp.Status.Technicians, idp.Status.Groups = ptr.To(c.users), ptr.To(c.technicians), ptr.To(c.groups)
 	return 0
 }
@@ -102,6 +107,17 @@ func countsIn(idp *v1alpha1.IdentityProvider) (c counts, ok bool) {
 		return counts{}, false
 	}
 	return counts{users: *s.Users, technicians: *s.Technicians, groups: *s.Groups}, true
+}
+
+// observeRules fails until the status shows that the rules for users have been applied,
+// which may be later than the endpoint's does.
+func observeRules(idp *v1alpha1.IdentityProvider) error {
+	scim := idp.Spec.SCIM
+	disabled := idp.Status.Provisioning == v1alpha1.ProvisioningDisabled
+	if disabled || idp.Status.Rules == nil || idp.Status.Rules.Applied(identity.Digest(scim.OrganizationID, scim.AccountPolicy)) {
+		return nil
+	}
+	return outcome.Waiting(v1alpha1.ReasonApplyingRules, "Users are being decided by the rules of the spec; status.rules says how far that has got.")
 }
 
 // weight says what an object adds to the counts, and to whose.

@@ -4,7 +4,6 @@ package scimgroup
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -19,6 +18,7 @@ import (
 	"scim-operator.io/api/v1alpha1"
 	"scim-operator.io/controllers/internal/claims"
 	"scim-operator.io/controllers/internal/enqueue"
+	"scim-operator.io/controllers/internal/members"
 	"scim-operator.io/controllers/internal/outcome"
 )
 
@@ -29,29 +29,22 @@ const (
 	// settle is how long a group waits for more arrivals before it is looked at again:
 	// a first sync brings thousands of members one by one.
 	settle = time.Second
-
-	// memberIndex finds the groups and slices that hold a member, groupIndex the slices
-	// of a group, in the cache.
-	memberIndex = "spec.members.value"
-	groupIndex  = "spec.groupRef.name"
 )
 
-// SetupWithManager registers the controller. Groups come in thousands, so it sends no
+// SetupWithManager registers the controller. The manager's cache must have the indexes of
+// package members. Groups come in thousands, so it sends no
 // events about them: the conditions say it all.
-func SetupWithManager(ctx context.Context, mgr ctrl.Manager) error {
-	return setup(ctx, mgr, time.Now)
+func SetupWithManager(mgr ctrl.Manager) error {
+	return setup(mgr, time.Now)
 }
 
-func setup(ctx context.Context, mgr ctrl.Manager, now func() time.Time) error {
+func setup(mgr ctrl.Manager, now func() time.Time) error {
 	r := &Reconciler{
 		client:   mgr.GetClient(),
 		live:     mgr.GetAPIReader(),
 		claims:   claims.Releaser{Client: mgr.GetClient(), Live: mgr.GetAPIReader()},
 		reporter: outcome.NewReporter(mgr.GetClient(), nil),
 		now:      now,
-	}
-	if err := addIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
-		return err
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.ScimGroup{}).
@@ -62,41 +55,11 @@ func setup(ctx context.Context, mgr ctrl.Manager, now func() time.Time) error {
 		Complete(r)
 }
 
-func addIndexes(ctx context.Context, indexer client.FieldIndexer) error {
-	err := indexer.IndexField(ctx, &v1alpha1.ScimGroup{}, memberIndex, func(obj client.Object) []string {
-		return values(obj.(*v1alpha1.ScimGroup).Spec.Members)
-	})
-	if err != nil {
-		return fmt.Errorf("index groups by member: %w", err)
-	}
-	err = indexer.IndexField(ctx, &v1alpha1.ScimGroupSlice{}, memberIndex, func(obj client.Object) []string {
-		return values(obj.(*v1alpha1.ScimGroupSlice).Spec.Members)
-	})
-	if err != nil {
-		return fmt.Errorf("index slices by member: %w", err)
-	}
-	err = indexer.IndexField(ctx, &v1alpha1.ScimGroupSlice{}, groupIndex, func(obj client.Object) []string {
-		return []string{obj.(*v1alpha1.ScimGroupSlice).Spec.GroupRef.Name}
-	})
-	if err != nil {
-		return fmt.Errorf("index slices by group: %w", err)
-	}
-	return nil
-}
-
-func values(members []v1alpha1.GroupMember) []string {
-	v := make([]string, len(members))
-	for i := range members {
-		v[i] = members[i].Value
-	}
-	return v
-}
-
 // groupsWith maps a user or group to the groups that have it as a member.
 func (r *Reconciler) groupsWith(ctx context.Context, member client.Object) []reconcile.Request {
 	with := []client.ListOption{
 		client.InNamespace(member.GetNamespace()),
-		client.MatchingFields{memberIndex: member.GetName()},
+		client.MatchingFields{members.Index: member.GetName()},
 		client.UnsafeDisableDeepCopy,
 	}
 	var groups v1alpha1.ScimGroupList

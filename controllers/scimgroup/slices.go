@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/controllers/internal/members"
 	"scim-operator.io/controllers/internal/outcome"
 )
 
@@ -24,7 +25,7 @@ const sliceGrace = 10 * time.Minute
 func (r *Reconciler) collectSlices(ctx context.Context, group client.ObjectKey, named []string) (time.Duration, error) {
 	var list v1alpha1.ScimGroupSliceList
 	err := r.client.List(ctx, &list, client.InNamespace(group.Namespace),
-		client.MatchingFields{groupIndex: group.Name}, client.UnsafeDisableDeepCopy)
+		client.MatchingFields{members.SliceIndex: group.Name}, client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return 0, fmt.Errorf("list the slices: %w", err)
 	}

@@ -13,6 +13,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 
+	"scim-operator.io/controllers/internal/members"
 	"scim-operator.io/controllers/internal/testenv"
 )
 
@@ -32,5 +33,10 @@ func now() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 var _ = BeforeSuite(func() {
 	env = testenv.Start(func() cache.Options { return cache.Options{} })
 	DeferCleanup(func() { env.Stop() })
-	DeferCleanup(env.Run(func(ctx context.Context, mgr ctrl.Manager) error { return setup(ctx, mgr, now) }))
+	DeferCleanup(env.Run(func(ctx context.Context, mgr ctrl.Manager) error {
+		if err := members.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+			return err
+		}
+		return setup(mgr, now)
+	}))
 })

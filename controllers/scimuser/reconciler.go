@@ -1,26 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package scimuser decides what a provisioned user becomes (active or not, technician
-// or end user, of which organizations) and writes it into the ScimUser's status. It
-// releases a user's claims before the user goes.
+// or end user, of which organizations, with which roles) and writes it into the
+// ScimUser's status. It releases a user's claims before the user goes.
+//
+// Three things make it decide again: a change of the user; a change of a group, which
+// enqueues the users whom it touches; and a change of an endpoint's rules, for which a
+// second controller goes through the endpoint's directory at a limited rate and enqueues
+// the users whom the new rules change.
 package scimuser
 
 import (
 	"context"
-	"fmt"
+	"slices"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/event"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/log"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"scim-operator.io/api/v1alpha1"
 	"scim-operator.io/controllers/internal/claims"
@@ -28,53 +24,20 @@ import (
 	"scim-operator.io/internal/identity"
 )
 
-const (
-	// workers: a user costs one write, and a first sync brings thousands of them.
-	workers = 8
-	// timeout ends a reconcile that hangs, at an API server that does not answer.
-	timeout = time.Minute
-	// endpointIndex finds the users of an endpoint in the cache.
-	endpointIndex = "spec.endpointRef.name"
-)
-
 // +kubebuilder:rbac:groups=scim-operator.io,resources=scimusers,verbs=get;list;watch;patch;delete
 // +kubebuilder:rbac:groups=scim-operator.io,resources=scimusers/status,verbs=patch
 // +kubebuilder:rbac:groups=scim-operator.io,resources=scimclaims,verbs=list;delete
+// +kubebuilder:rbac:groups=scim-operator.io,resources=scimgroups;scimgroupslices,verbs=get;list;watch
 // +kubebuilder:rbac:groups=scim-operator.io,resources=scimendpoints,verbs=get;list;watch
+// +kubebuilder:rbac:groups=scim-operator.io,resources=scimendpoints/status,verbs=patch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // Reconciler reconciles ScimUsers.
 type Reconciler struct {
-	client   client.Client
 	claims   claims.Releaser
 	reporter *outcome.Reporter
+	decider  *decider
 	now      func() time.Time
-}
-
-// SetupWithManager registers the controller. Users come in thousands, so it sends no
-// events about them: the conditions say it all.
-func SetupWithManager(ctx context.Context, mgr ctrl.Manager) error {
-	return setup(ctx, mgr, time.Now)
-}
-
-func setup(ctx context.Context, mgr ctrl.Manager, now func() time.Time) error {
-	r := &Reconciler{
-		client:   mgr.GetClient(),
-		claims:   claims.Releaser{Client: mgr.GetClient(), Live: mgr.GetAPIReader()},
-		reporter: outcome.NewReporter(mgr.GetClient(), nil),
-		now:      now,
-	}
-	err := mgr.GetFieldIndexer().IndexField(ctx, &v1alpha1.ScimUser{}, endpointIndex, func(obj client.Object) []string {
-		return []string{obj.(*v1alpha1.ScimUser).Spec.EndpointRef.Name}
-	})
-	if err != nil {
-		return fmt.Errorf("index users by endpoint: %w", err)
-	}
-	return ctrl.NewControllerManagedBy(mgr).
-		For(&v1alpha1.ScimUser{}).
-		Watches(&v1alpha1.ScimEndpoint{}, handler.EnqueueRequestsFromMapFunc(r.usersOf),
-			builder.WithPredicates(organizationChanged())).
-		WithOptions(controller.Options{MaxConcurrentReconciles: workers, ReconciliationTimeout: timeout}).
-		Complete(r)
 }
 
 // Reconcile brings one user's status up to date.
@@ -84,11 +47,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err != nil {
 		return outcome.Skip(err)
 	}
-	result, err := r.reconcile(ctx, user)
+	result, err := r.reconcile(ctx, pass, user)
 	return pass.End(ctx, result, err)
 }
 
-func (r *Reconciler) reconcile(ctx context.Context, user *v1alpha1.ScimUser) (outcome.Result, error) {
+func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, user *v1alpha1.ScimUser) (outcome.Result, error) {
 	if user.Abandoned() {
 		outcome.Set(user, v1alpha1.ConditionActive, false, v1alpha1.ReasonTerminating, "Nobody was provisioned under this id.")
 		if result, keep, err := r.claims.Keep(ctx, user, r.now()); keep {
@@ -99,9 +62,13 @@ func (r *Reconciler) reconcile(ctx context.Context, user *v1alpha1.ScimUser) (ou
 		return outcome.Result{}, r.terminate(ctx, user)
 	}
 	decideActive(user)
-	decideUserType(user)
-	if err := r.decideOrganizations(ctx, user); err != nil {
+	decision, err := r.decider.decide(ctx, user)
+	if err != nil {
 		return outcome.Result{}, err
+	}
+	if decision != nil {
+		warnOfProtectedRoles(pass, user, decision)
+		show(user, decision)
 	}
 	return outcome.Result{
 		Reason:  v1alpha1.ReasonSucceeded,
@@ -122,49 +89,42 @@ func decideActive(user *v1alpha1.ScimUser) {
 	outcome.Set(user, v1alpha1.ConditionActive, active, reason, message)
 }
 
-func decideUserType(user *v1alpha1.ScimUser) {
-	user.Status.UserType, user.Status.UserTypeRule = identity.UserType(user)
+// show writes a decision into the status.
+func show(user *v1alpha1.ScimUser, d *identity.Decision) {
+	s := &user.Status
+	s.UserType, s.UserTypeRule = d.UserType, d.UserTypeRule
+	s.Organizations, s.Roles, s.WithheldRoles = d.Organizations, d.Roles(), d.WithheldRoles
+	if reason, message, withheld := d.Withheld(); withheld {
+		outcome.Set(user, v1alpha1.ConditionWithheld, true, reason, message)
+	} else {
+		outcome.Remove(user, v1alpha1.ConditionWithheld)
+	}
 }
 
-// decideOrganizations keeps what a user has when the endpoint, and with it the default
-// organization, is gone: disabling provisioning changes nobody's organization.
-func (r *Reconciler) decideOrganizations(ctx context.Context, user *v1alpha1.ScimUser) error {
-	endpoint := &v1alpha1.ScimEndpoint{}
-	key := types.NamespacedName{Namespace: user.Namespace, Name: user.Spec.EndpointRef.Name}
-	err := r.client.Get(ctx, key, endpoint)
-	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("read the ScimEndpoint: %w", err)
+// shown says whether the status says what was decided.
+func shown(user *v1alpha1.ScimUser, d *identity.Decision) bool {
+	s := &user.Status
+	if s.UserType != d.UserType || s.UserTypeRule != d.UserTypeRule ||
+		!slices.Equal(s.Organizations, d.Organizations) || !slices.Equal(s.Roles, d.Roles()) || !slices.Equal(s.WithheldRoles, d.WithheldRoles) {
+		return false
 	}
-	organizations := identity.Organizations(user, endpoint.Spec.OrganizationID)
-	endUser := user.Status.UserType == v1alpha1.AccountEndUser
-	if apierrors.IsNotFound(err) && organizations == nil && endUser {
-		return nil
-	}
-	user.Status.Organizations = organizations
-	return nil
+	reason, message, _ := d.Withheld()
+	c := outcome.Find(user, v1alpha1.ConditionWithheld)
+	return c.Reason == reason && c.Message == outcome.Clip(message)
 }
 
-// usersOf maps an endpoint to its users.
-func (r *Reconciler) usersOf(ctx context.Context, endpoint client.Object) []reconcile.Request {
-	var users v1alpha1.ScimUserList
-	err := r.client.List(ctx, &users, client.InNamespace(endpoint.GetNamespace()),
-		client.MatchingFields{endpointIndex: endpoint.GetName()}, client.UnsafeDisableDeepCopy)
-	if err != nil {
-		log.FromContext(ctx).Error(err, "cannot list the users of the endpoint", "endpoint", client.ObjectKeyFromObject(endpoint))
-		return nil
+// warnOfProtectedRoles sends an event for the protected roles that nobody had asked for
+// until now.
+func warnOfProtectedRoles(pass *outcome.Pass, user *v1alpha1.ScimUser, d *identity.Decision) {
+	news := slices.DeleteFunc(slices.Clone(d.WithheldRoles), func(role string) bool {
+		return slices.Contains(user.Status.WithheldRoles, role)
+	})
+	if len(news) > 0 {
+		pass.Warn(v1alpha1.ReasonRoleProtected, identity.RoleProtectedMessage(news))
 	}
-	requests := make([]reconcile.Request, len(users.Items))
-	for i := range users.Items {
-		requests[i].NamespacedName = client.ObjectKeyFromObject(&users.Items[i])
-	}
-	return requests
 }
 
-func organizationChanged() predicate.Predicate {
-	return predicate.Funcs{
-		UpdateFunc: func(e event.UpdateEvent) bool {
-			return e.ObjectOld.(*v1alpha1.ScimEndpoint).Spec.OrganizationID != e.ObjectNew.(*v1alpha1.ScimEndpoint).Spec.OrganizationID
-		},
-		DeleteFunc: func(event.DeleteEvent) bool { return false },
-	}
+// endpointOf is the key of the user's endpoint.
+func endpointOf(user *v1alpha1.ScimUser) client.ObjectKey {
+	return client.ObjectKey{Namespace: user.Namespace, Name: user.Spec.EndpointRef.Name}
 }

@@ -253,6 +253,7 @@ var _ = Describe("A ScimUser", func() {
 			Expect(env.Client.Create(ctx, user)).To(Succeed())
 			Eventually(statusOf(ctx, user)).Should(haveOrganizations("42"))
 		}
+		Eventually(rulesOf(ctx, namespace)).Should(beApplied())
 		rest := env.ResourceVersions(ctx, namespace, &v1alpha1.ScimUserList{}, &v1alpha1.ScimEndpointList{})
 		Consistently(func() map[string]string {
 			return env.ResourceVersions(ctx, namespace, &v1alpha1.ScimUserList{}, &v1alpha1.ScimEndpointList{})

@@ -13,6 +13,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 
+	"scim-operator.io/controllers/internal/members"
 	"scim-operator.io/controllers/internal/testenv"
 )
 
@@ -21,6 +22,9 @@ var (
 	// ahead is how far the controller's clock is ahead of the API server's.
 	ahead atomic.Int64
 )
+
+// rate is how many users a second are decided anew after rules have changed.
+const rate = 400
 
 func TestScimUser(t *testing.T) {
 	RegisterFailHandler(Fail)
@@ -32,5 +36,18 @@ func now() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 var _ = BeforeSuite(func() {
 	env = testenv.Start(func() cache.Options { return cache.Options{} })
 	DeferCleanup(func() { env.Stop() })
-	DeferCleanup(env.Run(func(ctx context.Context, mgr ctrl.Manager) error { return setup(ctx, mgr, now) }))
+	startManager()
+	DeferCleanup(func() { stopManager() })
 })
+
+// stopManager stops the running manager.
+var stopManager func()
+
+func startManager() {
+	stopManager = env.Run(func(ctx context.Context, mgr ctrl.Manager) error {
+		if err := members.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+			return err
+		}
+		return setup(ctx, mgr, options{now: now, rate: rate})
+	})
+}

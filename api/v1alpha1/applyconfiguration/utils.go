@@ -20,6 +20,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 	// Group=scim-operator.io, Version=v1alpha1
 	case v1alpha1.SchemeGroupVersion.WithKind("AccountExtension"):
 		return &apiv1alpha1.AccountExtensionApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AccountPolicy"):
+		return &apiv1alpha1.AccountPolicyApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AccountRules"):
+		return &apiv1alpha1.AccountRulesApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Address"):
 		return &apiv1alpha1.AddressApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Certificate"):
@@ -60,8 +64,16 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ObjectReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PersonName"):
 		return &apiv1alpha1.PersonNameApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PreviewExample"):
+		return &apiv1alpha1.PreviewExampleApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PreviewStatus"):
+		return &apiv1alpha1.PreviewStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ResourceAttribute"):
 		return &apiv1alpha1.ResourceAttributeApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RoleRule"):
+		return &apiv1alpha1.RoleRuleApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RulesStatus"):
+		return &apiv1alpha1.RulesStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SAMLMetadataSource"):
 		return &apiv1alpha1.SAMLMetadataSourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SAMLSpec"):
@@ -116,6 +128,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ServerStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("TokenStatus"):
 		return &apiv1alpha1.TokenStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("UserMatcher"):
+		return &apiv1alpha1.UserMatcherApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("UserTypeRules"):
+		return &apiv1alpha1.UserTypeRulesApplyConfiguration{}
 
 	}
 	return nil

@@ -28,7 +28,7 @@ func Set(obj Object, conditionType string, status bool, reason, message string) 
 		Type:               conditionType,
 		Status:             metav1.ConditionFalse,
 		Reason:             reason,
-		Message:            clip(message),
+		Message:            Clip(message),
 		ObservedGeneration: obj.GetGeneration(),
 	}
 	if status {
@@ -51,14 +51,15 @@ func Find(obj Object, conditionType string) metav1.Condition {
 	return metav1.Condition{}
 }
 
-func remove(obj Object, conditionType string) {
+// Remove takes a condition away that is present only when it is True.
+func Remove(obj Object, conditionType string) {
 	conditions := obj.GetConditions()
 	meta.RemoveStatusCondition(&conditions, conditionType)
 	obj.SetConditions(conditions)
 }
 
-// clip cuts a message between characters.
-func clip(message string) string {
+// Clip cuts a message to what a condition holds, between characters.
+func Clip(message string) string {
 	if len(message) <= maxMessage {
 		return message
 	}

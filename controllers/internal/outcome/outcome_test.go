@@ -109,7 +109,7 @@ func TestEarliest(t *testing.T) {
 
 func TestClipCutsBetweenCharacters(t *testing.T) {
 	for _, text := range []string{"", "short", strings.Repeat("é", maxMessage), strings.Repeat("a", maxMessage+1)} {
-		got := clip(text)
+		got := Clip(text)
 		if len(got) > maxMessage || !utf8.ValidString(got) {
 			t.Errorf("%d bytes became %d bytes, valid %t", len(text), len(got), utf8.ValidString(got))
 		}

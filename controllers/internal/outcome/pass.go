@@ -46,6 +46,8 @@ type Result struct {
 type Reporter struct {
 	client client.Client
 	events events.EventRecorder
+	// quiet says that only what steps add is announced.
+	quiet bool
 
 	mu sync.Mutex
 	// written is the last written status of each object until the cache has it.
@@ -57,10 +59,17 @@ type version struct {
 	resourceVersion string
 }
 
-// NewReporter makes a Reporter. Without events it is for kinds that come in thousands:
-// transitions are neither sent nor, unless debugging, logged.
+// NewReporter makes a Reporter. Without events it is as quiet as can be.
 func NewReporter(c client.Client, events events.EventRecorder) *Reporter {
-	return &Reporter{client: c, events: events, written: map[client.ObjectKey]version{}}
+	return &Reporter{client: c, events: events, quiet: events == nil, written: map[client.ObjectKey]version{}}
+}
+
+// NewQuietReporter makes a Reporter for kinds that come in thousands: changes of Ready are
+// neither sent nor, unless debugging, logged; what steps add is sent.
+func NewQuietReporter(c client.Client, events events.EventRecorder) *Reporter {
+	r := NewReporter(c, events)
+	r.quiet = true
+	return r
 }
 
 // Pass is one reconcile of one object.
@@ -199,8 +208,8 @@ func (p *Pass) summarize(result Result, err error) {
 	*p.observed = &generation
 	if err == nil {
 		Set(p.object, v1alpha1.ConditionReady, true, result.Reason, result.Message)
-		remove(p.object, v1alpha1.ConditionReconciling)
-		remove(p.object, v1alpha1.ConditionStalled)
+		Remove(p.object, v1alpha1.ConditionReconciling)
+		Remove(p.object, v1alpha1.ConditionStalled)
 		return
 	}
 	v := judge(err)
@@ -210,7 +219,7 @@ func (p *Pass) summarize(result Result, err error) {
 	}
 	Set(p.object, v1alpha1.ConditionReady, false, v.reason, v.message)
 	Set(p.object, present, true, v.reason, v.message)
-	remove(p.object, absent)
+	Remove(p.object, absent)
 }
 
 // patch writes the status when it differs from what was read.
@@ -237,6 +246,7 @@ func (p *Pass) announce(ctx context.Context) {
 	if before.Status != now.Status || before.Reason != now.Reason {
 		p.reporter.log(ctx).Info("readiness changed", "ready", now.Status, "reason", now.Reason, "message", now.Message)
 		switch {
+		case p.reporter.quiet:
 		case now.Status == metav1.ConditionTrue:
 			p.send(notice{corev1.EventTypeNormal, now.Reason, now.Message})
 		case IsTrue(p.object, v1alpha1.ConditionStalled) || now.Reason == v1alpha1.ReasonReconcileFailed:
@@ -253,7 +263,7 @@ func (p *Pass) announce(ctx context.Context) {
 }
 
 func (r *Reporter) log(ctx context.Context) logr.Logger {
-	if r.events == nil {
+	if r.quiet {
 		return log.FromContext(ctx).V(1)
 	}
 	return log.FromContext(ctx)
@@ -261,7 +271,7 @@ func (r *Reporter) log(ctx context.Context) logr.Logger {
 
 func (p *Pass) send(n notice) {
 	if p.reporter.events != nil {
-		p.reporter.events.Eventf(p.object, nil, n.kind, n.reason, "Reconcile", "%s", clip(n.message))
+		p.reporter.events.Eventf(p.object, nil, n.kind, n.reason, "Reconcile", "%s", Clip(n.message))
 	}
 }
 

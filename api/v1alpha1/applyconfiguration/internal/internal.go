@@ -239,6 +239,26 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: userType
       type:
         scalar: string
+- name: io.scim-operator.api.v1alpha1.AccountRules
+  map:
+    fields:
+    - name: protectedRoles
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: roles
+      type:
+        list:
+          elementType:
+            namedType: io.scim-operator.api.v1alpha1.RoleRule
+          elementRelationship: associative
+          keys:
+          - name
+    - name: userTypes
+      type:
+        namedType: io.scim-operator.api.v1alpha1.UserTypeRules
 - name: io.scim-operator.api.v1alpha1.AccountType
   scalar: string
 - name: io.scim-operator.api.v1alpha1.Address
@@ -464,6 +484,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: provisioning
       type:
         namedType: io.scim-operator.api.v1alpha1.Provisioning
+    - name: rules
+      type:
+        namedType: io.scim-operator.api.v1alpha1.RulesStatus
     - name: saml
       type:
         namedType: io.scim-operator.api.v1alpha1.SAMLStatus
@@ -554,6 +577,36 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: middleName
       type:
         scalar: string
+- name: io.scim-operator.api.v1alpha1.PreviewExample
+  map:
+    fields:
+    - name: change
+      type:
+        scalar: string
+    - name: userName
+      type:
+        scalar: string
+- name: io.scim-operator.api.v1alpha1.PreviewStatus
+  map:
+    fields:
+    - name: changed
+      type:
+        scalar: numeric
+    - name: examples
+      type:
+        list:
+          elementType:
+            namedType: io.scim-operator.api.v1alpha1.PreviewExample
+          elementRelationship: atomic
+    - name: message
+      type:
+        scalar: string
+    - name: observedRules
+      type:
+        scalar: string
+    - name: users
+      type:
+        scalar: numeric
 - name: io.scim-operator.api.v1alpha1.Provisioning
   scalar: string
 - name: io.scim-operator.api.v1alpha1.ResourceAttribute
@@ -609,6 +662,42 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: uniqueness
       type:
         namedType: io.scim-operator.api.v1alpha1.AttributeUniqueness
+- name: io.scim-operator.api.v1alpha1.RoleRule
+  map:
+    fields:
+    - name: expression
+      type:
+        scalar: string
+    - name: groups
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: name
+      type:
+        scalar: string
+    - name: roles
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+- name: io.scim-operator.api.v1alpha1.RulesStatus
+  map:
+    fields:
+    - name: decided
+      type:
+        scalar: numeric
+    - name: observedRules
+      type:
+        scalar: string
+    - name: preview
+      type:
+        namedType: io.scim-operator.api.v1alpha1.PreviewStatus
+    - name: users
+      type:
+        scalar: numeric
 - name: io.scim-operator.api.v1alpha1.SAMLMetadataSource
   map:
     fields:
@@ -648,15 +737,41 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: io.scim-operator.api.v1alpha1.SCIMSpec
   map:
     fields:
+    - name: allowedOrganizationIDs
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
     - name: endpoint
       type:
         namedType: io.scim-operator.api.v1alpha1.ScimEndpointTemplate
     - name: organizationID
       type:
         scalar: string
+    - name: preview
+      type:
+        namedType: io.scim-operator.api.v1alpha1.AccountRules
+    - name: protectedRoles
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
     - name: provisioning
       type:
         namedType: io.scim-operator.api.v1alpha1.Provisioning
+    - name: roles
+      type:
+        list:
+          elementType:
+            namedType: io.scim-operator.api.v1alpha1.RoleRule
+          elementRelationship: associative
+          keys:
+          - name
+    - name: userTypes
+      type:
+        namedType: io.scim-operator.api.v1alpha1.UserTypeRules
 - name: io.scim-operator.api.v1alpha1.SchemaAttribute
   map:
     fields:
@@ -851,6 +966,12 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: io.scim-operator.api.v1alpha1.ScimEndpointSpec
   map:
     fields:
+    - name: allowedOrganizationIDs
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
     - name: consistency
       type:
         namedType: io.scim-operator.api.v1alpha1.Consistency
@@ -871,6 +992,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: organizationID
       type:
         scalar: string
+    - name: preview
+      type:
+        namedType: io.scim-operator.api.v1alpha1.AccountRules
+    - name: protectedRoles
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
     - name: provisioning
       type:
         namedType: io.scim-operator.api.v1alpha1.Provisioning
@@ -888,6 +1018,17 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: resources
       type:
         namedType: io.k8s.api.core.v1.ResourceRequirements
+    - name: roles
+      type:
+        list:
+          elementType:
+            namedType: io.scim-operator.api.v1alpha1.RoleRule
+          elementRelationship: associative
+          keys:
+          - name
+    - name: userTypes
+      type:
+        namedType: io.scim-operator.api.v1alpha1.UserTypeRules
 - name: io.scim-operator.api.v1alpha1.ScimEndpointStatus
   map:
     fields:
@@ -917,6 +1058,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+    - name: rules
+      type:
+        namedType: io.scim-operator.api.v1alpha1.RulesStatus
     - name: servers
       type:
         list:
@@ -1251,12 +1395,24 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: atomic
+    - name: roles
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
     - name: userType
       type:
         namedType: io.scim-operator.api.v1alpha1.AccountType
     - name: userTypeRule
       type:
         scalar: string
+    - name: withheldRoles
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
 - name: io.scim-operator.api.v1alpha1.ServerStatus
   map:
     fields:
@@ -1281,6 +1437,33 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: secretName
       type:
         scalar: string
+- name: io.scim-operator.api.v1alpha1.UserMatcher
+  map:
+    fields:
+    - name: expression
+      type:
+        scalar: string
+    - name: groups
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: roles
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+- name: io.scim-operator.api.v1alpha1.UserTypeRules
+  map:
+    fields:
+    - name: endUsers
+      type:
+        namedType: io.scim-operator.api.v1alpha1.UserMatcher
+    - name: technicians
+      type:
+        namedType: io.scim-operator.api.v1alpha1.UserMatcher
 - name: __untyped_atomic_
   scalar: untyped
   list:

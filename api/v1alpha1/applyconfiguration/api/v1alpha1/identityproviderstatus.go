@@ -30,6 +30,9 @@ type IdentityProviderStatusApplyConfiguration struct {
 	Technicians *int64 `json:"technicians,omitempty"`
 	// groups is the number of groups that this identity provider has provisioned.
 	Groups *int64 `json:"groups,omitempty"`
+	// rules says how far the rules for users have been applied, and what the ones in
+	// the preview would do.
+	Rules *RulesStatusApplyConfiguration `json:"rules,omitempty"`
 }
 
 // IdentityProviderStatusApplyConfiguration constructs a declarative configuration of the IdentityProviderStatus type for use with
@@ -104,5 +107,13 @@ func (b *IdentityProviderStatusApplyConfiguration) WithTechnicians(value int64) 
 // If called multiple times, the Groups field is set to the value of the last call.
 func (b *IdentityProviderStatusApplyConfiguration) WithGroups(value int64) *IdentityProviderStatusApplyConfiguration {
 	b.Groups = &value
+	return b
+}
+
+// WithRules sets the Rules field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Rules field is set to the value of the last call.
+func (b *IdentityProviderStatusApplyConfiguration) WithRules(value *RulesStatusApplyConfiguration) *IdentityProviderStatusApplyConfiguration {
+	b.Rules = value
 	return b
 }

@@ -20,7 +20,8 @@ type ScimEndpointSpecApplyConfiguration struct {
 	Provisioning *apiv1alpha1.Provisioning `json:"provisioning,omitempty"`
 	// organizationID is the organization that end users belong to unless the identity
 	// provider says otherwise.
-	OrganizationID *string `json:"organizationID,omitempty"`
+	OrganizationID                  *string `json:"organizationID,omitempty"`
+	AccountPolicyApplyConfiguration `json:""`
 }
 
 // ScimEndpointSpecApplyConfiguration constructs a declarative configuration of the ScimEndpointSpec type for use with
@@ -108,5 +109,54 @@ func (b *ScimEndpointSpecApplyConfiguration) WithProvisioning(value apiv1alpha1.
 // If called multiple times, the OrganizationID field is set to the value of the last call.
 func (b *ScimEndpointSpecApplyConfiguration) WithOrganizationID(value string) *ScimEndpointSpecApplyConfiguration {
 	b.OrganizationID = &value
+	return b
+}
+
+// WithUserTypes sets the UserTypes field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the UserTypes field is set to the value of the last call.
+func (b *ScimEndpointSpecApplyConfiguration) WithUserTypes(value *UserTypeRulesApplyConfiguration) *ScimEndpointSpecApplyConfiguration {
+	b.AccountRulesApplyConfiguration.UserTypes = value
+	return b
+}
+
+// WithRoles adds the given value to the Roles field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Roles field.
+func (b *ScimEndpointSpecApplyConfiguration) WithRoles(values ...*RoleRuleApplyConfiguration) *ScimEndpointSpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithRoles")
+		}
+		b.AccountRulesApplyConfiguration.Roles = append(b.AccountRulesApplyConfiguration.Roles, *values[i])
+	}
+	return b
+}
+
+// WithProtectedRoles adds the given value to the ProtectedRoles field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the ProtectedRoles field.
+func (b *ScimEndpointSpecApplyConfiguration) WithProtectedRoles(values ...string) *ScimEndpointSpecApplyConfiguration {
+	for i := range values {
+		b.AccountRulesApplyConfiguration.ProtectedRoles = append(b.AccountRulesApplyConfiguration.ProtectedRoles, values[i])
+	}
+	return b
+}
+
+// WithAllowedOrganizationIDs adds the given value to the AllowedOrganizationIDs field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the AllowedOrganizationIDs field.
+func (b *ScimEndpointSpecApplyConfiguration) WithAllowedOrganizationIDs(values ...string) *ScimEndpointSpecApplyConfiguration {
+	for i := range values {
+		b.AccountPolicyApplyConfiguration.AllowedOrganizationIDs = append(b.AccountPolicyApplyConfiguration.AllowedOrganizationIDs, values[i])
+	}
+	return b
+}
+
+// WithPreview sets the Preview field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Preview field is set to the value of the last call.
+func (b *ScimEndpointSpecApplyConfiguration) WithPreview(value *AccountRulesApplyConfiguration) *ScimEndpointSpecApplyConfiguration {
+	b.AccountPolicyApplyConfiguration.Preview = value
 	return b
 }

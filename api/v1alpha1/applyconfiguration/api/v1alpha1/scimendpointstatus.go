@@ -32,6 +32,9 @@ type ScimEndpointStatusApplyConfiguration struct {
 	// servers are the running replicas, each entry written by the replica itself: it
 	// is how replicas find each other to keep reads consistent.
 	Servers []ServerStatusApplyConfiguration `json:"servers,omitempty"`
+	// rules says how far the rules for users have been applied, and what the ones in
+	// the preview would do.
+	Rules *RulesStatusApplyConfiguration `json:"rules,omitempty"`
 }
 
 // ScimEndpointStatusApplyConfiguration constructs a declarative configuration of the ScimEndpointStatus type for use with
@@ -118,5 +121,13 @@ func (b *ScimEndpointStatusApplyConfiguration) WithServers(values ...*ServerStat
 		}
 		b.Servers = append(b.Servers, *values[i])
 	}
+	return b
+}
+
+// WithRules sets the Rules field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Rules field is set to the value of the last call.
+func (b *ScimEndpointStatusApplyConfiguration) WithRules(value *RulesStatusApplyConfiguration) *ScimEndpointStatusApplyConfiguration {
+	b.Rules = value
 	return b
 }

@@ -17,7 +17,8 @@ type SCIMSpecApplyConfiguration struct {
 	Provisioning *apiv1alpha1.Provisioning `json:"provisioning,omitempty"`
 	// organizationID is the organization that end users belong to unless the identity
 	// provider says otherwise. Some identity providers ask the administrator for it.
-	OrganizationID *string `json:"organizationID,omitempty"`
+	OrganizationID                  *string `json:"organizationID,omitempty"`
+	AccountPolicyApplyConfiguration `json:""`
 	// endpoint becomes part of the ScimEndpoint's spec.
 	Endpoint *ScimEndpointTemplateApplyConfiguration `json:"endpoint,omitempty"`
 }
@@ -41,6 +42,55 @@ func (b *SCIMSpecApplyConfiguration) WithProvisioning(value apiv1alpha1.Provisio
 // If called multiple times, the OrganizationID field is set to the value of the last call.
 func (b *SCIMSpecApplyConfiguration) WithOrganizationID(value string) *SCIMSpecApplyConfiguration {
 	b.OrganizationID = &value
+	return b
+}
+
+// WithUserTypes sets the UserTypes field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the UserTypes field is set to the value of the last call.
+func (b *SCIMSpecApplyConfiguration) WithUserTypes(value *UserTypeRulesApplyConfiguration) *SCIMSpecApplyConfiguration {
+	b.AccountRulesApplyConfiguration.UserTypes = value
+	return b
+}
+
+// WithRoles adds the given value to the Roles field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Roles field.
+func (b *SCIMSpecApplyConfiguration) WithRoles(values ...*RoleRuleApplyConfiguration) *SCIMSpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithRoles")
+		}
+		b.AccountRulesApplyConfiguration.Roles = append(b.AccountRulesApplyConfiguration.Roles, *values[i])
+	}
+	return b
+}
+
+// WithProtectedRoles adds the given value to the ProtectedRoles field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the ProtectedRoles field.
+func (b *SCIMSpecApplyConfiguration) WithProtectedRoles(values ...string) *SCIMSpecApplyConfiguration {
+	for i := range values {
+		b.AccountRulesApplyConfiguration.ProtectedRoles = append(b.AccountRulesApplyConfiguration.ProtectedRoles, values[i])
+	}
+	return b
+}
+
+// WithAllowedOrganizationIDs adds the given value to the AllowedOrganizationIDs field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the AllowedOrganizationIDs field.
+func (b *SCIMSpecApplyConfiguration) WithAllowedOrganizationIDs(values ...string) *SCIMSpecApplyConfiguration {
+	for i := range values {
+		b.AccountPolicyApplyConfiguration.AllowedOrganizationIDs = append(b.AccountPolicyApplyConfiguration.AllowedOrganizationIDs, values[i])
+	}
+	return b
+}
+
+// WithPreview sets the Preview field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Preview field is set to the value of the last call.
+func (b *SCIMSpecApplyConfiguration) WithPreview(value *AccountRulesApplyConfiguration) *SCIMSpecApplyConfiguration {
+	b.AccountPolicyApplyConfiguration.Preview = value
 	return b
 }
 

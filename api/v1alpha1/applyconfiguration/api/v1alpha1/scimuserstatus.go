@@ -14,7 +14,7 @@ import (
 //
 // ScimUserStatus is what the operator made of a user.
 type ScimUserStatusApplyConfiguration struct {
-	// conditions are Active and Ready, and Reconciling or Stalled when True.
+	// conditions are Active and Ready, and Withheld, Reconciling or Stalled when True.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// observedGeneration is the newest metadata.generation this status speaks of.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
@@ -24,6 +24,11 @@ type ScimUserStatusApplyConfiguration struct {
 	UserTypeRule *string `json:"userTypeRule,omitempty"`
 	// organizations that the account belongs to; All means every one.
 	Organizations []string `json:"organizations,omitempty"`
+	// roles that the account has in the applications.
+	Roles []string `json:"roles,omitempty"`
+	// withheldRoles are protected roles that a rule or the identity provider asks for
+	// and that the account does not get.
+	WithheldRoles []string `json:"withheldRoles,omitempty"`
 }
 
 // ScimUserStatusApplyConfiguration constructs a declarative configuration of the ScimUserStatus type for use with
@@ -75,6 +80,26 @@ func (b *ScimUserStatusApplyConfiguration) WithUserTypeRule(value string) *ScimU
 func (b *ScimUserStatusApplyConfiguration) WithOrganizations(values ...string) *ScimUserStatusApplyConfiguration {
 	for i := range values {
 		b.Organizations = append(b.Organizations, values[i])
+	}
+	return b
+}
+
+// WithRoles adds the given value to the Roles field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Roles field.
+func (b *ScimUserStatusApplyConfiguration) WithRoles(values ...string) *ScimUserStatusApplyConfiguration {
+	for i := range values {
+		b.Roles = append(b.Roles, values[i])
+	}
+	return b
+}
+
+// WithWithheldRoles adds the given value to the WithheldRoles field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the WithheldRoles field.
+func (b *ScimUserStatusApplyConfiguration) WithWithheldRoles(values ...string) *ScimUserStatusApplyConfiguration {
+	for i := range values {
+		b.WithheldRoles = append(b.WithheldRoles, values[i])
 	}
 	return b
 }

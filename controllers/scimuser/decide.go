@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package scimuser
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/controllers/internal/members"
+	"scim-operator.io/internal/identity"
+)
+
+// decider decides about users with what the cache knows of their endpoint and groups.
+type decider struct {
+	reader client.Reader
+	rules  *rulebook
+}
+
+// decide decides about one user. It returns nil when everything stays as it was decided,
+// since the endpoint and its rules are gone: disabling provisioning changes nobody.
+func (d *decider) decide(ctx context.Context, user *v1alpha1.ScimUser) (*identity.Decision, error) {
+	rules, err := d.rulesOf(ctx, endpointOf(user))
+	if err != nil {
+		return nil, err
+	}
+	if rules == nil {
+		if user.Status.UserType != "" {
+			return nil, nil
+		}
+		rules = noRules
+	}
+	return decideWith(ctx, rules, &members.Upward{Reader: d.reader, Endpoint: endpointOf(user)}, user)
+}
+
+// rulesOf are the rules of an endpoint, or nil when there is none.
+func (d *decider) rulesOf(ctx context.Context, endpoint client.ObjectKey) (*identity.Rules, error) {
+	var ep v1alpha1.ScimEndpoint
+	err := d.reader.Get(ctx, endpoint, &ep, client.UnsafeDisableDeepCopy)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the ScimEndpoint: %w", err)
+	}
+	return d.rules.inForce(&ep), nil
+}
+
+// decideWith looks the user's groups up only when a rule depends on groups.
+func decideWith(ctx context.Context, rules *identity.Rules, groups *members.Upward, user *v1alpha1.ScimUser) (*identity.Decision, error) {
+	var memberOf []identity.Group
+	if rules.UseGroups() {
+		var err error
+		if memberOf, err = groups.GroupsOf(ctx, user.Name); err != nil {
+			return nil, err
+		}
+	}
+	decision := rules.Decide(user, memberOf)
+	return &decision, nil
+}
+
+var noRules = identity.Compile("", v1alpha1.AccountPolicy{})
+
+// rulebook keeps the rules of every endpoint ready, since compiling an expression takes
+// far longer than asking it.
+type rulebook struct {
+	mu       sync.Mutex
+	compiled map[client.ObjectKey]edition
+}
+
+// edition is the rules of one generation of an endpoint.
+type edition struct {
+	uid        types.UID
+	generation int64
+
+	digest, previewDigest string
+	inForce               *identity.Rules
+	// tried is nil when there is no preview.
+	tried *identity.Rules
+}
+
+func newRulebook() *rulebook { return &rulebook{compiled: map[client.ObjectKey]edition{}} }
+
+func (b *rulebook) inForce(ep *v1alpha1.ScimEndpoint) *identity.Rules { return b.of(ep).inForce }
+
+func (b *rulebook) of(ep *v1alpha1.ScimEndpoint) edition {
+	key := client.ObjectKeyFromObject(ep)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	known, ok := b.compiled[key]
+	if ok && known.uid == ep.UID && known.generation == ep.Generation {
+		return known
+	}
+	next := edition{
+		uid: ep.UID, generation: ep.Generation,
+		digest:        identity.Digest(ep.Spec.OrganizationID, ep.Spec.AccountPolicy),
+		previewDigest: identity.PreviewDigest(ep.Spec.OrganizationID, ep.Spec.AccountPolicy),
+	}
+	if next.inForce = known.inForce; !ok || known.digest != next.digest {
+		next.inForce = identity.Compile(ep.Spec.OrganizationID, ep.Spec.AccountPolicy)
+	}
+	if ep.Spec.Preview != nil {
+		next.tried = identity.Compile(ep.Spec.OrganizationID, identity.Previewed(ep.Spec.AccountPolicy))
+	}
+	b.compiled[key] = next
+	return next
+}
+
+func (b *rulebook) forget(endpoint client.ObjectKey) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.compiled, endpoint)
+}

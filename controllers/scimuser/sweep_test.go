@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package scimuser
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/controllers/internal/testenv"
+)
+
+// writes counts how often each object of a namespace is written from now on.
+type writes struct {
+	mu     sync.Mutex
+	counts map[string]int
+}
+
+func countWrites(ctx context.Context, namespace string, list client.ObjectList) *writes {
+	counted := &writes{counts: map[string]int{}}
+	Expect(env.Client.List(ctx, list, client.InNamespace(namespace))).To(Succeed())
+	w, err := env.Client.Watch(ctx, list, client.InNamespace(namespace),
+		&client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: list.GetResourceVersion()}})
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(w.Stop)
+	go func() {
+		for event := range w.ResultChan() {
+			if obj, ok := event.Object.(client.Object); ok && event.Type == watch.Modified {
+				counted.mu.Lock()
+				counted.counts[obj.GetName()]++
+				counted.mu.Unlock()
+			}
+		}
+	}()
+	return counted
+}
+
+func (w *writes) all() map[string]int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	all := map[string]int{}
+	for name, n := range w.counts {
+		all[name] = n
+	}
+	return all
+}
+
+// newCrowd makes users of whom every fourth works in IT.
+func newCrowd(ctx context.Context, namespace string, size int) {
+	var makers sync.WaitGroup
+	names := make(chan int)
+	for range 8 {
+		makers.Go(func() {
+			defer GinkgoRecover()
+			for n := range names {
+				create(ctx, newUser(namespace, userNo(n), func(u *v1alpha1.ScimUser) {
+					u.Finalizers = nil
+					u.Spec.Enterprise = &v1alpha1.EnterpriseUser{Department: map[bool]string{true: "IT", false: "Sales"}[n%4 == 0]}
+				}))
+			}
+		})
+	}
+	for n := range size {
+		names <- n
+	}
+	close(names)
+	makers.Wait()
+}
+
+func userNo(n int) string { return fmt.Sprintf("user-%04d", n) }
+
+func userTypes(ctx context.Context, namespace string) func(Gomega) map[v1alpha1.AccountType]int {
+	return func(g Gomega) map[v1alpha1.AccountType]int {
+		var users v1alpha1.ScimUserList
+		g.Expect(env.Client.List(ctx, &users, client.InNamespace(namespace))).To(Succeed())
+		found := map[v1alpha1.AccountType]int{}
+		for i := range users.Items {
+			found[users.Items[i].Status.UserType]++
+		}
+		return found
+	}
+}
+
+var _ = Describe("A change of rules", Ordered, func() {
+	const size = 2400
+	var (
+		namespace string
+		ep        *v1alpha1.ScimEndpoint
+	)
+
+	BeforeAll(func(ctx SpecContext) {
+		SetDefaultEventuallyTimeout(testenv.Bound)
+		SetDefaultEventuallyPollingInterval(testenv.Poll)
+		ahead.Store(0)
+		namespace = env.Namespace(ctx)
+		ep = newEndpoint(namespace, "42")
+		create(ctx, ep)
+		newCrowd(ctx, namespace, size)
+		Eventually(userTypes(ctx, namespace)).Should(Equal(map[v1alpha1.AccountType]int{v1alpha1.AccountEndUser: size}))
+		Eventually(rulesOf(ctx, namespace)).Should(beApplied())
+	})
+
+	It("writes exactly the users whom it changes, once each, shows how far it has got, and rests", func(ctx SpecContext) {
+		users, endpoints := countWrites(ctx, namespace, &v1alpha1.ScimUserList{}), countWrites(ctx, namespace, &v1alpha1.ScimEndpointList{})
+		before := rulesOf(ctx, namespace)(Default).ObservedRules
+		change(ctx, ep, func(ep *v1alpha1.ScimEndpoint) {
+			ep.Spec.UserTypes = techniciansAre(byExpression(`user.enterprise.department == "IT"`))
+		})
+		Eventually(rulesOf(ctx, namespace)).Should(And(
+			HaveField("ObservedRules", Not(Equal(before))), beApplied(), HaveField("Users", HaveValue(BeEquivalentTo(size)))))
+		Expect(userTypes(ctx, namespace)(Default)).To(Equal(map[v1alpha1.AccountType]int{
+			v1alpha1.AccountTechnician: size / 4, v1alpha1.AccountEndUser: size - size/4,
+		}))
+		want := map[string]int{}
+		for n := 0; n < size; n += 4 {
+			want[userNo(n)] = 1
+		}
+		Eventually(users.all).Should(Equal(want))
+		Consistently(users.all, testenv.Quiet).Should(Equal(want))
+		// One write is the spec's; the others are progress, at most one in ten seconds.
+		Expect(endpoints.all()[endpointName]).To(BeNumerically("<=", 4))
+	})
+
+	It("does not keep one user waiting for the others", func(ctx SpecContext) {
+		change(ctx, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.UserTypes = techniciansAre(byExpression("true")) })
+		leaver := &v1alpha1.ScimUser{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: userNo(size - 1)}}
+		change(ctx, leaver, func(u *v1alpha1.ScimUser) { u.Spec.Active = ptr.To(false) })
+		Eventually(statusOf(ctx, leaver)).Should(activeBecause(metav1.ConditionFalse, v1alpha1.ReasonDeactivatedByProvider))
+		Expect(userTypes(ctx, namespace)(Default)[v1alpha1.AccountEndUser]).To(BeNumerically(">", 0), "the others are still under way")
+		Eventually(userTypes(ctx, namespace)).Should(Equal(map[v1alpha1.AccountType]int{v1alpha1.AccountTechnician: size}))
+		Eventually(rulesOf(ctx, namespace)).Should(beApplied())
+	})
+
+	It("goes on where another manager takes over", func(ctx SpecContext) {
+		change(ctx, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.UserTypes = nil })
+		Eventually(userTypes(ctx, namespace)).Should(HaveKey(v1alpha1.AccountEndUser))
+		stopManager()
+		left := userTypes(ctx, namespace)(Default)
+		startManager()
+		Expect(left[v1alpha1.AccountTechnician]).To(BeNumerically(">", 0), "the first manager was done")
+		Eventually(userTypes(ctx, namespace)).Should(Equal(map[v1alpha1.AccountType]int{v1alpha1.AccountEndUser: size}))
+		Eventually(rulesOf(ctx, namespace)).Should(beApplied())
+	})
+
+	It("reaches everybody in a large group that a change touches", func(ctx SpecContext) {
+		change(ctx, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.UserTypes = techniciansAre(byGroups("IT")) })
+		group := newGroup(namespace, "large", "Everybody")
+		for s := range 2 {
+			ids := make([]string, 700)
+			for n := range ids {
+				ids[n] = userNo(s*700 + n)
+			}
+			name := fmt.Sprintf("large-%d", s)
+			create(ctx, newSlice(namespace, name, "large", ids...))
+			group.Spec.Slices = append(group.Spec.Slices, name)
+		}
+		create(ctx, group)
+		Eventually(rulesOf(ctx, namespace)).Should(beApplied())
+		users := countWrites(ctx, namespace, &v1alpha1.ScimUserList{})
+		change(ctx, group, func(g *v1alpha1.ScimGroup) { g.Spec.DisplayName = "IT" })
+		Eventually(userTypes(ctx, namespace)).Should(HaveKeyWithValue(v1alpha1.AccountTechnician, 1400))
+		Eventually(users.all).Should(And(HaveLen(1400), HaveEach(1)))
+	})
+})
+
+var _ = Describe("A preview of rules", func() {
+	It("says whom the rules would change, and changes nobody", func(ctx SpecContext) {
+		ahead.Store(0)
+		namespace := env.Namespace(ctx)
+		ep := endpointWith(namespace, rules(v1alpha1.AccountRules{Roles: []v1alpha1.RoleRule{{Name: "Tier1", UserMatcher: byGroups("IT")}}}))
+		group := newGroup(namespace, "g1", "IT", userNo(0))
+		create(ctx, ep, group)
+		newCrowd(ctx, namespace, 60)
+		Eventually(userTypes(ctx, namespace)).Should(Equal(map[v1alpha1.AccountType]int{v1alpha1.AccountEndUser: 60}))
+		Eventually(rulesOf(ctx, namespace)).Should(And(beApplied(), HaveField("Preview", BeNil())))
+		users := countWrites(ctx, namespace, &v1alpha1.ScimUserList{})
+
+		By("trying technicians by an expression, without the role in force")
+		change(ctx, ep, func(ep *v1alpha1.ScimEndpoint) {
+			ep.Spec.Preview = &v1alpha1.AccountRules{UserTypes: techniciansAre(byExpression(`user.enterprise.department == "IT"`))}
+		})
+		preview := func(g Gomega) v1alpha1.PreviewStatus {
+			s := rulesOf(ctx, namespace)(g)
+			g.Expect(s).To(beApplied())
+			g.Expect(s.Preview).NotTo(BeNil())
+			return *s.Preview
+		}
+		Eventually(preview).Should(And(
+			HaveField("Users", HaveValue(BeEquivalentTo(60))), HaveField("Changed", HaveValue(BeEquivalentTo(15))),
+			HaveField("Examples", HaveLen(10)),
+			HaveField("Examples", HaveExactElements(append([]any{
+				v1alpha1.PreviewExample{UserName: "user-0000@example.com", Change: "EndUser becomes Technician; loses role Tier1; organizations 42 become none"},
+				v1alpha1.PreviewExample{UserName: "user-0004@example.com", Change: "EndUser becomes Technician; organizations 42 become none"},
+			}, anything(8)...)...)),
+		))
+
+		By("the directory changing")
+		change(ctx, group, func(g *v1alpha1.ScimGroup) { g.Spec.Members = membersNamed(userNo(1)) })
+		Eventually(preview).Should(HaveField("Changed", HaveValue(BeEquivalentTo(16))))
+		Eventually(users.all).Should(Equal(map[string]int{userNo(0): 1, userNo(1): 1}), "only what the rules in force change")
+
+		By("trying what cannot be understood")
+		change(ctx, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.Preview.UserTypes.Technicians.Expression = "user.departmnt" })
+		Eventually(preview).Should(And(HaveField("Message", ContainSubstring("undefined field 'departmnt'")), HaveField("Changed", BeNil())))
+
+		By("resting")
+		rest := env.ResourceVersions(ctx, namespace, &v1alpha1.ScimUserList{}, &v1alpha1.ScimEndpointList{})
+		Consistently(func() map[string]string {
+			return env.ResourceVersions(ctx, namespace, &v1alpha1.ScimUserList{}, &v1alpha1.ScimEndpointList{})
+		}, testenv.Quiet).Should(Equal(rest))
+
+		By("being given up")
+		change(ctx, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.Preview = nil })
+		Eventually(rulesOf(ctx, namespace)).Should(HaveField("Preview", BeNil()))
+	})
+})
+
+func anything(n int) []any {
+	all := make([]any, n)
+	for i := range all {
+		all[i] = Not(BeZero())
+	}
+	return all
+}
