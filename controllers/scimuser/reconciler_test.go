@@ -87,8 +87,6 @@ var _ = Describe("A ScimUser", func() {
 	var namespace string
 
 	BeforeEach(func(ctx SpecContext) {
-		SetDefaultEventuallyTimeout(testenv.Bound)
-		SetDefaultEventuallyPollingInterval(testenv.Poll)
 		namespace = env.Namespace(ctx)
 	})
 

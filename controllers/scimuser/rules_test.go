@@ -128,8 +128,6 @@ var _ = Describe("The rules of an endpoint", func() {
 	)
 
 	BeforeEach(func(ctx SpecContext) {
-		SetDefaultEventuallyTimeout(testenv.Bound)
-		SetDefaultEventuallyPollingInterval(testenv.Poll)
 		ahead.Store(0)
 		namespace = env.Namespace(ctx)
 		barbara = newUser(namespace, "barbara", nil)

@@ -34,6 +34,8 @@ func TestScimUser(t *testing.T) {
 func now() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 
 var _ = BeforeSuite(func() {
+	SetDefaultEventuallyTimeout(testenv.Bound)
+	SetDefaultEventuallyPollingInterval(testenv.Poll)
 	env = testenv.Start(func() cache.Options { return cache.Options{} })
 	DeferCleanup(func() { env.Stop() })
 	startManager()

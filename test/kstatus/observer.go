@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -33,19 +34,41 @@ func Observe(c client.WithWatch) *Observer {
 	} {
 		w, err := c.Watch(ctx, list)
 		gomega.Expect(err).NotTo(gomega.HaveOccurred())
-		o.running.Go(func() { o.follow(ctx, w) })
+		o.running.Go(func() { o.follow(ctx, c, list, w) })
 	}
 	return o
 }
 
-func (o *Observer) follow(ctx context.Context, w watch.Interface) {
-	defer w.Stop()
-	for event := range w.ResultChan() {
+// follow checks every version. The API server ends the watch of a client that does not
+// keep up; it goes on then from the last version seen, so that none is missed.
+func (o *Observer) follow(ctx context.Context, c client.WithWatch, list client.ObjectList, w watch.Interface) {
+	last := ""
+	for {
+		last = o.drain(ctx, w, last)
+		w.Stop()
 		if ctx.Err() != nil {
 			return
 		}
+		var err error
+		w, err = c.Watch(ctx, list, &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: last}})
+		if err != nil {
+			if ctx.Err() == nil {
+				o.report(fmt.Sprintf("the watch ended early and cannot go on: %v", err))
+			}
+			return
+		}
+	}
+}
+
+// drain checks what a watch brings until it ends, and returns the last version seen.
+func (o *Observer) drain(ctx context.Context, w watch.Interface, last string) string {
+	for event := range w.ResultChan() {
+		if ctx.Err() != nil {
+			return last
+		}
 		switch obj := event.Object.(type) {
 		case client.Object:
+			last = obj.GetResourceVersion()
 			if event.Type == watch.Added || event.Type == watch.Modified {
 				o.check(obj)
 			}
@@ -53,9 +76,7 @@ func (o *Observer) follow(ctx context.Context, w watch.Interface) {
 			o.report(fmt.Sprintf("the watch failed: %v", event.Object))
 		}
 	}
-	if ctx.Err() == nil {
-		o.report("the watch ended early")
-	}
+	return last
 }
 
 func (o *Observer) check(obj client.Object) {

@@ -71,6 +71,7 @@ type Env struct {
 	scheme   *apiruntime.Scheme
 	cache    func() cache.Options
 	observer *kstatus.Observer
+	writes   *writes
 	mu       sync.Mutex
 	serial   int
 }
@@ -154,6 +155,8 @@ func (e *Env) newManagerUser() *rest.Config {
 	})).To(gomega.Succeed())
 	config := user.Config()
 	config.QPS = -1
+	e.writes = &writes{}
+	config.Wrap(e.writes.count)
 	return config
 }
 
