@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package identityprovider
+
+import (
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/controllers/internal/testenv"
+	"scim-operator.io/internal/identity"
+)
+
+var _ = Describe("Rules for users", func() {
+	It("become the endpoint's, and the provider shows how far they have been applied", func(ctx SpecContext) {
+		namespace := env.Namespace(ctx)
+		ahead.Store(0)
+		idp := newProvider(namespace, inline(metadata(year)), v1alpha1.ProvisioningEnabled)
+		idp.Spec.SCIM.AccountPolicy = v1alpha1.AccountPolicy{
+			AccountRules: v1alpha1.AccountRules{
+				UserTypes:      &v1alpha1.UserTypeRules{Technicians: &v1alpha1.UserMatcher{Groups: []string{"IT"}}},
+				Roles:          []v1alpha1.RoleRule{{Name: "Tier1", UserMatcher: v1alpha1.UserMatcher{Expression: "user.active"}}},
+				ProtectedRoles: []string{"SystemAdministrator"},
+			},
+			AllowedOrganizationIDs: []string{"42", "7"},
+			Preview:                &v1alpha1.AccountRules{},
+		}
+		create(ctx, idp)
+		Eventually(endpoint(ctx, namespace)).Should(HaveField("Spec.AccountPolicy", Equal(idp.Spec.SCIM.AccountPolicy)))
+		reportEndpoint(ctx, namespace, endpointReady()...)
+		Eventually(observed(ctx, idp)).Should(isTrue(v1alpha1.ConditionReady, v1alpha1.ReasonProvisioningEnabled))
+
+		// The controller of users applies them; here none does.
+		applied := func(decided int64, conditions ...metav1.Condition) {
+			reportEndpoint(ctx, namespace, conditions...)
+			ep := endpoint(ctx, namespace)(Default)
+			patch := client.MergeFrom(ep.DeepCopy())
+			ep.Status.Rules = &v1alpha1.RulesStatus{
+				ObservedRules: identity.Digest(ep.Spec.OrganizationID, ep.Spec.AccountPolicy),
+				Users:         ptr.To[int64](9), Decided: ptr.To(decided),
+				Preview: &v1alpha1.PreviewStatus{Users: ptr.To[int64](9), Changed: ptr.To[int64](2)},
+			}
+			Expect(env.Client.Status().Patch(ctx, ep, patch)).To(Succeed())
+		}
+		applying := endpointRollingOut()
+		for i := range applying {
+			if applying[i].Reason == v1alpha1.ReasonProgressing {
+				applying[i].Reason = v1alpha1.ReasonApplyingRules
+			}
+		}
+		applied(4, applying...)
+		shows := func(decided int64) OmegaMatcher {
+			return And(HaveField("Status.Rules.Decided", HaveValue(Equal(decided))), HaveField("Status.Rules.Preview.Changed", HaveValue(BeEquivalentTo(2))))
+		}
+		Eventually(observed(ctx, idp)).Should(And(serving(), reconcilingBecause(v1alpha1.ReasonApplyingRules), shows(4)))
+
+		By("being Ready no sooner than the status says that they are applied")
+		ahead.Store(int64(-30 * time.Minute)) // the interval between two writes is not over
+		applied(9, endpointReady()...)
+		Consistently(observed(ctx, idp), testenv.Quiet).Should(And(reconcilingBecause(v1alpha1.ReasonApplyingRules), shows(4)))
+		ahead.Store(int64(time.Minute))
+		touch(ctx, idp)
+		Eventually(observed(ctx, idp)).Should(And(isTrue(v1alpha1.ConditionReady, v1alpha1.ReasonProvisioningEnabled), shows(9)))
+
+		By("the endpoint not understanding an expression")
+		stalled := endpointStalled()
+		for i := range stalled {
+			stalled[i].Reason = v1alpha1.ReasonInvalidExpression
+		}
+		applied(9, append(servingConditions(), stalled...)...)
+		Eventually(observed(ctx, idp)).Should(And(serving(), stalledBecause(v1alpha1.ReasonInvalidExpression)))
+	})
+})

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package scimendpoint
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/internal/identity"
+)
+
+var _ = Describe("Rules for users", func() {
+	It("keep the endpoint from being Ready until they are understood and applied, and serving goes on", func(ctx SpecContext) {
+		namespace := env.Namespace(ctx)
+		ep := newEndpoint(namespace, nil)
+		create(ctx, ep)
+		reportDeployment(ctx, ep, 1)
+		Eventually(observed(ctx, ep)).Should(ready())
+		technicians := func(expression string) func(*v1alpha1.ScimEndpoint) {
+			return func(ep *v1alpha1.ScimEndpoint) {
+				ep.Spec.UserTypes = &v1alpha1.UserTypeRules{Technicians: &v1alpha1.UserMatcher{Expression: expression}}
+			}
+		}
+		// Another controller applies rules; here none does.
+		applied := func(decided int64) {
+			change(ctx, ep, func(*v1alpha1.ScimEndpoint) {})
+			patch := client.MergeFrom(ep.DeepCopy())
+			ep.Status.Rules = &v1alpha1.RulesStatus{
+				ObservedRules: identity.Digest(ep.Spec.OrganizationID, ep.Spec.AccountPolicy),
+				Users:         ptr.To[int64](9), Decided: ptr.To(decided),
+			}
+			Expect(env.Client.Status().Patch(ctx, ep, patch)).To(Succeed())
+		}
+		applied(9)
+		Eventually(observed(ctx, ep)).Should(And(ready(), HaveField("Status.Rules.Users", HaveValue(BeEquivalentTo(9)))))
+
+		change(ctx, ep, technicians("user.departmnt"))
+		Eventually(observed(ctx, ep)).Should(And(
+			stalledBecause(v1alpha1.ReasonInvalidExpression),
+			condition(v1alpha1.ConditionReady, HaveField("Message",
+				ContainSubstring("userTypes.technicians.expression is not valid: line 1, column 5: undefined field 'departmnt'"))),
+			isTrue(v1alpha1.ConditionAvailable, v1alpha1.ReasonReplicasReady),
+		))
+		change(ctx, ep, technicians("user.active"))
+		Eventually(observed(ctx, ep)).Should(reconcilingBecause(v1alpha1.ReasonApplyingRules))
+		applied(5)
+		Eventually(observed(ctx, ep)).Should(And(reconcilingBecause(v1alpha1.ReasonApplyingRules), HaveField("Status.Rules.Decided", HaveValue(BeEquivalentTo(5)))))
+		applied(9)
+		Eventually(observed(ctx, ep)).Should(ready())
+	})
+})
