@@ -179,11 +179,15 @@ var _ = Describe("A preview of rules", func() {
 		change(ctx, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.Preview.UserTypes.Technicians.Expression = "user.departmnt" })
 		Eventually(preview).Should(And(HaveField("Message", ContainSubstring("undefined field 'departmnt'")), HaveField("Changed", BeNil())))
 
-		By("resting")
-		rest := env.ResourceVersions(ctx, namespace, &v1alpha1.ScimUserList{}, &v1alpha1.ScimEndpointList{})
-		Consistently(func() map[string]string {
+		By("resting, and by a manager that knows nothing yet")
+		versions := func() map[string]string {
 			return env.ResourceVersions(ctx, namespace, &v1alpha1.ScimUserList{}, &v1alpha1.ScimEndpointList{})
-		}, testenv.Quiet).Should(Equal(rest))
+		}
+		rest := versions()
+		Consistently(versions, testenv.Quiet).Should(Equal(rest))
+		stopManager()
+		startManager()
+		Consistently(versions, testenv.Quiet).Should(Equal(rest))
 
 		By("being given up")
 		change(ctx, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.Preview = nil })
