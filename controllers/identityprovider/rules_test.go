@@ -30,10 +30,10 @@ var _ = Describe("Rules for users", func() {
 			AllowedOrganizationIDs: []string{"42", "7"},
 			Preview:                &v1alpha1.AccountRules{},
 		}
-		create(ctx, idp)
+		env.Create(ctx, idp)
 		Eventually(endpoint(ctx, namespace)).Should(HaveField("Spec.AccountPolicy", Equal(idp.Spec.SCIM.AccountPolicy)))
 		reportEndpoint(ctx, namespace, endpointReady()...)
-		Eventually(observed(ctx, idp)).Should(isTrue(v1alpha1.ConditionReady, v1alpha1.ReasonProvisioningEnabled))
+		Eventually(observed(ctx, idp)).Should(testenv.IsTrue(v1alpha1.ConditionReady, v1alpha1.ReasonProvisioningEnabled))
 
 		// The controller of users applies them; here none does.
 		applied := func(decided int64, conditions ...metav1.Condition) {
@@ -57,15 +57,15 @@ var _ = Describe("Rules for users", func() {
 		shows := func(decided int64) OmegaMatcher {
 			return And(HaveField("Status.Rules.Decided", HaveValue(Equal(decided))), HaveField("Status.Rules.Preview.Changed", HaveValue(BeEquivalentTo(2))))
 		}
-		Eventually(observed(ctx, idp)).Should(And(serving(), reconcilingBecause(v1alpha1.ReasonApplyingRules), shows(4)))
+		Eventually(observed(ctx, idp)).Should(And(serving(), testenv.ReconcilingBecause(v1alpha1.ReasonApplyingRules), shows(4)))
 
 		By("being Ready no sooner than the status says that they are applied")
 		ahead.Store(int64(-30 * time.Minute)) // the interval between two writes is not over
 		applied(9, endpointReady()...)
-		Consistently(observed(ctx, idp), testenv.Quiet).Should(And(reconcilingBecause(v1alpha1.ReasonApplyingRules), shows(4)))
+		Consistently(observed(ctx, idp), testenv.Quiet).Should(And(testenv.ReconcilingBecause(v1alpha1.ReasonApplyingRules), shows(4)))
 		ahead.Store(int64(time.Minute))
-		touch(ctx, idp)
-		Eventually(observed(ctx, idp)).Should(And(isTrue(v1alpha1.ConditionReady, v1alpha1.ReasonProvisioningEnabled), shows(9)))
+		env.Touch(ctx, idp)
+		Eventually(observed(ctx, idp)).Should(And(testenv.IsTrue(v1alpha1.ConditionReady, v1alpha1.ReasonProvisioningEnabled), shows(9)))
 
 		By("the endpoint not understanding an expression")
 		stalled := endpointStalled()
@@ -73,6 +73,6 @@ var _ = Describe("Rules for users", func() {
 			stalled[i].Reason = v1alpha1.ReasonInvalidExpression
 		}
 		applied(9, append(servingConditions(), stalled...)...)
-		Eventually(observed(ctx, idp)).Should(And(serving(), stalledBecause(v1alpha1.ReasonInvalidExpression)))
+		Eventually(observed(ctx, idp)).Should(And(serving(), testenv.StalledBecause(v1alpha1.ReasonInvalidExpression)))
 	})
 })

@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/controllers/internal/testenv"
 	"scim-operator.io/internal/identity"
 )
 
@@ -16,7 +17,7 @@ var _ = Describe("Rules for users", func() {
 	It("keep the endpoint from being Ready until they are understood and applied, and serving goes on", func(ctx SpecContext) {
 		namespace := env.Namespace(ctx)
 		ep := newEndpoint(namespace, nil)
-		create(ctx, ep)
+		env.Create(ctx, ep)
 		reportDeployment(ctx, ep, 1)
 		Eventually(observed(ctx, ep)).Should(ready())
 		technicians := func(expression string) func(*v1alpha1.ScimEndpoint) {
@@ -26,7 +27,7 @@ var _ = Describe("Rules for users", func() {
 		}
 		// Another controller applies rules; here none does.
 		applied := func(decided int64) {
-			change(ctx, ep, func(*v1alpha1.ScimEndpoint) {})
+			testenv.Change(ctx, env, ep, func(*v1alpha1.ScimEndpoint) {})
 			patch := client.MergeFrom(ep.DeepCopy())
 			ep.Status.Rules = &v1alpha1.RulesStatus{
 				ObservedRules: identity.Digest(ep.Spec.OrganizationID, ep.Spec.AccountPolicy),
@@ -37,17 +38,17 @@ var _ = Describe("Rules for users", func() {
 		applied(9)
 		Eventually(observed(ctx, ep)).Should(And(ready(), HaveField("Status.Rules.Users", HaveValue(BeEquivalentTo(9)))))
 
-		change(ctx, ep, technicians("user.departmnt"))
+		testenv.Change(ctx, env, ep, technicians("user.departmnt"))
 		Eventually(observed(ctx, ep)).Should(And(
-			stalledBecause(v1alpha1.ReasonInvalidExpression),
-			condition(v1alpha1.ConditionReady, HaveField("Message",
+			testenv.StalledBecause(v1alpha1.ReasonInvalidExpression),
+			testenv.Condition(v1alpha1.ConditionReady, HaveField("Message",
 				ContainSubstring("userTypes.technicians.expression is not valid: line 1, column 5: undefined field 'departmnt'"))),
-			isTrue(v1alpha1.ConditionAvailable, v1alpha1.ReasonReplicasReady),
+			testenv.IsTrue(v1alpha1.ConditionAvailable, v1alpha1.ReasonReplicasReady),
 		))
-		change(ctx, ep, technicians("user.active"))
-		Eventually(observed(ctx, ep)).Should(reconcilingBecause(v1alpha1.ReasonApplyingRules))
+		testenv.Change(ctx, env, ep, technicians("user.active"))
+		Eventually(observed(ctx, ep)).Should(testenv.ReconcilingBecause(v1alpha1.ReasonApplyingRules))
 		applied(5)
-		Eventually(observed(ctx, ep)).Should(And(reconcilingBecause(v1alpha1.ReasonApplyingRules), HaveField("Status.Rules.Decided", HaveValue(BeEquivalentTo(5)))))
+		Eventually(observed(ctx, ep)).Should(And(testenv.ReconcilingBecause(v1alpha1.ReasonApplyingRules), HaveField("Status.Rules.Decided", HaveValue(BeEquivalentTo(5)))))
 		applied(9)
 		Eventually(observed(ctx, ep)).Should(ready())
 	})

@@ -18,20 +18,6 @@ import (
 	"scim-operator.io/controllers/internal/testenv"
 )
 
-func create(ctx context.Context, objects ...client.Object) {
-	for _, obj := range objects {
-		ExpectWithOffset(1, env.Client.Create(ctx, obj)).To(Succeed())
-	}
-}
-
-// change changes an object as its server, or somebody with kubectl, would.
-func change[T client.Object](ctx context.Context, obj T, how func(T)) {
-	ExpectWithOffset(1, env.Client.Get(ctx, client.ObjectKeyFromObject(obj), obj)).To(Succeed())
-	patch := client.MergeFrom(obj.DeepCopyObject().(client.Object))
-	how(obj)
-	ExpectWithOffset(1, env.Client.Patch(ctx, obj, patch)).To(Succeed())
-}
-
 func newGroup(namespace, id, displayName string, members ...string) *v1alpha1.ScimGroup {
 	return &v1alpha1.ScimGroup{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: id},
@@ -65,7 +51,9 @@ func endpointWith(namespace string, policy v1alpha1.AccountPolicy) *v1alpha1.Sci
 	return ep
 }
 
-func rules(r v1alpha1.AccountRules) v1alpha1.AccountPolicy { return v1alpha1.AccountPolicy{AccountRules: r} }
+func rules(r v1alpha1.AccountRules) v1alpha1.AccountPolicy {
+	return v1alpha1.AccountPolicy{AccountRules: r}
+}
 
 func techniciansAre(m v1alpha1.UserMatcher) *v1alpha1.UserTypeRules {
 	return &v1alpha1.UserTypeRules{Technicians: &m}
@@ -135,38 +123,38 @@ var _ = Describe("The rules of an endpoint", func() {
 
 	It("make technicians of a group's members when they join, and end users when they leave", func(ctx SpecContext) {
 		group := newGroup(namespace, "g1", "IT Support", "alice")
-		create(ctx, endpointWith(namespace, rules(v1alpha1.AccountRules{UserTypes: techniciansAre(byGroups("it support"))})), barbara, group)
+		env.Create(ctx, endpointWith(namespace, rules(v1alpha1.AccountRules{UserTypes: techniciansAre(byGroups("it support"))})), barbara, group)
 		Eventually(statusOf(ctx, barbara)).Should(And(beEndUser(), haveOrganizations("42")))
-		change(ctx, group, func(g *v1alpha1.ScimGroup) { g.Spec.Members = membersNamed("alice", "barbara") })
+		testenv.Change(ctx, env, group, func(g *v1alpha1.ScimGroup) { g.Spec.Members = membersNamed("alice", "barbara") })
 		Eventually(statusOf(ctx, barbara)).Should(And(beTechnician("userTypes.technicians.groups: it support"), haveOrganizations()))
-		change(ctx, group, func(g *v1alpha1.ScimGroup) { g.Spec.Members = membersNamed("alice") })
+		testenv.Change(ctx, env, group, func(g *v1alpha1.ScimGroup) { g.Spec.Members = membersNamed("alice") })
 		Eventually(statusOf(ctx, barbara)).Should(And(beEndUser(), haveOrganizations("42"), activeBecause(metav1.ConditionTrue, v1alpha1.ReasonProvisioned)))
 	})
 
 	It("reach the members of groups in groups, as these come, change, are renamed and go", func(ctx SpecContext) {
 		top := newGroup(namespace, "g1", "IT", "g2")
 		middle, bottom := newGroup(namespace, "g2", "Support", "g3"), newGroup(namespace, "g3", "Berlin", "barbara")
-		create(ctx, endpointWith(namespace, rules(v1alpha1.AccountRules{UserTypes: techniciansAre(byGroups("IT"))})), barbara, top, bottom)
+		env.Create(ctx, endpointWith(namespace, rules(v1alpha1.AccountRules{UserTypes: techniciansAre(byGroups("IT"))})), barbara, top, bottom)
 		Eventually(statusOf(ctx, barbara)).Should(beEndUser())
 		technician := beTechnician("userTypes.technicians.groups: IT")
 
 		By("the group between them arriving")
-		create(ctx, middle)
+		env.Create(ctx, middle)
 		Eventually(statusOf(ctx, barbara)).Should(technician)
 		By("it losing and regaining the lower group")
-		change(ctx, middle, func(g *v1alpha1.ScimGroup) { g.Spec.Members = nil })
+		testenv.Change(ctx, env, middle, func(g *v1alpha1.ScimGroup) { g.Spec.Members = nil })
 		Eventually(statusOf(ctx, barbara)).Should(beEndUser())
-		change(ctx, middle, func(g *v1alpha1.ScimGroup) { g.Spec.Members = membersNamed("g3", "g1") }) // a circle
+		testenv.Change(ctx, env, middle, func(g *v1alpha1.ScimGroup) { g.Spec.Members = membersNamed("g3", "g1") }) // a circle
 		Eventually(statusOf(ctx, barbara)).Should(technician)
 		By("the upper group giving up its name and taking it again")
-		change(ctx, top, func(g *v1alpha1.ScimGroup) { g.Spec.DisplayName = "IT (old)" })
+		testenv.Change(ctx, env, top, func(g *v1alpha1.ScimGroup) { g.Spec.DisplayName = "IT (old)" })
 		Eventually(statusOf(ctx, barbara)).Should(beEndUser())
-		change(ctx, top, func(g *v1alpha1.ScimGroup) { g.Spec.DisplayName = "it" })
+		testenv.Change(ctx, env, top, func(g *v1alpha1.ScimGroup) { g.Spec.DisplayName = "it" })
 		Eventually(statusOf(ctx, barbara)).Should(technician)
 		By("she herself leaving the lower group")
-		change(ctx, bottom, func(g *v1alpha1.ScimGroup) { g.Spec.Members = nil })
+		testenv.Change(ctx, env, bottom, func(g *v1alpha1.ScimGroup) { g.Spec.Members = nil })
 		Eventually(statusOf(ctx, barbara)).Should(beEndUser())
-		change(ctx, bottom, func(g *v1alpha1.ScimGroup) { g.Spec.Members = membersNamed("barbara") })
+		testenv.Change(ctx, env, bottom, func(g *v1alpha1.ScimGroup) { g.Spec.Members = membersNamed("barbara") })
 		Eventually(statusOf(ctx, barbara)).Should(technician)
 		By("the group between them being deleted")
 		Expect(env.Client.Delete(ctx, middle)).To(Succeed())
@@ -177,7 +165,7 @@ var _ = Describe("The rules of an endpoint", func() {
 		strangers := newGroup(namespace, "g2", "IT", "carol")
 		strangers.Spec.EndpointRef.Name = "entra"
 		carol := newUser(namespace, "carol", nil)
-		create(ctx, endpointWith(namespace, rules(v1alpha1.AccountRules{UserTypes: techniciansAre(byGroups("g1", "IT"))})),
+		env.Create(ctx, endpointWith(namespace, rules(v1alpha1.AccountRules{UserTypes: techniciansAre(byGroups("g1", "IT"))})),
 			barbara, carol, newGroup(namespace, "g1", "Whatever", "barbara"), strangers)
 		Eventually(statusOf(ctx, barbara)).Should(beTechnician("userTypes.technicians.groups: g1"))
 		Eventually(statusOf(ctx, carol)).Should(beEndUser())
@@ -188,28 +176,28 @@ var _ = Describe("The rules of an endpoint", func() {
 		group := newGroup(namespace, "g1", "IT")
 		group.Spec.Slices = []string{"s1"}
 		technician := beTechnician("userTypes.technicians.groups: IT")
-		create(ctx, endpointWith(namespace, rules(v1alpha1.AccountRules{UserTypes: techniciansAre(byGroups("IT"))})), barbara, carol, group)
+		env.Create(ctx, endpointWith(namespace, rules(v1alpha1.AccountRules{UserTypes: techniciansAre(byGroups("IT"))})), barbara, carol, group)
 		Eventually(statusOf(ctx, barbara)).Should(beEndUser())
 		By("the slice arriving after the group that names it")
-		create(ctx, newSlice(namespace, "s1", "g1", "barbara"))
+		env.Create(ctx, newSlice(namespace, "s1", "g1", "barbara"))
 		Eventually(statusOf(ctx, barbara)).Should(technician)
 		By("a slice that the group names later, in place of the first")
-		create(ctx, newSlice(namespace, "s2", "g1", "carol"))
+		env.Create(ctx, newSlice(namespace, "s2", "g1", "carol"))
 		Consistently(statusOf(ctx, carol), testenv.Quiet).Should(beEndUser())
-		change(ctx, group, func(g *v1alpha1.ScimGroup) { g.Spec.Slices = []string{"s2"} })
+		testenv.Change(ctx, env, group, func(g *v1alpha1.ScimGroup) { g.Spec.Slices = []string{"s2"} })
 		Eventually(statusOf(ctx, carol)).Should(technician)
 		Eventually(statusOf(ctx, barbara)).Should(beEndUser())
 	})
 
 	It("follow the user: a SCIM role, a department, an attribute that overrules them all", func(ctx SpecContext) {
 		matcher := v1alpha1.UserMatcher{Roles: []string{"agent"}, Expression: `user.enterprise.department == "IT"`}
-		create(ctx, endpointWith(namespace, rules(v1alpha1.AccountRules{UserTypes: techniciansAre(matcher)})), barbara)
+		env.Create(ctx, endpointWith(namespace, rules(v1alpha1.AccountRules{UserTypes: techniciansAre(matcher)})), barbara)
 		Eventually(statusOf(ctx, barbara)).Should(beEndUser())
-		change(ctx, barbara, func(u *v1alpha1.ScimUser) { u.Spec.Enterprise = &v1alpha1.EnterpriseUser{Department: "IT"} })
+		testenv.Change(ctx, env, barbara, func(u *v1alpha1.ScimUser) { u.Spec.Enterprise = &v1alpha1.EnterpriseUser{Department: "IT"} })
 		Eventually(statusOf(ctx, barbara)).Should(beTechnician("userTypes.technicians.expression"))
-		change(ctx, barbara, func(u *v1alpha1.ScimUser) { u.Spec.Roles = []v1alpha1.MultiValue{{Value: "Agent"}} })
+		testenv.Change(ctx, env, barbara, func(u *v1alpha1.ScimUser) { u.Spec.Roles = []v1alpha1.MultiValue{{Value: "Agent"}} })
 		Eventually(statusOf(ctx, barbara)).Should(beTechnician("userTypes.technicians.roles: agent"))
-		change(ctx, barbara, func(u *v1alpha1.ScimUser) { u.Spec.Account = &v1alpha1.AccountExtension{UserType: "END USER"} })
+		testenv.Change(ctx, env, barbara, func(u *v1alpha1.ScimUser) { u.Spec.Account = &v1alpha1.AccountExtension{UserType: "END USER"} })
 		Eventually(statusOf(ctx, barbara)).Should(And(
 			HaveField("UserType", v1alpha1.AccountEndUser), HaveField("UserTypeRule", "spec.account.userType")))
 	})
@@ -223,7 +211,7 @@ var _ = Describe("The rules of an endpoint", func() {
 			},
 			ProtectedRoles: []string{"SystemAdministrator", "Billing"},
 		}))
-		create(ctx, ep, group, barbara)
+		env.Create(ctx, ep, group, barbara)
 		Eventually(statusOf(ctx, barbara)).Should(And(
 			HaveField("Roles", ConsistOf("Tier1")), HaveField("WithheldRoles", ConsistOf("SystemAdministrator")),
 			withheld(HaveField("Reason", v1alpha1.ReasonRoleProtected), HaveField("Message", ContainSubstring("the protected role SystemAdministrator"))),
@@ -232,22 +220,22 @@ var _ = Describe("The rules of an endpoint", func() {
 		Eventually(told).Should(ConsistOf(And(HavePrefix("barbara: "), ContainSubstring("SystemAdministrator"))))
 
 		By("looking at her again, also by another manager")
-		change(ctx, barbara, func(u *v1alpha1.ScimUser) { u.Spec.Title = "Head of IT" })
+		testenv.Change(ctx, env, barbara, func(u *v1alpha1.ScimUser) { u.Spec.Title = "Head of IT" })
 		Eventually(statusOf(ctx, barbara)).Should(HaveField("WithheldRoles", HaveLen(1)))
 		stopManager()
 		startManager()
-		change(ctx, barbara, func(u *v1alpha1.ScimUser) { u.Spec.Title = "Chief" })
+		testenv.Change(ctx, env, barbara, func(u *v1alpha1.ScimUser) { u.Spec.Title = "Chief" })
 		Eventually(statusOf(ctx, barbara)).Should(HaveField("WithheldRoles", HaveLen(1)))
 		Consistently(told, testenv.Quiet).Should(HaveLen(1))
 
 		By("the identity provider asking for another")
-		change(ctx, barbara, func(u *v1alpha1.ScimUser) { u.Spec.Roles = []v1alpha1.MultiValue{{Value: "billing"}} })
+		testenv.Change(ctx, env, barbara, func(u *v1alpha1.ScimUser) { u.Spec.Roles = []v1alpha1.MultiValue{{Value: "billing"}} })
 		Eventually(statusOf(ctx, barbara)).Should(HaveField("WithheldRoles", ConsistOf("SystemAdministrator", "Billing")))
 		Eventually(told).Should(ConsistOf(ContainSubstring("SystemAdministrator"), And(ContainSubstring("Billing"), Not(ContainSubstring("System")))))
 
 		By("nobody asking any more")
-		change(ctx, barbara, func(u *v1alpha1.ScimUser) { u.Spec.Roles = nil })
-		change(ctx, group, func(g *v1alpha1.ScimGroup) { g.Spec.Members = nil })
+		testenv.Change(ctx, env, barbara, func(u *v1alpha1.ScimUser) { u.Spec.Roles = nil })
+		testenv.Change(ctx, env, group, func(g *v1alpha1.ScimGroup) { g.Spec.Members = nil })
 		Eventually(statusOf(ctx, barbara)).Should(And(
 			HaveField("WithheldRoles", BeEmpty()), withheld(HaveField("Type", BeEmpty())), HaveField("Roles", ConsistOf("Tier1"))))
 	})
@@ -255,12 +243,14 @@ var _ = Describe("The rules of an endpoint", func() {
 	It("leave a user without an organization that is not allowed, and say so", func(ctx SpecContext) {
 		barbara.Spec.Account = &v1alpha1.AccountExtension{OrganizationIDs: []string{"7", "99"}}
 		ep := endpointWith(namespace, v1alpha1.AccountPolicy{AllowedOrganizationIDs: []string{"42", "7"}})
-		create(ctx, ep, barbara)
+		env.Create(ctx, ep, barbara)
 		Eventually(statusOf(ctx, barbara)).Should(And(
 			haveOrganizations("7"), activeBecause(metav1.ConditionTrue, v1alpha1.ReasonProvisioned),
 			withheld(HaveField("Reason", v1alpha1.ReasonOrganizationNotAllowed), HaveField("Message", ContainSubstring("organization 99"))),
 		))
-		change(ctx, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.AllowedOrganizationIDs = append(ep.Spec.AllowedOrganizationIDs, "99") })
+		testenv.Change(ctx, env, ep, func(ep *v1alpha1.ScimEndpoint) {
+			ep.Spec.AllowedOrganizationIDs = append(ep.Spec.AllowedOrganizationIDs, "99")
+		})
 		Eventually(statusOf(ctx, barbara)).Should(And(haveOrganizations("7", "99"), withheld(HaveField("Type", BeEmpty()))))
 	})
 
@@ -271,17 +261,17 @@ var _ = Describe("The rules of an endpoint", func() {
 			UserTypes: techniciansAre(byExpression(department)),
 			Roles:     []v1alpha1.RoleRule{{Name: "Tier1", UserMatcher: byExpression(department)}},
 		}))
-		create(ctx, ep, barbara)
+		env.Create(ctx, ep, barbara)
 		technician := And(beTechnician("userTypes.technicians.expression"), HaveField("Roles", ConsistOf("Tier1")))
 		Eventually(statusOf(ctx, barbara)).Should(technician)
 		var before v1alpha1.ScimUser
 		Expect(env.Get(ctx, namespace, "barbara", &before)).To(Succeed())
 
-		change(ctx, ep, func(ep *v1alpha1.ScimEndpoint) {
+		testenv.Change(ctx, env, ep, func(ep *v1alpha1.ScimEndpoint) {
 			ep.Spec.UserTypes.Technicians.Expression, ep.Spec.Roles[0].Expression = "user.departmnt == 1", "user."
 		})
 		newcomer := newUser(namespace, "carol", func(u *v1alpha1.ScimUser) { u.Spec.Enterprise = barbara.Spec.Enterprise })
-		create(ctx, newcomer)
+		env.Create(ctx, newcomer)
 		Eventually(statusOf(ctx, newcomer)).Should(And(beEndUser(), HaveField("Roles", BeEmpty())))
 		Consistently(func(g Gomega) string {
 			var current v1alpha1.ScimUser
@@ -290,7 +280,7 @@ var _ = Describe("The rules of an endpoint", func() {
 		}, testenv.Quiet).Should(Equal(before.ResourceVersion))
 
 		Expect(env.Client.Delete(ctx, ep)).To(Succeed())
-		change(ctx, barbara, func(u *v1alpha1.ScimUser) { u.Spec.Active = ptr.To(false) })
+		testenv.Change(ctx, env, barbara, func(u *v1alpha1.ScimUser) { u.Spec.Active = ptr.To(false) })
 		Eventually(statusOf(ctx, barbara)).Should(And(technician, activeBecause(metav1.ConditionFalse, v1alpha1.ReasonDeactivatedByProvider)))
 	})
 })

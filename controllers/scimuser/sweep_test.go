@@ -29,7 +29,7 @@ func newCrowd(ctx context.Context, namespace string, size int) {
 		makers.Go(func() {
 			defer GinkgoRecover()
 			for n := range names {
-				create(ctx, newUser(namespace, userNo(n), func(u *v1alpha1.ScimUser) {
+				env.Create(ctx, newUser(namespace, userNo(n), func(u *v1alpha1.ScimUser) {
 					u.Finalizers = nil
 					u.Spec.Enterprise = &v1alpha1.EnterpriseUser{Department: map[bool]string{true: "IT", false: "Sales"}[n%4 == 0]}
 				}))
@@ -69,7 +69,7 @@ var _ = Describe("A change of rules", Ordered, func() {
 		ahead.Store(0)
 		namespace = env.Namespace(ctx)
 		ep = newEndpoint(namespace, "42")
-		create(ctx, ep)
+		env.Create(ctx, ep)
 		newCrowd(ctx, namespace, size)
 		Eventually(userTypes(ctx, namespace), patient).Should(Equal(map[v1alpha1.AccountType]int{v1alpha1.AccountEndUser: size}))
 		Eventually(rulesOf(ctx, namespace), patient).Should(beApplied())
@@ -78,7 +78,7 @@ var _ = Describe("A change of rules", Ordered, func() {
 	It("writes exactly the users whom it changes, once each, shows how far it has got, and rests", func(ctx SpecContext) {
 		env.ForgetWrites()
 		began, before := time.Now(), rulesOf(ctx, namespace)(Default).ObservedRules
-		change(ctx, ep, func(ep *v1alpha1.ScimEndpoint) {
+		testenv.Change(ctx, env, ep, func(ep *v1alpha1.ScimEndpoint) {
 			ep.Spec.UserTypes = techniciansAre(byExpression(`user.enterprise.department == "IT"`))
 		})
 		Eventually(rulesOf(ctx, namespace), patient).Should(And(
@@ -98,9 +98,9 @@ var _ = Describe("A change of rules", Ordered, func() {
 	})
 
 	It("does not keep one user waiting for the others", func(ctx SpecContext) {
-		change(ctx, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.UserTypes = techniciansAre(byExpression("true")) })
+		testenv.Change(ctx, env, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.UserTypes = techniciansAre(byExpression("true")) })
 		leaver := &v1alpha1.ScimUser{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: userNo(size - 1)}}
-		change(ctx, leaver, func(u *v1alpha1.ScimUser) { u.Spec.Active = ptr.To(false) })
+		testenv.Change(ctx, env, leaver, func(u *v1alpha1.ScimUser) { u.Spec.Active = ptr.To(false) })
 		Eventually(statusOf(ctx, leaver)).Should(activeBecause(metav1.ConditionFalse, v1alpha1.ReasonDeactivatedByProvider))
 		Expect(userTypes(ctx, namespace)(Default)[v1alpha1.AccountEndUser]).To(BeNumerically(">", 0), "the others are still under way")
 		Eventually(userTypes(ctx, namespace), patient).Should(Equal(map[v1alpha1.AccountType]int{v1alpha1.AccountTechnician: size}))
@@ -108,7 +108,7 @@ var _ = Describe("A change of rules", Ordered, func() {
 	})
 
 	It("goes on where another manager takes over", func(ctx SpecContext) {
-		change(ctx, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.UserTypes = nil })
+		testenv.Change(ctx, env, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.UserTypes = nil })
 		Eventually(userTypes(ctx, namespace), patient).Should(HaveKey(v1alpha1.AccountEndUser))
 		stopManager()
 		left := userTypes(ctx, namespace)(Default)
@@ -119,7 +119,7 @@ var _ = Describe("A change of rules", Ordered, func() {
 	})
 
 	It("reaches everybody in a large group that a change touches", func(ctx SpecContext) {
-		change(ctx, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.UserTypes = techniciansAre(byGroups("IT")) })
+		testenv.Change(ctx, env, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.UserTypes = techniciansAre(byGroups("IT")) })
 		group := newGroup(namespace, "large", "Everybody")
 		for s := range 2 {
 			ids := make([]string, 700)
@@ -127,13 +127,13 @@ var _ = Describe("A change of rules", Ordered, func() {
 				ids[n] = userNo(s*700 + n)
 			}
 			name := fmt.Sprintf("large-%d", s)
-			create(ctx, newSlice(namespace, name, "large", ids...))
+			env.Create(ctx, newSlice(namespace, name, "large", ids...))
 			group.Spec.Slices = append(group.Spec.Slices, name)
 		}
-		create(ctx, group)
+		env.Create(ctx, group)
 		Eventually(rulesOf(ctx, namespace), patient).Should(beApplied())
 		env.ForgetWrites()
-		change(ctx, group, func(g *v1alpha1.ScimGroup) { g.Spec.DisplayName = "IT" })
+		testenv.Change(ctx, env, group, func(g *v1alpha1.ScimGroup) { g.Spec.DisplayName = "IT" })
 		Eventually(userTypes(ctx, namespace), patient).Should(HaveKeyWithValue(v1alpha1.AccountTechnician, 1400))
 		Expect(written()).To(And(HaveLen(1400), HaveEach(1)))
 	})
@@ -145,14 +145,14 @@ var _ = Describe("A preview of rules", func() {
 		namespace := env.Namespace(ctx)
 		ep := endpointWith(namespace, rules(v1alpha1.AccountRules{Roles: []v1alpha1.RoleRule{{Name: "Tier1", UserMatcher: byGroups("IT")}}}))
 		group := newGroup(namespace, "g1", "IT", userNo(0))
-		create(ctx, ep, group)
+		env.Create(ctx, ep, group)
 		newCrowd(ctx, namespace, 60)
 		Eventually(userTypes(ctx, namespace)).Should(Equal(map[v1alpha1.AccountType]int{v1alpha1.AccountEndUser: 60}))
 		Eventually(rulesOf(ctx, namespace)).Should(And(beApplied(), HaveField("Preview", BeNil())))
 		env.ForgetWrites()
 
 		By("trying technicians by an expression, without the role in force")
-		change(ctx, ep, func(ep *v1alpha1.ScimEndpoint) {
+		testenv.Change(ctx, env, ep, func(ep *v1alpha1.ScimEndpoint) {
 			ep.Spec.Preview = &v1alpha1.AccountRules{UserTypes: techniciansAre(byExpression(`user.enterprise.department == "IT"`))}
 		})
 		preview := func(g Gomega) v1alpha1.PreviewStatus {
@@ -171,12 +171,12 @@ var _ = Describe("A preview of rules", func() {
 		))
 
 		By("the directory changing")
-		change(ctx, group, func(g *v1alpha1.ScimGroup) { g.Spec.Members = membersNamed(userNo(1)) })
+		testenv.Change(ctx, env, group, func(g *v1alpha1.ScimGroup) { g.Spec.Members = membersNamed(userNo(1)) })
 		Eventually(preview).Should(HaveField("Changed", HaveValue(BeEquivalentTo(16))))
 		Eventually(func() map[string]int { return env.Writes(namespace, "scimusers") }).Should(Equal(map[string]int{userNo(0): 1, userNo(1): 1}), "only what the rules in force change")
 
 		By("trying what cannot be understood")
-		change(ctx, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.Preview.UserTypes.Technicians.Expression = "user.departmnt" })
+		testenv.Change(ctx, env, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.Preview.UserTypes.Technicians.Expression = "user.departmnt" })
 		Eventually(preview).Should(And(HaveField("Message", ContainSubstring("undefined field 'departmnt'")), HaveField("Changed", BeNil())))
 
 		By("resting, and by a manager that knows nothing yet")
@@ -190,7 +190,7 @@ var _ = Describe("A preview of rules", func() {
 		Consistently(versions, testenv.Quiet).Should(Equal(rest))
 
 		By("being given up")
-		change(ctx, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.Preview = nil })
+		testenv.Change(ctx, env, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.Preview = nil })
 		Eventually(rulesOf(ctx, namespace)).Should(HaveField("Preview", BeNil()))
 	})
 })
