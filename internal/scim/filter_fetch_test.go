@@ -35,7 +35,7 @@ func TestFilterAllocatesNothing(t *testing.T) {
 	for _, user := range users[:3] {
 		packed = append(packed, rt.Pack(user))
 	}
-	for _, text := range append(allocFilters, `userName eq " ﬁnn"`, `displayName co "ÉN"`, `displayName gt "Ü"`) {
+	for _, text := range append(allocFilters, `userName eq " ﬁnn"`, `displayName co "ÉN"`, `addresses.formatted co "PLAZA\nholly"`, `addresses[formatted ew "USA" and type eq "work"]`, `meta.version eq "W/\"3694e05e\""`, `displayName gt "Ü"`) {
 		f, err := rt.ParseFilter(text)
 		if err != nil {
 			t.Fatal(err)

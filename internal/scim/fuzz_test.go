@@ -83,6 +83,10 @@ func fuzzFilter(t *testing.T, rt *ResourceType, o *Object, m MemberReader, text 
 		t.Fatalf("a filter of %d bytes and %d parts is accepted", len(text), filter.root.parts())
 	}
 	matches := filter.Match(o, m)
+	packed := rt.Pack(o)
+	if filter.Fetch([]Packed{packed}); filter.MatchPacked(packed, m) != matches {
+		t.Fatalf("%s matches: %v, and otherwise when the resource is packed", text, matches)
+	}
 	for form, want := range map[string]bool{"(%s)": matches, "not (%s)": !matches, "(%[1]s) and (%[1]s)": matches, "(%[1]s) or not (%[1]s)": true} {
 		other, err := rt.ParseFilter(fmt.Sprintf(form, text))
 		if err != nil {
@@ -219,6 +223,9 @@ func checkObject(t *testing.T, rt *ResourceType, o *Object) {
 	document := o.AppendJSON(nil, nil)
 	if !json.Valid(document) {
 		t.Fatalf("rendered %s", document)
+	}
+	if packed := rt.Pack(o); !packed.Object().Equal(o) || string(packed.AppendJSON(nil, nil, nil)) != string(document) {
+		t.Fatalf("%s is packed as something else: %s", document, render(packed.Object()))
 	}
 	if o.Len() > 0 && !mustDecode(t, rt, string(document)).Equal(o) {
 		t.Fatalf("%s is read as something else: %s", document, render(mustDecode(t, rt, string(document))))

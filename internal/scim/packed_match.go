@@ -2,10 +2,14 @@
 
 package scim
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+	"sync"
+	"unsafe"
+)
 
-// MatchPacked is Match on a resource that is packed. It allocates nothing for strings
-// without escapes.
+// MatchPacked is Match on a resource that is packed.
 func (f *Filter) MatchPacked(p Packed, m MemberReader) bool { return f.root.matchPacked(p, m) }
 
 func (n *node) matchPacked(p Packed, m MemberReader) bool {
@@ -106,6 +110,23 @@ func (n *node) descendRaw(raw string) string {
 	return rawField(raw, n.sub)
 }
 
+// testQuoted compares a JSON string. One with escapes is written out in a buffer that is
+// used again.
+func (n *node) testQuoted(raw string) bool {
+	text := raw[1 : len(raw)-1]
+	first := strings.IndexByte(text, '\\')
+	if first < 0 {
+		return n.testText(text)
+	}
+	buffer := textBuffers.Get().(*[]byte)
+	defer textBuffers.Put(buffer)
+	*buffer = appendUnquoted((*buffer)[:0], text, first)
+	// Nothing that compares keeps the string, so that it may be the buffer itself.
+	return n.testText(unsafe.String(unsafe.SliceData(*buffer), len(*buffer))) //nolint:gosec // see above
+}
+
+var textBuffers = sync.Pool{New: func() any { return new([]byte) }}
+
 // testOneRaw is testOne.
 func (n *node) testOneRaw(raw string) bool {
 	switch {
@@ -118,7 +139,7 @@ func (n *node) testOneRaw(raw string) bool {
 	}
 	switch raw[0] {
 	case '"':
-		return n.testText(unquote(raw))
+		return n.testQuoted(raw)
 	case 't', 'f':
 		return n.testOne(raw[0] == 't')
 	case '{', '[':

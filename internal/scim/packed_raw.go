@@ -126,7 +126,12 @@ func unquote(raw string) string {
 	if first < 0 {
 		return text
 	}
-	out := append(make([]byte, 0, len(text)), text[:first]...)
+	return string(appendUnquoted(make([]byte, 0, len(text)), text, first))
+}
+
+// appendUnquoted appends a text whose first escape is at a place.
+func appendUnquoted(out []byte, text string, first int) []byte {
+	out = append(out, text[:first]...)
 	for i := first; i < len(text); {
 		if text[i] != '\\' {
 			out = append(out, text[i])
@@ -137,7 +142,7 @@ func unquote(raw string) string {
 		out = utf8.AppendRune(out, char)
 		i += max(length, 1)
 	}
-	return string(out)
+	return out
 }
 
 // unpack gives a value of an attribute.
