@@ -507,7 +507,7 @@ func TestRacingCreatesOfAVeryLargeGroupHaveOneWinner(t *testing.T) {
 		each()
 	}
 	errs := []error{<-results, <-results}
-	slices.SortFunc(errs, func(a, b error) int {
+	slices.SortFunc(errs, func(a, _ error) int {
 		if a == nil {
 			return -1
 		}
