@@ -51,9 +51,10 @@ func runWithAPIServer(m *testing.M) int {
 		return 1
 	}
 	environment := &envtest.Environment{
-		BinaryAssetsDirectory: directory,
-		CRDDirectoryPaths:     []string{"../../config/crd/bases"},
-		ErrorIfCRDPathMissing: true,
+		BinaryAssetsDirectory:    directory,
+		CRDDirectoryPaths:        []string{"../../config/crd/bases"},
+		ErrorIfCRDPathMissing:    true,
+		ControlPlaneStartTimeout: 2 * time.Minute,
 	}
 	if adminConfig, err = environment.Start(); err != nil {
 		fmt.Fprintln(os.Stderr, err)

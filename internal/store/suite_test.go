@@ -41,9 +41,10 @@ func run(m *testing.M) int {
 		return 1
 	}
 	server := &envtest.Environment{
-		BinaryAssetsDirectory: directory,
-		CRDDirectoryPaths:     []string{"../../config/crd/bases"},
-		ErrorIfCRDPathMissing: true,
+		BinaryAssetsDirectory:    directory,
+		CRDDirectoryPaths:        []string{"../../config/crd/bases"},
+		ErrorIfCRDPathMissing:    true,
+		ControlPlaneStartTimeout: 2 * time.Minute,
 	}
 	config, err := server.Start()
 	if err != nil {
