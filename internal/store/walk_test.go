@@ -5,6 +5,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 )
@@ -29,7 +30,7 @@ func TestWalksUnderChurn(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	var churning sync.WaitGroup
 	for n, r := range replicas {
-		churning.Go(func() { churn(ctx, r, n, passing) })
+		churning.Go(func() { churn(ctx, r, n, slices.Clone(passing)) })
 	}
 	defer churning.Wait()
 	defer stop()
