@@ -78,8 +78,8 @@ type Server struct {
 	draining atomic.Bool
 }
 
-// New makes a Server, or says what is wrong with the configuration.
-func New(c Config) (*Server, error) {
+// check gives the base URL, or says what is wrong with the configuration.
+func (c *Config) check() (*url.URL, error) {
 	base, err := url.Parse(c.BaseURL)
 	switch {
 	case err != nil:
@@ -90,6 +90,15 @@ func New(c Config) (*Server, error) {
 		return nil, errors.New("base URL: it has a query, a fragment or user information")
 	case c.Types == nil || c.Store == nil || c.Tokens == nil || c.State == nil || c.Cursors == nil || c.Metrics == nil:
 		return nil, errors.New("types, store, tokens, state, keys of cursors and metrics are required")
+	}
+	return base, nil
+}
+
+// New makes a Server, or says what is wrong with the configuration.
+func New(c Config) (*Server, error) {
+	base, err := c.check()
+	if err != nil {
+		return nil, err
 	}
 	limits := c.Limits.withDefaults()
 	if err := limits.check(); err != nil {
