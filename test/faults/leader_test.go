@@ -120,15 +120,16 @@ type writing struct {
 	titles       map[string][]string // what the title of a user may be: the last for sure, and then what was not answered
 }
 
-func (w *writing) client(ctx context.Context, number int) {
-	for i := 0; ctx.Err() == nil; i++ {
+func (w *writing) client(until context.Context, number int) {
+	ctx := context.WithoutCancel(until) // a write that has begun is judged
+	for i := 0; until.Err() == nil; i++ {
 		name := fmt.Sprintf("user-%d-%d", number, i)
-		id := w.createSurely(name)
+		id := w.createSurely(ctx, name)
 		if id == "" {
 			continue
 		}
 		for _, title := range []string{"first", "second"} {
-			ok := w.judge(w.retitle(context.Background(), id, title))
+			ok := w.judge(w.retitle(ctx, id, title))
 			w.may(name, title, ok)
 		}
 	}
@@ -136,9 +137,9 @@ func (w *writing) client(ctx context.Context, number int) {
 
 // createSurely creates a user, again until it is answered. It gives "" where an answer
 // that was lost had done it already.
-func (w *writing) createSurely(name string) (id string) {
+func (w *writing) createSurely(ctx context.Context, name string) (id string) {
 	eventually(w.t, name+" is created", func() bool {
-		u, err := w.create(context.Background(), name)
+		u, err := w.create(ctx, name)
 		if refusal := (*scim.Error)(nil); errors.As(err, &refusal) && refusal.Status == http.StatusConflict {
 			return true
 		}
@@ -186,7 +187,7 @@ func (w *writing) more(n int64) {
 // reader reads all the time; no read may fail or miss who was there before.
 func (w *writing) reader(ctx context.Context) {
 	for ctx.Err() == nil {
-		if _, found, err := w.find("reader"); err != nil || found != 1 {
+		if _, found, err := w.find("reader"); err != nil || found != 1 { //nolint:contextcheck // the read is not to end with the reader
 			w.t.Errorf("a read meanwhile: %d found, %v", found, err)
 			return
 		}

@@ -142,12 +142,12 @@ func (p *process) send(r request) (answer, error) {
 	}
 	response, err := p.client.Do(req)
 	if err != nil {
-		return answer{verdict: unknown}, nil //nolint:nilerr // the process died: nobody knows
+		return answer{verdict: unknown}, nil // the process died: nobody knows
 	}
 	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
-		return answer{verdict: unknown}, nil //nolint:nilerr // the same
+		return answer{verdict: unknown}, nil
 	}
 	return read(response, text)
 }

@@ -245,9 +245,9 @@ func (c *cluster) crash(ctx context.Context, random *rand.Rand) (crashed bool) {
 		c.mu.Lock()
 		name = fmt.Sprintf("replica-%d", c.started)
 		c.mu.Unlock()
-		c.forget(p.name)
+		c.forget(p.name) //nolint:contextcheck // a replacement that has begun is finished
 	}
-	c.put(i, c.start(name))
+	c.put(i, c.start(name)) //nolint:contextcheck // it lives on
 	return true
 }
 

@@ -34,7 +34,7 @@ type network struct {
 }
 
 func newNetwork(seed uint64) *network {
-	n := &network{random: rand.New(rand.NewPCG(seed, 1))} //nolint:gosec // what is delayed is no secret
+	n := &network{random: rand.New(rand.NewPCG(seed, 1))}
 	n.dead, n.die = context.WithCancel(context.Background())
 	return n
 }
@@ -86,7 +86,7 @@ func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	n.wait(r.Context(), delay)
 	ctx, cancel := context.WithCancel(r.Context())
-	stop := context.AfterFunc(n.dead, cancel)
+	stop := context.AfterFunc(n.dead, cancel) //nolint:contextcheck // the process ends by itself
 	if n.dead.Err() != nil {
 		cancel()
 		return nil, errCrashed
