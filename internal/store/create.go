@@ -87,7 +87,7 @@ func (s *Store) createNew(ctx context.Context, k *kind, p *scim.Parsed, who clai
 		return nil, err
 	}
 	s.index.put(k.shelf, e)
-	return s.resource(s.index.view(), k, e, false), nil
+	return s.resource(s.index.view(), k, e), nil
 }
 
 // createObject is the second write of a creation. The error is errAgain when

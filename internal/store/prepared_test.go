@@ -54,7 +54,7 @@ func TestAnswersAreWhatTheUserIs(t *testing.T) {
 		}
 		view := s.index.view()
 		e, _ := view.users.live.find("u")
-		r := s.resource(view, s.users, e, false)
+		r := s.resource(view, s.users, e)
 		if got := s.withGroups(view, e); !got.Equal(r.Object()) {
 			rt.Fatal("filters see another user than answers show")
 		}
@@ -79,7 +79,7 @@ func TestAnswersFollowTheGroups(t *testing.T) {
 	shown := func() string {
 		view := s.index.view()
 		e, _ := view.users.live.find("u")
-		return string(s.resource(view, s.users, e, false).AppendJSON(nil, nil))
+		return string(s.resource(view, s.users, e).AppendJSON(nil, nil))
 	}
 	for _, row := range []struct {
 		group *api.ScimGroup

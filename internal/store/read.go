@@ -68,7 +68,7 @@ func (s *Store) Get(ctx context.Context, rt *scim.ResourceType, id string) (*Res
 	if !ok {
 		return nil, scim.ErrNotFound(rt.Name, id)
 	}
-	return s.resource(view, k, e, false), nil
+	return s.resource(view, k, e), nil
 }
 
 // freshOne makes the index show one resource, and what shows with it, as fresh does.

@@ -61,9 +61,9 @@ func (r *Resource) Members() scim.MemberReader {
 }
 
 // resource gives an entry to a client of the store.
-func (s *Store) resource(view *snapshot, k *kind, e *entry, noGroups bool) *Resource {
+func (s *Store) resource(view *snapshot, k *kind, e *entry) *Resource {
 	r := &Resource{}
-	s.describeTo(r, view, k, e, noGroups)
+	s.describeTo(r, view, k, e, false)
 	return r
 }
 

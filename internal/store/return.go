@@ -115,7 +115,7 @@ func (s *Store) restore(ctx context.Context, old *entry, o *scim.Object, name st
 	switch {
 	case err == nil:
 		s.index.put(s.users.shelf, e)
-		return s.resource(s.index.view(), s.users, e, false), nil
+		return s.resource(s.index.view(), s.users, e), nil
 	case apierrors.IsConflict(err), apierrors.IsNotFound(err):
 		s.undo(ctx, claim)
 		if _, err := s.live(ctx, s.users, old.id); err != nil {

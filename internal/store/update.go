@@ -78,7 +78,7 @@ func (s *Store) settleChanges(ctx context.Context, k *kind, id string, changes [
 
 // outcomes are those of the changes that were merged.
 func (m *merged) outcomes(written *entry) []outcome {
-	r := m.store.resource(m.store.index.view(), m.kind, written, false)
+	r := m.store.resource(m.store.index.view(), m.kind, written)
 	for i := range m.results {
 		if m.results[i].err == nil && m.results[i].panicked == nil {
 			m.results[i].resource = r
