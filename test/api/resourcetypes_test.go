@@ -34,7 +34,9 @@ func TestResourceTypes(t *testing.T) {
 		return "{name: '" + name + "', endpoint: '" + endpoint + "', schema: '" + schema + "', attributes: [" + attributes + "]}"
 	}
 	types := func(all ...string) string { return "resourceTypes: [" + strings.Join(all, ", ") + "]" }
-	device := func(attributes string) string { return "{" + types(declare("Device", "/Devices", urn, attributes)) + "}" }
+	device := func(attributes string) string {
+		return "{" + types(declare("Device", "/Devices", urn, attributes)) + "}"
+	}
 	numbered := func(n int, format string) string {
 		all := make([]string, n)
 		for i := range all {

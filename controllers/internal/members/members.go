@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	// Index finds the groups and slices that hold a member, SliceIndex the slices of a
-	// group, in the cache.
-	Index      = "spec.members.value"
+	// Index finds the groups and slices that hold a member, in the cache.
+	Index = "spec.members.value"
+	// SliceIndex finds the slices of a group, in the cache.
 	SliceIndex = "spec.groupRef.name"
 )
 
