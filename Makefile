@@ -50,8 +50,8 @@ conformance: demo ## Play the IdPs' transcripts and run a public SCIM suite agai
 	test/conformance/run.sh
 
 .PHONY: bench
-bench: ## Run the benchmarks, each with its ratio to a reference of the same run (COUNT=5 BENCHTIME=1s).
-	hack/bench.sh
+bench: build ## Measure the server against references in the same run (BENCH=short: minutes; BENCH_FLAGS=-help: options).
+	go run -C test/bench . $(if $(filter short,$(BENCH)),-short) $(BENCH_FLAGS)
 
 ##@ Development
 
@@ -94,7 +94,7 @@ lint: lint-go lint-generated lint-imports lint-shell ## Run every static check.
 .PHONY: lint-go
 lint-go: ## Run go vet and golangci-lint, with kube-api-linter for api/.
 	$(BUILD) golangci-lint
-	go vet ./... && go vet -tags e2e ./test/... && go vet -C test/alerts ./...
+	go vet ./... && go vet -tags e2e ./test/... && go vet -C test/alerts ./... && go vet -C test/bench ./...
 	$(call tool,golangci-lint) run --enable-only kubeapilinter ./api/...
 	$(call tool,golangci-lint) run --build-tags e2e --disable kubeapilinter ./...
 
@@ -102,7 +102,7 @@ lint-go: ## Run go vet and golangci-lint, with kube-api-linter for api/.
 lint-generated: generate ## Check that generated files are up to date.
 	@out=$$(git status --porcelain -- api config); \
 	if [ -n "$$out" ]; then echo "generated files are out of date; run 'make generate' and commit:"; echo "$$out"; git diff -- api config; exit 1; fi
-	go mod tidy -diff
+	go mod tidy -diff && go -C test/bench mod tidy -diff
 
 .PHONY: lint-imports
 lint-imports: ## Check that imports between the rooms go one way (docs/design.md).
