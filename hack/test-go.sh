@@ -19,5 +19,5 @@ export KUBEBUILDER_ASSETS
 # Many API servers start at the same time.
 export KUBEBUILDER_CONTROLPLANE_START_TIMEOUT=3m
 CGO_ENABLED=1 go test -race -timeout 20m "$@"
-# The alerts' tests are a module of their own.
-[ -z "$all" ] || go test -C test/alerts ./...
+# The alerts' tests and the benchmark's are modules of their own.
+[ -z "$all" ] || { go test -C test/alerts ./... && go test -C test/bench ./...; }

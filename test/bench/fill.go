@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
@@ -22,6 +23,7 @@ type filled struct {
 	set    string
 	ids    []string // of the n-th user
 	server *server
+	err    error // why it could not be filled
 }
 
 // filledWith gives an endpoint with n users, and one replica that serves it. The first
@@ -30,33 +32,48 @@ type filled struct {
 // reads nor changes without a rename look at.
 func (b *bench) filledWith(ctx context.Context, n int) (*filled, error) {
 	set := fmt.Sprintf("of-%d", n)
-	if f, ok := b.stores[set]; ok {
-		return f, nil
+	f, ok := b.stores[set]
+	if !ok {
+		f = &filled{set: set, ids: make([]string, n)}
+		b.stores[set] = f
+		f.err = b.fill(ctx, f)
 	}
-	f := &filled{set: set, ids: make([]string, n)}
-	var err error
-	if f.endpoint, err = b.newEndpoint(ctx, set); err != nil {
-		return nil, err
+	return f, f.err
+}
+
+func (b *bench) fill(ctx context.Context, f *filled) (err error) {
+	if f.endpoint, err = b.newEndpoint(ctx, f.set); err != nil {
+		return err
+	}
+	size, err := b.firstUser(ctx, f)
+	if err != nil {
+		return err
+	}
+	b.say("filling etcd with %s users of %s bytes as JSON", grouped(int64(len(f.ids))), grouped(int64(size)))
+	if err := b.copies(ctx, f); err != nil {
+		return err
 	}
 	if f.server, err = b.serve(ctx, f.endpoint, "a"); err != nil {
-		return nil, err
+		return err
 	}
-	_, answer, err := f.server.call(http.MethodPost, "/Users", string(userBody(set, 0)))
+	return f.server.await(ctx, fillPatience, func() error { return f.complete(f.server) })
+}
+
+// fillPatience bounds how long the API server may take to see what etcd was filled with.
+const fillPatience = 5 * time.Minute
+
+// firstUser creates the first user through a replica, and gives its size as JSON.
+func (b *bench) firstUser(ctx context.Context, f *filled) (size int, err error) {
+	s, err := b.serve(ctx, f.endpoint, "first")
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	if f.ids[0], err = idOf(answer); err != nil {
-		return nil, err
+	defer s.stop()
+	_, answer, err := s.call(http.MethodPost, "/Users", string(userBody(f.set, 0)))
+	if err == nil {
+		f.ids[0], err = idOf(answer)
 	}
-	b.say("filling etcd with %s users of %s bytes as JSON", grouped(int64(n)), grouped(int64(len(answer))))
-	if err := b.copies(ctx, f); err != nil {
-		return nil, err
-	}
-	if err := f.server.await(ctx, patience, func() error { return f.complete(f.server) }); err != nil {
-		return nil, err
-	}
-	b.stores[set] = f
-	return f, nil
+	return len(answer), err
 }
 
 // complete is nil when a server has all the users.

@@ -87,7 +87,7 @@ func measurePeers(ctx context.Context, b *bench) ([]row, error) {
 		if missing := (missingError{}); b.short && errors.As(err, &missing) {
 			b.say("  left out: %v", err)
 		} else if err != nil {
-			rows = append(rows, row{what: "reads against " + p.title, reach: 4, err: err})
+			rows = append(rows, row{what: "reads against a peer", reference: p.title, reach: 4, err: err})
 		}
 	}
 	return rows, ctx.Err()

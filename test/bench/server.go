@@ -136,21 +136,21 @@ type server struct {
 
 // serve starts a replica of an endpoint and waits until it is ready.
 func (b *bench) serve(ctx context.Context, e *endpoint, name string) (*server, error) {
-	addresses, err := freeAddresses(3)
+	addresses, err := freeAddresses(4)
 	if err != nil {
 		return nil, err
 	}
 	s := &server{ops: addresses[1], endpoint: e}
 	args := []string{"serve", "--endpoint", e.Name, "--namespace", e.Namespace, "--base-url", e.BaseURL(),
 		"--kubeconfig", e.kubeconfig, "--pod-name", name, "--pod-ip", "127.0.0.1",
-		"--listen", addresses[0], "--ops-listen", addresses[1], "--shutdown-delay", "1ms"}
+		"--listen", addresses[0], "--ops-listen", addresses[1], "--peer-listen", addresses[2], "--shutdown-delay", "1ms"}
 	program, environment := b.server, []string{"GOMEMLIMIT=off"}
 	if b.profile != "" {
-		s.profile = addresses[2]
+		s.profile = addresses[3]
 		if program, err = os.Executable(); err != nil {
 			return nil, err
 		}
-		environment = append(environment, profileListen+"="+addresses[2])
+		environment = append(environment, profileListen+"="+addresses[3])
 	}
 	if s.process, err = b.start(e.Namespace+"-"+name, addresses[0], environment, program, args...); err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -62,8 +63,10 @@ func (r *row) toReach() string {
 	switch {
 	case r.reach == 0:
 		return ""
+	case r.absolute() && r.atMost:
+		return "≤ " + figure(r.reach, r.unit)
 	case r.absolute():
-		return fmt.Sprintf("≤ %.4g %s", r.reach, r.unit)
+		return "≥ " + figure(r.reach, r.unit)
 	case r.atMost:
 		return fmt.Sprintf("≤ %.4g", r.reach)
 	}
@@ -101,7 +104,7 @@ func (r *row) String() string {
 }
 
 func figure(v float64, u unit) string {
-	text := fmt.Sprintf("%.3g", v)
+	text := strconv.FormatFloat(v, 'g', 3, 64)
 	if v >= 100 {
 		text = grouped(int64(v + 0.5))
 	}
@@ -135,7 +138,6 @@ var groups = []group{
 	{"scan", measureScan},
 	{"members", measureMembers},
 	{"replicas", measureReplicas},
-	{"engine", measureEngine},
 	{"peers", measurePeers},
 }
 
