@@ -139,6 +139,7 @@ var groups = []group{
 	{"members", measureMembers},
 	{"replicas", measureReplicas},
 	{"peers", measurePeers},
+	{"engine", measureEngine},
 }
 
 func groupNames() string {
