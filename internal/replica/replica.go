@@ -138,6 +138,12 @@ func (r *Replica) Eventual() bool { return r.roster.view().eventual }
 // Verify tells whether a presented token is accepted, and gives its ID.
 func (r *Replica) Verify(presented string) (id string, ok bool) { return r.tokens.Verify(presented) }
 
+// Alone implements store.Peers.
+func (r *Replica) Alone() bool {
+	v := r.roster.view()
+	return v.exists && len(v.peers) == 0
+}
+
 // Epoch implements store.Peers.
 func (r *Replica) Epoch() uint64 { return r.epoch.Load() }
 

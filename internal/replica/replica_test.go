@@ -25,6 +25,9 @@ func TestOneReplicaAsksNobody(t *testing.T) {
 	f := newFixture(t)
 	a := f.start("a")
 	a.joins(t)
+	if !a.Alone() {
+		t.Error("a replica without peers is not alone")
+	}
 	if got, err := a.Revisions(background); err != nil || !reflect.DeepEqual(got, store.Revisions{}) {
 		t.Errorf("Revisions: %v, %v", got, err)
 	}
@@ -48,6 +51,9 @@ func TestReplicasFindEachOtherAndAsk(t *testing.T) {
 	b.revisions.Store(&store.Revisions{Users: 7, Groups: 100, Types: map[string]uint64{"Device": 5, "Printer": 8}})
 	c.revisions.Store(&store.Revisions{Users: 90, Groups: 2, Types: map[string]uint64{"Device": 6}})
 	want := store.Revisions{Users: 90, Groups: 100, Types: map[string]uint64{"Device": 6, "Printer": 8}}
+	if a.Alone() {
+		t.Error("a replica with peers is alone")
+	}
 	if got, err := a.Revisions(background); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("Revisions: %v, %v", got, err)
 	}

@@ -68,7 +68,7 @@ func (s *Store) behind(ctx context.Context, kinds ...*kind) ([]*kind, error) {
 	if s.barrier.peers == nil {
 		return nil, nil
 	}
-	a, err := s.barrier.ask.do(ctx)
+	a, err := s.barrier.question(ctx)
 	if ctx.Err() != nil {
 		return nil, unavailable(ctx.Err())
 	}
@@ -76,11 +76,10 @@ func (s *Store) behind(ctx context.Context, kinds ...*kind) ([]*kind, error) {
 		s.log.V(1).Info("A peer did not answer; reading from the API server", "reason", err.Error())
 		return kinds, nil
 	}
-	waiting, cancel := context.WithTimeout(ctx, s.timeouts.barrier)
-	defer cancel()
 	var behind []*kind
+	late := time.Now().Add(s.timeouts.barrier)
 	for _, k := range kinds {
-		if a.epoch > k.refresher.epoch.Load() || !s.index.waitFor(waiting, k.shelf, a.revisions.of(s, k)) {
+		if a.epoch > k.refresher.epoch.Load() || !s.index.waitUntil(ctx, late, k.shelf, a.revisions.of(s, k)) {
 			behind = append(behind, k)
 		}
 	}
@@ -88,6 +87,32 @@ func (s *Store) behind(ctx context.Context, kinds ...*kind) ([]*kind, error) {
 		return nil, unavailable(ctx.Err())
 	}
 	return behind, nil
+}
+
+// question asks the peers, if there are any.
+func (b *barrier) question(ctx context.Context) (answer, error) {
+	if b.peers.Alone() {
+		// After that: a peer that was lost meanwhile is in this epoch.
+		return answer{epoch: b.peers.Epoch()}, nil
+	}
+	return b.ask.do(ctx)
+}
+
+// waitUntil is waitFor until a time at most. Most readers need not wait, and so no timer.
+func (x *index) waitUntil(ctx context.Context, late time.Time, s *shelf, revision uint64) bool {
+	if revision == 0 || x.shows(s, revision) {
+		return true
+	}
+	ctx, cancel := context.WithDeadline(ctx, late)
+	defer cancel()
+	return x.waitFor(ctx, s, revision)
+}
+
+// shows says whether readers see everything up to the revision.
+func (x *index) shows(s *shelf, revision uint64) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return s.seen() >= revision
 }
 
 // waitFor returns true when readers see everything up to the revision, and false when

@@ -41,6 +41,12 @@ func (p *testPeers) Revisions(context.Context) (Revisions, error) {
 	return newest, nil
 }
 
+func (p *testPeers) Alone() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.others) == 0 && !p.silent
+}
+
 func (p *testPeers) Epoch() uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -210,10 +216,13 @@ func TestAPeerThatDoesNotAnswerCostsNoWrite(t *testing.T) {
 	if got := reader.find(reader.users.rt, `userName eq "vera"`); !slices.Equal(got, []string{v.ID}) {
 		t.Errorf("after a peer was lost, found %v", got)
 	}
-	before := lag.reads.Load()
+	before, asked := lag.reads.Load(), peers.asked.Load()
 	reader.find(reader.users.rt, `userName eq "vera"`)
 	if reads := lag.reads.Load() - before; reads != 0 {
 		t.Errorf("the index was refreshed again, with %d reads", reads)
+	}
+	if peers.asked.Load() != asked {
+		t.Error("a replica that is alone asked its peers")
 	}
 }
 

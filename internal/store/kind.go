@@ -81,10 +81,26 @@ func (s *Store) kindOf(rt *scim.ResourceType) (*kind, error) {
 // its resources': an id is the name of an object.
 func (s *Store) named(rt *scim.ResourceType, id string) (*kind, error) {
 	k, err := s.kindOf(rt)
-	if err == nil && len(validation.NameIsDNSSubdomain(id, false)) > 0 {
+	if err == nil && !isLabel(id) && len(validation.NameIsDNSSubdomain(id, false)) > 0 {
 		err = scim.ErrNotFound(rt.Name, id)
 	}
 	return k, err
+}
+
+// isLabel is true for names of one DNS label, as UUIDs are: what Kubernetes offers to find
+// out is a regular expression, which takes longer than finding the resource.
+func isLabel(name string) bool {
+	if name == "" || len(name) > 63 || name[0] == '-' || name[len(name)-1] == '-' {
+		return false
+	}
+	for i := range len(name) {
+		switch c := name[i]; {
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '-':
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // read decodes a resource into an entry, and the slices a group names.

@@ -37,6 +37,7 @@ type mutePeers struct{}
 func (mutePeers) Revisions(context.Context) (Revisions, error) {
 	return Revisions{}, errors.New("no answer")
 }
+func (mutePeers) Alone() bool   { return false }
 func (mutePeers) Epoch() uint64 { return 0 }
 
 func TestFiltersFindUsersByEveryIndex(t *testing.T) {

@@ -228,6 +228,9 @@ type Peers interface {
 	// acknowledged and returns the maximum; an error when one did not answer in time.
 	// Without peers it returns zero and nil and does no I/O.
 	Revisions(ctx context.Context) (Revisions, error)
+	// Alone says that there is no other replica to ask, so that Revisions would return
+	// zero and nil.
+	Alone() bool
 	// Epoch grows whenever a peer is lost or restarted: what it had acknowledged is
 	// then unknown, and readers refresh once from the API server.
 	Epoch() uint64
