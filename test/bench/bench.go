@@ -65,11 +65,11 @@ func (b *bench) close() {
 
 // bare starts the bare handler with the answer that a server gives to a path.
 func (b *bench) bare(ctx context.Context, s *server, path string) (*process, error) {
-	response, body, err := s.call(http.MethodGet, path, "")
+	header, body, err := s.call(http.MethodGet, path, "")
 	if err != nil {
 		return nil, err
 	}
-	answer := fixedAnswer{Header: response.Header, Body: body}
+	answer := fixedAnswer{Header: header, Body: body}
 	for _, itself := range []string{"Date", "Connection", "Transfer-Encoding"} {
 		answer.Header.Del(itself) // net/http sets these
 	}

@@ -29,7 +29,7 @@ import (
 )
 
 // bearer is the token that every server accepts.
-const bearer = "scimop_a-token-of-the-benchmark"
+const bearer = "scimop_a-token-of-the-benchmark" //nolint:gosec // of no other server
 
 // cluster is a real etcd and API server with what `make install` puts there, but the
 // manager.

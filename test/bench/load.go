@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -112,7 +113,7 @@ type connection struct {
 }
 
 func (c *connection) open() error {
-	conn, err := net.DialTimeout("tcp", c.address, 10*time.Second)
+	conn, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(context.Background(), "tcp", c.address)
 	if err != nil {
 		return err
 	}
@@ -251,18 +252,21 @@ func appendRequest(b []byte, method, token string, body []byte, path ...string) 
 	return append(append(b, "\r\n"...), body...)
 }
 
-// once sends one request and gives the whole answer.
-func once(address, method, path, token, body string) (*http.Response, []byte, error) {
-	req, err := http.NewRequest(method, "http://"+address+path, bytes.NewReader([]byte(body)))
+// once sends one request and gives the header and the body of the answer; the error names
+// every status that is none of success.
+func once(address, method, path, token, body string) (http.Header, []byte, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+address+path, strings.NewReader(body))
 	if err != nil {
 		return nil, nil, err
 	}
-	req.Header.Set("Authorization", "Bearer "+token)
+	request.Header.Set("Authorization", "Bearer "+token)
 	if body != "" {
-		req.Header.Set("Content-Type", "application/scim+json")
+		request.Header.Set("Content-Type", "application/scim+json")
 	}
-	client := &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true}}
-	response, err := client.Do(req)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true}}
+	response, err := client.Do(request)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -271,5 +275,5 @@ func once(address, method, path, token, body string) (*http.Response, []byte, er
 	if err == nil && response.StatusCode >= http.StatusMultipleChoices {
 		err = fmt.Errorf("%s %s: status %d: %.300s", method, path, response.StatusCode, answer)
 	}
-	return response, answer, err
+	return response.Header, answer, err
 }

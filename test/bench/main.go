@@ -117,8 +117,7 @@ func run() error {
 			b.measure(ctx, g)
 		}
 	}
-	b.printTable(os.Stdout)
-	return errors.Join(ctx.Err(), b.unmeasured())
+	return errors.Join(b.printTable(os.Stdout), ctx.Err(), b.unmeasured())
 }
 
 // parts are what this program runs as processes of its own.

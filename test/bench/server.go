@@ -70,7 +70,7 @@ func (p *process) await(ctx context.Context, d time.Duration, check func() error
 }
 
 func (p *process) listening() error {
-	conn, err := net.DialTimeout("tcp", p.address, time.Second)
+	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(context.Background(), "tcp", p.address)
 	if err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ func (s *server) ready() error {
 }
 
 // call sends one SCIM request.
-func (s *server) call(method, path, body string) (*http.Response, []byte, error) {
+func (s *server) call(method, path, body string) (http.Header, []byte, error) {
 	return once(s.address, method, api.DefaultBasePath+path, bearer, body)
 }
 
@@ -186,7 +186,7 @@ func (s *server) metric(name string) (float64, error) {
 func freeAddresses(n int) ([]string, error) {
 	addresses := make([]string, n)
 	for i := range addresses {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, err
 		}

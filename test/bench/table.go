@@ -178,19 +178,21 @@ func (b *bench) say(format string, args ...any) {
 }
 
 // printTable prints what docs/performance.md shows.
-func (b *bench) printTable(w io.Writer) {
-	fmt.Fprintf(w, "\n%s\n\n", b.machine)
-	fmt.Fprintln(w, "| what | measured | reference | measured | ratio | to reach | |")
-	fmt.Fprintln(w, "|---|--:|---|--:|--:|---|---|")
+func (b *bench) printTable(w io.Writer) error {
+	text := "\n" + b.machine + "\n\n" +
+		"| what | measured | reference | measured | ratio | to reach | |\n" +
+		"|---|--:|---|--:|--:|---|---|\n"
 	for i := range b.rows {
-		fmt.Fprintf(w, "| %s |\n", strings.Join(b.rows[i].cells(), " | "))
+		text += "| " + strings.Join(b.rows[i].cells(), " | ") + " |\n"
 	}
-	fmt.Fprintln(w)
+	text += "\n"
 	for i := range b.rows {
 		if r := &b.rows[i]; r.note != "" {
-			fmt.Fprintf(w, "- %s: %s.\n", r.what, r.note)
+			text += "- " + r.what + ": " + r.note + ".\n"
 		}
 	}
+	_, err := io.WriteString(w, text)
+	return err
 }
 
 func median[T cmp.Ordered](values []T) T {

@@ -37,7 +37,9 @@ func TestTable(t *testing.T) {
 		{what: "peers", reference: "others", reach: 4, err: errors.New("no node")},
 	}}
 	var text strings.Builder
-	b.printTable(&text)
+	if err := b.printTable(&text); err != nil {
+		t.Fatal(err)
+	}
 	for _, want := range []string{
 		"| reads | 26,000/s | the least | 42,000/s | 0.62 | ≥ 0.60 | reached |\n",
 		"| memory | 3.46 KiB a user |  |  |  | ≤ 4 KiB a user | reached |\n",
