@@ -125,3 +125,20 @@ func (d *direct) list(ctx context.Context) (*api.ScimUserList, error) {
 	users := &api.ScimUserList{}
 	return users, d.request(http.MethodGet, "scimusers").Do(ctx).Into(users)
 }
+
+// listInParts lists all users, some at a time, as an answer with all of them may take
+// longer than the API server allows beside other work.
+func (d *direct) listInParts(ctx context.Context) ([]api.ScimUser, error) {
+	var users []api.ScimUser
+	for next := ""; ; {
+		part := &api.ScimUserList{}
+		request := d.request(http.MethodGet, "scimusers").Param("limit", "5000").Param("continue", next)
+		if err := request.Do(ctx).Into(part); err != nil {
+			return nil, err
+		}
+		users = append(users, part.Items...)
+		if next = part.Continue; next == "" {
+			return users, nil
+		}
+	}
+}

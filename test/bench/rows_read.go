@@ -156,7 +156,7 @@ func measureScan(ctx context.Context, b *bench) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	users, err := d.list(ctx)
+	users, err := d.listInParts(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -196,9 +196,9 @@ func measureScan(ctx context.Context, b *bench) ([]row, error) {
 }
 
 // loop is the filter as a person would write it, without regard to case as the filter is.
-func loop(users *api.ScimUserList, needle string) (found int) {
-	for i := range users.Items {
-		if strings.Contains(strings.ToLower(users.Items[i].Spec.Title), needle) {
+func loop(users []api.ScimUser, needle string) (found int) {
+	for i := range users {
+		if strings.Contains(strings.ToLower(users[i].Spec.Title), needle) {
 			found++
 		}
 	}
