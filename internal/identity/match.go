@@ -29,7 +29,7 @@ func newSubject(user *v1alpha1.ScimUser, groups []Group) *subject {
 		s.groupIDs, s.groupNames = make(map[string]bool, len(groups)), make(map[string]bool, len(groups))
 		for _, g := range groups {
 			s.groupIDs[g.ID] = true
-			s.groupNames[scim.Fold(g.DisplayName)] = true
+			s.groupNames[scim.FoldName(g.DisplayName)] = true
 		}
 	}
 	if len(user.Spec.Roles) > 0 {
@@ -54,7 +54,7 @@ func (m *matcher) byGroup(s *subject) (rule string, ok bool) {
 		return "", false
 	}
 	for _, group := range m.groups {
-		if s.groupIDs[group] || s.groupNames[scim.Fold(group)] {
+		if s.groupIDs[group] || s.groupNames[scim.FoldName(group)] {
 			return m.path + ".groups: " + group, true
 		}
 	}

@@ -74,7 +74,7 @@ func (r *Rules) UseGroups() bool { return len(r.groupNames) > 0 }
 
 // NameGroup says whether any rule names the group.
 func (r *Rules) NameGroup(g Group) bool {
-	return r.groupIDs[g.ID] || r.groupNames[scim.Fold(g.DisplayName)]
+	return r.groupIDs[g.ID] || r.groupNames[scim.FoldName(g.DisplayName)]
 }
 
 func (r *Rules) matcher(path string, m *v1alpha1.UserMatcher) *matcher {
@@ -83,7 +83,7 @@ func (r *Rules) matcher(path string, m *v1alpha1.UserMatcher) *matcher {
 	}
 	for _, group := range m.Groups {
 		r.groupIDs[group] = true
-		r.groupNames[scim.Fold(group)] = true
+		r.groupNames[scim.FoldName(group)] = true
 	}
 	compiled := &matcher{path: path, groups: m.Groups, roles: m.Roles}
 	if m.Expression != "" {
