@@ -88,6 +88,15 @@ build() {
   local started=$SECONDS
   say "building $1 $version ($2) ..."
   mkdir -p "$home"
+  # Another clone may be at it: waiting for it costs less than building it twice.
+  if command -v flock >/dev/null; then
+    exec 9>"$home/.lock"
+    flock 9
+  fi
+  if [ -x "$home/$1" ]; then
+    say "built $1 $version elsewhere meanwhile"
+    return
+  fi
   # Renamed when it is whole, so that nobody ever starts half a binary.
   CGO_ENABLED=$cgo go build -C "$dir" -mod=readonly -buildvcs=false -trimpath \
     -tags "$tags" -ldflags "$ldflags" -o "$home/.$1.$$" "$pkg"
