@@ -21,7 +21,9 @@ const (
 	// confirmWait is how long a question to confirm waits for this replica's own watch to
 	// show who asks.
 	confirmWait = 2 * time.Second
-	maxName     = 253
+	// answerTimeout is how long an answer may take to leave.
+	answerTimeout = 10 * time.Second
+	maxName       = 253
 )
 
 // identity leads every answer: an address may by now belong to somebody else.
@@ -46,13 +48,14 @@ type confirmAnswer struct {
 func (r *Replica) PeerServer(revisions func() store.Revisions) *http.Server {
 	return &http.Server{
 		Handler: r.Handler(revisions), MaxHeaderBytes: 4 << 10,
-		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second,
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second, WriteTimeout: answerTimeout,
 		IdleTimeout: peerIdle + time.Minute, // the peer closes first, so that it meets no closed connection
 	}
 }
 
 // PeerListener bounds the connections on the port for peers.
 func (r *Replica) PeerListener(l net.Listener) net.Listener {
+	l = r.switchboard.listener(l)
 	return (&gate{ofOne: maxConnsOfOne, ofOthers: maxConnsOfOthers, isPeer: r.isPeer}).listener(l)
 }
 
@@ -60,9 +63,16 @@ func (r *Replica) PeerListener(l net.Listener) net.Listener {
 // asked changes anything.
 func (r *Replica) Handler(revisions func() store.Revisions) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+revisionsPath, func(w http.ResponseWriter, _ *http.Request) {
+	answer := func() revisionsAnswer {
 		newest := revisions()
-		reply(w, revisionsAnswer{identity: r.identity(), Users: newest.Users, Groups: newest.Groups, Types: newest.Types})
+		return revisionsAnswer{identity: r.identity(), Users: newest.Users, Groups: newest.Groups, Types: newest.Types}
+	}
+	mux.HandleFunc("GET "+revisionsPath, func(w http.ResponseWriter, req *http.Request) {
+		if req.Header.Get("Upgrade") == lineProtocol {
+			r.switchboard.serve(w, answer)
+			return
+		}
+		reply(w, answer())
 	})
 	mux.HandleFunc("GET "+confirmPath, r.confirm)
 	return (&gate{ofOne: maxRequestsOfOne, ofOthers: maxRequestsOfOthers, isPeer: r.isPeer}).bounded(mux)

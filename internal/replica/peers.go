@@ -52,12 +52,18 @@ func (r *Replica) Revisions(ctx context.Context) (store.Revisions, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.config.AskTimeout)
 	defer cancel()
 	answers := make([]revisionsAnswer, len(v.peers))
-	group, ctx := errgroup.WithContext(ctx)
-	for i, p := range v.peers {
-		group.Go(func() error { return r.askRevisions(ctx, p, &answers[i]) })
-	}
-	if err := group.Wait(); err != nil {
-		return store.Revisions{}, err
+	if len(v.peers) == 1 {
+		if err := r.askRevisions(ctx, v, 0, &answers[0]); err != nil {
+			return store.Revisions{}, err
+		}
+	} else {
+		group, ctx := errgroup.WithContext(ctx)
+		for i := range v.peers {
+			group.Go(func() error { return r.askRevisions(ctx, v, i, &answers[i]) })
+		}
+		if err := group.Wait(); err != nil {
+			return store.Revisions{}, err
+		}
 	}
 	var newest store.Revisions
 	for _, a := range answers {
@@ -66,11 +72,12 @@ func (r *Replica) Revisions(ctx context.Context) (store.Revisions, error) {
 	return newest, nil
 }
 
-func (r *Replica) askRevisions(ctx context.Context, p peer, answer *revisionsAnswer) error {
+func (r *Replica) askRevisions(ctx context.Context, v *view, i int, answer *revisionsAnswer) error {
+	p := v.peers[i]
 	if r.silent.has(p) {
 		return fmt.Errorf("replica %s did not answer a moment ago", p.Name)
 	}
-	err := r.ask(ctx, p, revisionsPath, nil, answer)
+	err := r.lines.find(p, v.peers).ask(ctx, p.Address, answer)
 	if err == nil && answer.identity != (identity{p.Name, p.Incarnation}) {
 		err = fmt.Errorf("replica %s is no longer at its address", p.Name)
 	}

@@ -52,6 +52,8 @@ type Replica struct {
 	config      Config
 	client      client.WithWatch
 	http        *http.Client
+	lines       lines
+	switchboard switchboard
 	incarnation string
 	tokens      token.Verifier
 	cursors     atomic.Pointer[cursorKeys]
@@ -114,6 +116,7 @@ func (r *Replica) Run(ctx context.Context) error {
 	})
 	running.Go(func() { r.stayJoined(ctx) })
 	running.Wait()
+	r.lines.close()
 	return nil
 }
 

@@ -16,9 +16,9 @@ const (
 	// inlineAgain is the number of members at which a group holds them itself again. It
 	// is well below the number that does not fit, so that a group does not go to and fro.
 	inlineAgain = api.MaxInlineMembers / 2
-	// mergeBelow is the size up to which two neighbouring slices become one, so that
-	// slices do not become many and small.
-	mergeBelow = api.MaxInlineMembers * 3 / 4
+	// spareSlices is how many slices a group may have beyond twice those that its members
+	// need, before all neighbours that fit into one are joined.
+	spareSlices = 16
 )
 
 // layout is where the members of the next version of a group will be.
@@ -36,9 +36,7 @@ func plan(base *memberList, members *scim.Members) *layout {
 	if !cleared {
 		chunks = without(base.chunks, removed)
 	}
-	chunks = withAdded(chunks, added)
-	chunks = mergeSmall(chunks)
-	return settle(chunks, base)
+	return settle(join(withAdded(chunks, added)), base)
 }
 
 // untouched says whether a chunk is one of the base's slices.
@@ -78,19 +76,11 @@ func (c *chunk) without(gone map[string]struct{}) *chunk {
 	return c
 }
 
-// withAdded adds members behind the others, in the last chunk as long as it has room.
+// withAdded adds members behind the others, in chunks of their own.
 func withAdded(chunks []*chunk, added []scim.Member) []*chunk {
 	var last *chunk
 	bytes := 0
-	for i, m := range added {
-		if i == 0 && len(chunks) > 0 {
-			last = &chunk{members: append([]member(nil), chunks[len(chunks)-1].members...)}
-			if bytes = last.bytes(); fits(len(last.members)+1, bytes+len(m.Value)+memberOverhead) {
-				chunks[len(chunks)-1] = last
-			} else {
-				last = nil
-			}
-		}
+	for _, m := range added {
 		if last == nil || !fits(len(last.members)+1, bytes+len(m.Value)+memberOverhead) {
 			last, bytes = &chunk{}, 0
 			chunks = append(chunks, last)
@@ -111,23 +101,41 @@ func (c *chunk) bytes() int {
 
 func fits(members, bytes int) bool { return members <= api.MaxInlineMembers && bytes <= maxChunkBytes }
 
-// mergeSmall joins neighbours that have become small, where one of them is written anew
-// anyway.
-func mergeSmall(chunks []*chunk) []*chunk {
-	var merged []*chunk
+// join joins neighbours that fit into one, where one of them is written anew anyway and
+// the other is no larger. So a member that is added costs a small write, is written again
+// only when the slice that it is in has at least doubled, and slices do not become many.
+func join(chunks []*chunk) []*chunk {
+	members := 0
 	for _, c := range chunks {
-		if len(merged) > 0 {
-			before := merged[len(merged)-1]
-			small := len(before.members)+len(c.members) <= mergeBelow && fits(1, before.bytes()+c.bytes())
-			if small && (!untouched(before) || !untouched(c)) {
-				joined := append(append([]member(nil), before.members...), c.members...)
-				merged[len(merged)-1] = &chunk{members: joined}
-				continue
-			}
-		}
-		merged = append(merged, c)
+		members += len(c.members)
 	}
-	return merged
+	all := len(chunks) > 2*(members/api.MaxInlineMembers+1)+spareSlices
+	var joined []*chunk
+	for _, c := range chunks {
+		for len(joined) > 0 && joins(joined[len(joined)-1], c, all) {
+			before := joined[len(joined)-1].members
+			c = &chunk{members: append(before[:len(before):len(before)], c.members...)}
+			joined = joined[:len(joined)-1]
+		}
+		joined = append(joined, c)
+	}
+	return joined
+}
+
+func joins(a, b *chunk, whateverItCosts bool) bool {
+	total, fresh := len(a.members)+len(b.members), anew(a)+anew(b)
+	if !whateverItCosts && (fresh == 0 || total > 2*fresh) {
+		return false
+	}
+	return total <= api.MaxInlineMembers && fits(total, a.bytes()+b.bytes())
+}
+
+// anew is how many members of a chunk are written whatever becomes of it.
+func anew(c *chunk) int {
+	if untouched(c) {
+		return 0
+	}
+	return len(c.members)
 }
 
 // settle decides whether the group or slices hold the members.
@@ -163,13 +171,16 @@ func settle(chunks []*chunk, base *memberList) *layout {
 }
 
 func (l *layout) inline(base *memberList) bool {
-	bytes := 0
-	for _, c := range l.next.chunks {
-		bytes += c.bytes()
-	}
 	limit := api.MaxInlineMembers
 	if base.sliced() {
 		limit = inlineAgain
 	}
-	return l.next.count <= limit && bytes <= maxChunkBytes*limit/api.MaxInlineMembers
+	if l.next.count > limit {
+		return false
+	}
+	bytes := 0
+	for _, c := range l.next.chunks {
+		bytes += c.bytes()
+	}
+	return bytes <= maxChunkBytes*limit/api.MaxInlineMembers
 }

@@ -124,6 +124,53 @@ func TestAChangeOfOneMemberTouchesOneSlice(t *testing.T) {
 	}
 }
 
+// Who adds members one by one has each of them written again only a few times, and the
+// slices that this leaves do not become many.
+func TestMembersAddedOneByOneAreWrittenSeldom(t *testing.T) {
+	s := offlineStore(t, scim.Core())
+	members := scim.NewMembers(nil)
+	addMembers(members, 0, 10_000)
+	list := plan(newMemberList(), members).named()
+	written := 0
+	for i := 10_000; i < 12_000; i++ {
+		members := scim.NewMembers(reader(s, list))
+		addMembers(members, i, i+1)
+		l := plan(list, members)
+		for _, c := range l.fresh {
+			written += len(c.members)
+		}
+		list = l.named()
+	}
+	if most := 2_000 * 11; written > most { // doubled ten times, a member is in a slice of 1,000
+		t.Errorf("%d members were written for 2,000 that were added; at most %d should be", written, most)
+	}
+	if len(list.chunks) > 12+10 {
+		t.Errorf("12,000 members are in %d slices", len(list.chunks))
+	}
+}
+
+// However slices were emptied, they are joined before they are many.
+func TestEmptiedSlicesAreJoined(t *testing.T) {
+	s := offlineStore(t, scim.Core())
+	members := scim.NewMembers(nil)
+	addMembers(members, 0, 100_000)
+	list := plan(newMemberList(), members).named()
+	empty := func(first, leave int) {
+		for i := first; i < 100; i += 2 {
+			members := scim.NewMembers(reader(s, list))
+			for j := leave; j < 1000; j++ {
+				members.Remove(fmt.Sprintf("member-%06d", 1000*i+j))
+			}
+			list = plan(list, members).named()
+		}
+	}
+	empty(0, 100)
+	empty(1, 10)
+	if most := 2*(list.count/1000+1) + spareSlices; len(list.chunks) > most {
+		t.Errorf("%d members are in %d slices; at most %d should be", list.count, len(list.chunks), most)
+	}
+}
+
 func TestAGroupDoesNotGoToAndFro(t *testing.T) {
 	s := offlineStore(t, scim.Core())
 	list := newMemberList()

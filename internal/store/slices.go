@@ -13,8 +13,12 @@ import (
 	"scim-operator.io/internal/scim"
 )
 
-// sliceWriters bounds the slices that one write of a group has under way at a time.
-const sliceWriters = 8
+const (
+	// sliceWriters bounds the slices that one write of a group has under way at a time.
+	sliceWriters = 8
+	// maxChores bounds the writes whose leftovers are being removed.
+	maxChores = 16
+)
 
 // setIn puts the members into the group that is to be written, or the names of the
 // slices that hold them.
@@ -103,6 +107,43 @@ func (s *Store) writeSlice(ctx context.Context, group string, c *chunk) error {
 func (s *Store) deleteSlices(ctx context.Context, l *memberList) {
 	if l != nil && l.sliced() {
 		s.removeSlices(ctx, l.chunks)
+	}
+}
+
+// discardSlices deletes slices that a group names no longer. Nobody waits for that, as it
+// changes nothing for anybody.
+func (s *Store) discardSlices(chunks []*chunk) {
+	if len(chunks) == 0 {
+		return
+	}
+	s.chores.do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), s.timeouts.write)
+		defer cancel()
+		s.removeSlices(ctx, chunks)
+	})
+}
+
+// chores are what is done behind an answer: one for each place at a time. Without places
+// they are done before it.
+type chores chan struct{}
+
+// do does a chore, and makes who has it done wait for it while no place is free.
+func (c chores) do(chore func()) {
+	select {
+	case c <- struct{}{}:
+		go func() {
+			defer func() { <-c }()
+			chore()
+		}()
+	default:
+		chore()
+	}
+}
+
+// close waits for those under way. Others are then done before the answer.
+func (c chores) close() {
+	for range cap(c) {
+		c <- struct{}{}
 	}
 }
 

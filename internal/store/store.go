@@ -56,6 +56,7 @@ type Store struct {
 	feeds    []*feed
 	barrier  *barrier
 	writers  writers
+	chores   chores
 }
 
 type timeouts struct {
@@ -85,6 +86,7 @@ func newStore(c Config, client client) (*Store, error) {
 	s := &Store{
 		namespace: c.Namespace, endpoint: c.Endpoint, baseURL: strings.TrimSuffix(c.BaseURL, "/"),
 		log: c.Log, client: client, index: newIndex(), now: time.Now,
+		chores: make(chores, maxChores),
 		timeouts: timeouts{
 			write:       orDefault(c.WriteTimeout, 25*time.Second),
 			barrier:     orDefault(c.BarrierTimeout, 500*time.Millisecond),
@@ -162,6 +164,7 @@ func (s *Store) Run(ctx context.Context) error {
 	}
 	running.Go(func() { s.resolvePending(ctx) })
 	running.Wait()
+	s.chores.close()
 	return nil
 }
 

@@ -182,8 +182,8 @@ func (s *Store) writeDeclared(ctx context.Context, m *merged) (*entry, error) {
 	return s.swap(ctx, m.kind, r)
 }
 
-// writeGroup writes fresh slices, then the group that names them, and then deletes those
-// that it names no longer.
+// writeGroup writes fresh slices and then the group that names them. Those that it names
+// no longer go behind the answer.
 func (s *Store) writeGroup(ctx context.Context, m *merged) (*entry, error) {
 	l := &layout{next: m.base.members}
 	if m.members.Changed() {
@@ -204,7 +204,7 @@ func (s *Store) writeGroup(ctx context.Context, m *merged) (*entry, error) {
 	}
 	e.members = l.next
 	s.index.put(s.groups.shelf, e) // before the slices go that it replaced
-	s.removeSlices(ctx, l.replaced)
+	s.discardSlices(l.replaced)
 	return e, nil
 }
 
