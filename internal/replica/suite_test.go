@@ -75,12 +75,12 @@ func runWithAPIServer(m *testing.M) int {
 
 // fixture is one endpoint in a namespace of its own.
 type fixture struct {
-	t         *testing.T
+	t         testing.TB
 	namespace string
 	endpoint  *v1alpha1.ScimEndpoint
 }
 
-func newFixture(t *testing.T) *fixture {
+func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "replica-"}}
 	f := &fixture{t: t}
@@ -213,7 +213,7 @@ func (f *fixture) startOn(listener net.Listener, name string, change ...func(*Co
 	config.Impersonate = rest.ImpersonationConfig{UserName: f.user(), Groups: []string{"system:authenticated"}}
 	config.Dial = r.network.dial
 	c := Config{REST: config, Namespace: f.namespace, Endpoint: endpointName, Name: name,
-		Address: listener.Addr().String(), Log: testr.New(f.t).WithName(name), AskTimeout: 5 * time.Second}
+		Address: listener.Addr().String(), Log: testr.NewWithInterface(f.t, testr.Options{}).WithName(name), AskTimeout: 5 * time.Second}
 	for _, each := range change {
 		each(&c)
 	}
@@ -266,7 +266,7 @@ func (n *network) setCut(cut bool) {
 	}
 }
 
-func eventually(t *testing.T, what string, holds func() bool) {
+func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()

@@ -79,7 +79,13 @@ func (s *Store) behind(ctx context.Context, kinds ...*kind) ([]*kind, error) {
 	var behind []*kind
 	late := time.Now().Add(s.timeouts.barrier)
 	for _, k := range kinds {
-		if a.epoch > k.refresher.epoch.Load() || !s.index.waitUntil(ctx, late, k.shelf, a.revisions.of(s, k)) {
+		if a.epoch > k.refresher.epoch.Load() {
+			// Once for all who come later, whatever becomes of this reader.
+			k.refresher.join()
+			behind = append(behind, k)
+			continue
+		}
+		if !s.index.waitUntil(ctx, late, k.shelf, a.revisions.of(s, k)) {
 			behind = append(behind, k)
 		}
 	}

@@ -268,3 +268,18 @@ func TestThoseWhoWaitShareOneRunThatBeganAfterThem(t *testing.T) {
 		t.Errorf("runs were shared as %v, want one by the first and ten in the second", count)
 	}
 }
+
+// Who reads single resources, as identity providers do, reads them from the index again soon.
+func TestAPeerThatWasLostCostsFewReads(t *testing.T) {
+	w := newWorld(t)
+	writer, reader, peers, lag := pair(t, w)
+	u := writer.user(userBody("wanda"))
+	peers.set(func() { peers.epoch = 1 })
+	eventually(t, "a read asks the API server nothing", func() bool {
+		before := lag.reads.Load()
+		if _, err := reader.Get(t.Context(), reader.users.rt, u.ID); err != nil {
+			t.Fatal(err)
+		}
+		return reader.users.refresher.epoch.Load() == 1 && lag.reads.Load() == before
+	})
+}

@@ -40,6 +40,7 @@ func (s *shared[T]) do(ctx context.Context) (T, error) {
 	}
 }
 
+// join gives a run that has not begun yet and will.
 func (s *shared[T]) join() *sharedRun[T] {
 	s.mu.Lock()
 	defer s.mu.Unlock()
