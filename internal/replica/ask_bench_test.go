@@ -13,7 +13,7 @@ func BenchmarkRevisions(b *testing.B) {
 	})
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := first.Revisions(b.Context()); err != nil {
+		if _, err := first.Revisions(b.Context(), 0); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -5,6 +5,7 @@ package replica
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"net"
 	"net/http"
 	"time"
@@ -37,6 +38,9 @@ type revisionsAnswer struct {
 	Users  uint64            `json:"users"`
 	Groups uint64            `json:"groups"`
 	Types  map[string]uint64 `json:"types,omitempty"`
+	// Changed are users who have changed since the revision asked about; all, if Complete.
+	Changed  []string `json:"changed,omitempty"`
+	Complete bool     `json:"complete,omitempty"`
 }
 
 type confirmAnswer struct {
@@ -45,7 +49,7 @@ type confirmAnswer struct {
 }
 
 // PeerServer serves Handler, on a PeerListener.
-func (r *Replica) PeerServer(revisions func() store.Revisions) *http.Server {
+func (r *Replica) PeerServer(revisions func(since uint64) store.Revisions) *http.Server {
 	return &http.Server{
 		Handler: r.Handler(revisions), MaxHeaderBytes: 4 << 10,
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second, WriteTimeout: answerTimeout,
@@ -61,18 +65,21 @@ func (r *Replica) PeerListener(l net.Listener) net.Listener {
 
 // Handler answers the questions of peers. Nothing it says is secret, and nothing it is
 // asked changes anything.
-func (r *Replica) Handler(revisions func() store.Revisions) http.Handler {
+func (r *Replica) Handler(revisions func(since uint64) store.Revisions) http.Handler {
 	mux := http.NewServeMux()
-	answer := func() revisionsAnswer {
-		newest := revisions()
-		return revisionsAnswer{identity: r.identity(), Users: newest.Users, Groups: newest.Groups, Types: newest.Types}
+	answer := func(since uint64) revisionsAnswer {
+		newest := revisions(since)
+		return revisionsAnswer{
+			identity: r.identity(), Users: newest.Users, Groups: newest.Groups, Types: newest.Types,
+			Changed: newest.Changed, Complete: newest.Complete,
+		}
 	}
 	mux.HandleFunc("GET "+revisionsPath, func(w http.ResponseWriter, req *http.Request) {
 		if req.Header.Get("Upgrade") == lineProtocol {
 			r.switchboard.serve(w, answer)
 			return
 		}
-		reply(w, answer())
+		reply(w, answer(math.MaxUint64))
 	})
 	mux.HandleFunc("GET "+confirmPath, r.confirm)
 	return (&gate{ofOne: maxRequestsOfOne, ofOthers: maxRequestsOfOthers, isPeer: r.isPeer}).bounded(mux)

@@ -5,6 +5,7 @@ package replica
 import (
 	"bufio"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,14 +17,12 @@ import (
 
 // Every read that waits for its peers waits for one question and its answer, of a few
 // bytes each, and HTTP takes longer for its headers than for those. So the connection on
-// which a peer asks for the newest revisions becomes a line (RFC 9110 §7.8): each byte on
-// it is the question once more, and each line of JSON an answer.
+// which a peer asks for the newest revisions becomes a line (RFC 9110 §7.8): each eight
+// bytes on it are the question once more, about the changes after the revision that they
+// say, and each line of JSON is an answer.
 
 // lineProtocol is what the connection is upgraded to.
 const lineProtocol = "scim-revisions"
-
-// anotherQuestion is what is sent for it; any other byte would do.
-var anotherQuestion = []byte{'?'}
 
 // line is the end of who asks.
 type line struct {
@@ -33,18 +32,18 @@ type line struct {
 }
 
 // ask asks once. A line that was idle may have been cut meanwhile: then on a new one.
-func (l *line) ask(ctx context.Context, address string, answer *revisionsAnswer) error {
+func (l *line) ask(ctx context.Context, address string, since uint64, answer *revisionsAnswer) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	kept := l.conn != nil
-	err := l.askOnce(ctx, address, answer)
+	err := l.askOnce(ctx, address, since, answer)
 	if err != nil && kept && ctx.Err() == nil {
-		err = l.askOnce(ctx, address, answer)
+		err = l.askOnce(ctx, address, since, answer)
 	}
 	return err
 }
 
-func (l *line) askOnce(ctx context.Context, address string, answer *revisionsAnswer) (err error) {
+func (l *line) askOnce(ctx context.Context, address string, since uint64, answer *revisionsAnswer) (err error) {
 	defer func() {
 		if err != nil {
 			l.hangUp()
@@ -59,7 +58,7 @@ func (l *line) askOnce(ctx context.Context, address string, answer *revisionsAns
 	if err := l.conn.SetDeadline(deadline); err != nil {
 		return err
 	}
-	if _, err := l.conn.Write(anotherQuestion); err != nil {
+	if _, err := l.conn.Write(binary.BigEndian.AppendUint64(nil, since)); err != nil {
 		return err
 	}
 	text, err := l.answers.ReadSlice('\n') // no longer than its buffer
@@ -159,7 +158,7 @@ type switchboard struct {
 }
 
 // serve answers on the connection of a request for as long as it is asked.
-func (s *switchboard) serve(w http.ResponseWriter, answer func() revisionsAnswer) {
+func (s *switchboard) serve(w http.ResponseWriter, answer func(since uint64) revisionsAnswer) {
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		http.Error(w, "this connection cannot be kept for questions", http.StatusHTTPVersionNotSupported)
@@ -170,6 +169,7 @@ func (s *switchboard) serve(w http.ResponseWriter, answer func() revisionsAnswer
 		return
 	}
 	defer s.leave(conn)
+	var question [8]byte
 	out := []byte("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: " + lineProtocol + "\r\n\r\n")
 	for {
 		if conn.SetWriteDeadline(time.Now().Add(answerTimeout)) != nil {
@@ -181,10 +181,10 @@ func (s *switchboard) serve(w http.ResponseWriter, answer func() revisionsAnswer
 		if conn.SetReadDeadline(time.Now().Add(peerIdle)) != nil {
 			return
 		}
-		if _, err := buffered.ReadByte(); err != nil {
+		if _, err := io.ReadFull(buffered, question[:]); err != nil {
 			return
 		}
-		if out, err = json.Marshal(answer()); err != nil {
+		if out, err = json.Marshal(answer(binary.BigEndian.Uint64(question[:]))); err != nil {
 			return
 		}
 		out = append(out, '\n')

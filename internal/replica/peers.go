@@ -41,7 +41,7 @@ var errUnknownPeers = errors.New("replica: the other replicas are not known")
 
 // Revisions implements store.Peers. Any doubt is an error: who the peers are, whether
 // one has answered, and whether it is still the one that was entered.
-func (r *Replica) Revisions(ctx context.Context) (store.Revisions, error) {
+func (r *Replica) Revisions(ctx context.Context, since uint64) (store.Revisions, error) {
 	v := r.roster.view()
 	if !v.exists {
 		return store.Revisions{}, errUnknownPeers
@@ -53,31 +53,31 @@ func (r *Replica) Revisions(ctx context.Context) (store.Revisions, error) {
 	defer cancel()
 	answers := make([]revisionsAnswer, len(v.peers))
 	if len(v.peers) == 1 {
-		if err := r.askRevisions(ctx, v, 0, &answers[0]); err != nil {
+		if err := r.askRevisions(ctx, v, 0, since, &answers[0]); err != nil {
 			return store.Revisions{}, err
 		}
 	} else {
 		group, ctx := errgroup.WithContext(ctx)
 		for i := range v.peers {
-			group.Go(func() error { return r.askRevisions(ctx, v, i, &answers[i]) })
+			group.Go(func() error { return r.askRevisions(ctx, v, i, since, &answers[i]) })
 		}
 		if err := group.Wait(); err != nil {
 			return store.Revisions{}, err
 		}
 	}
-	var newest store.Revisions
+	newest := store.Revisions{Complete: true}
 	for _, a := range answers {
-		newest.Advance(store.Revisions{Users: a.Users, Groups: a.Groups, Types: a.Types})
+		newest.Advance(store.Revisions{Users: a.Users, Groups: a.Groups, Types: a.Types, Changed: a.Changed, Complete: a.Complete})
 	}
 	return newest, nil
 }
 
-func (r *Replica) askRevisions(ctx context.Context, v *view, i int, answer *revisionsAnswer) error {
+func (r *Replica) askRevisions(ctx context.Context, v *view, i int, since uint64, answer *revisionsAnswer) error {
 	p := v.peers[i]
 	if r.silent.has(p) {
 		return fmt.Errorf("replica %s did not answer a moment ago", p.Name)
 	}
-	err := r.lines.find(p, v.peers).ask(ctx, p.Address, answer)
+	err := r.lines.find(p, v.peers).ask(ctx, p.Address, since, answer)
 	if err == nil && answer.identity != (identity{p.Name, p.Incarnation}) {
 		err = fmt.Errorf("replica %s is no longer at its address", p.Name)
 	}

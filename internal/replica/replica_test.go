@@ -28,7 +28,7 @@ func TestOneReplicaAsksNobody(t *testing.T) {
 	if !a.Alone() {
 		t.Error("a replica without peers is not alone")
 	}
-	if got, err := a.Revisions(background); err != nil || !reflect.DeepEqual(got, store.Revisions{}) {
+	if got, err := a.Revisions(background, 0); err != nil || !reflect.DeepEqual(got, store.Revisions{}) {
 		t.Errorf("Revisions: %v, %v", got, err)
 	}
 	if a.asked.Load() != 0 {
@@ -54,7 +54,7 @@ func TestReplicasFindEachOtherAndAsk(t *testing.T) {
 	if a.Alone() {
 		t.Error("a replica with peers is alone")
 	}
-	if got, err := a.Revisions(background); err != nil || !reflect.DeepEqual(got, want) {
+	if got, err := a.Revisions(background, 0); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("Revisions: %v, %v", got, err)
 	}
 	if b.asked.Load() != 1 || c.asked.Load() != 1 {
@@ -91,10 +91,10 @@ func TestASilentPeerMakesReadersAskTheAPIServer(t *testing.T) {
 	own := f.current().Status.Servers[0]
 	f.setServers(own, v1alpha1.ServerStatus{Name: "b", Address: silentServer(t).Listener.Addr().String(), Incarnation: "1"})
 	eventually(t, "a hears of b", func() bool { return len(a.roster.view().peers) == 1 })
-	if _, err := a.Revisions(background); err == nil {
+	if _, err := a.Revisions(background, 0); err == nil {
 		t.Fatal("a peer has not answered, and nobody is told")
 	}
-	_, err := a.Revisions(background)
+	_, err := a.Revisions(background, 0)
 	if err == nil || !strings.Contains(err.Error(), "a moment ago") {
 		t.Errorf("the silent peer is waited for again: %v", err)
 	}
@@ -125,7 +125,7 @@ func TestAPeerThatRestartedIsNotTrusted(t *testing.T) {
 		t.Error("b serves before a knows it")
 	}
 	restarted.revisions.Store(&store.Revisions{Users: 5})
-	if got, err := a.Revisions(background); err != nil || got.Users != 5 {
+	if got, err := a.Revisions(background, 0); err != nil || got.Users != 5 {
 		t.Errorf("Revisions: %v, %v", got, err)
 	}
 }
@@ -143,7 +143,7 @@ func TestAnswersOfSomebodyElseAreRefused(t *testing.T) {
 	} {
 		f.setServers(own, impostor)
 		eventually(t, "a hears of "+name, func() bool { return a.roster.view().knows(impostor) })
-		if _, err := a.Revisions(background); err == nil {
+		if _, err := a.Revisions(background, 0); err == nil {
 			t.Errorf("%s is believed", name)
 		}
 	}
@@ -208,7 +208,7 @@ func TestTheEndpointIsDeletedAndMadeAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "a stops serving", func() bool { return a.Serving() != nil })
-	if _, err := a.Revisions(background); err == nil {
+	if _, err := a.Revisions(background, 0); err == nil {
 		t.Error("the peers of an endpoint that does not exist are believed to be known")
 	}
 	f.endpoint = f.createEndpoint()
@@ -356,7 +356,7 @@ func TestTheAPIServerComesBack(t *testing.T) {
 	if err := a.Serving(); err != nil {
 		t.Errorf("what it knows no longer serves: %v", err)
 	}
-	if _, err := a.Revisions(background); err != nil {
+	if _, err := a.Revisions(background, 0); err != nil {
 		t.Errorf("peers cannot be asked without the API server: %v", err)
 	}
 	b.stop()
@@ -420,6 +420,7 @@ func TestAnswersOnTheWire(t *testing.T) {
 		want   string
 	}{
 		{revisionsAnswer{identity: identity{"a", "1"}, Users: 7, Groups: 8}, `{"name":"a","incarnation":"1","users":7,"groups":8}`},
+		{revisionsAnswer{identity: identity{"a", "1"}, Users: 7, Changed: []string{"x"}, Complete: true}, `{"name":"a","incarnation":"1","users":7,"groups":0,"changed":["x"],"complete":true}`},
 		{confirmAnswer{identity{"a", "1"}, true}, `{"name":"a","incarnation":"1","confirmed":true}`},
 	} {
 		got, err := json.Marshal(row.answer)

@@ -223,7 +223,7 @@ func (f *fixture) startOn(listener net.Listener, name string, change ...func(*Co
 	}
 	r.server = &httptest.Server{
 		Listener: r.PeerListener(listener),
-		Config:   r.PeerServer(func() store.Revisions { r.asked.Add(1); return *r.revisions.Load() }),
+		Config:   r.PeerServer(func(uint64) store.Revisions { r.asked.Add(1); return *r.revisions.Load() }),
 	}
 	r.server.Start()
 	ctx, cancel := context.WithCancel(context.Background())

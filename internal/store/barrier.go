@@ -39,7 +39,7 @@ func (s *Store) newBarrier(peers Peers) *barrier {
 	b := &barrier{peers: peers}
 	b.ask.timeout = s.timeouts.barrier
 	b.ask.run = func(ctx context.Context) (answer, error) {
-		revisions, err := peers.Revisions(ctx)
+		revisions, err := peers.Revisions(ctx, s.index.seen(s.users.shelf))
 		// After the question: a peer that was lost meanwhile is in this epoch.
 		return answer{revisions: revisions, epoch: peers.Epoch()}, err
 	}
@@ -53,15 +53,16 @@ func (s *Store) newBarrier(peers Peers) *barrier {
 // fresh returns when the index shows every write of the kinds that was acknowledged
 // before the call, refreshing what would not come by itself.
 func (s *Store) fresh(ctx context.Context, kinds ...*kind) error {
-	behind, err := s.behind(ctx, kinds...)
+	behind, err := s.behind(ctx, "", kinds...)
 	if err != nil {
 		return err
 	}
 	return s.refresh(ctx, behind...)
 }
 
-// behind waits for the kinds to catch up and gives those that did not.
-func (s *Store) behind(ctx context.Context, kinds ...*kind) ([]*kind, error) {
+// behind waits for the kinds to catch up and gives those that did not. Of users only the
+// one matters that is named, if one is: it is not waited for what others have become.
+func (s *Store) behind(ctx context.Context, user string, kinds ...*kind) ([]*kind, error) {
 	if err := s.serving(); err != nil {
 		return nil, err
 	}
@@ -83,6 +84,9 @@ func (s *Store) behind(ctx context.Context, kinds ...*kind) ([]*kind, error) {
 			// Once for all who come later, whatever becomes of this reader.
 			k.refresher.join()
 			behind = append(behind, k)
+			continue
+		}
+		if k == s.users && a.revisions.spares(user) {
 			continue
 		}
 		if !s.index.waitUntil(ctx, late, k.shelf, a.revisions.of(s, k)) {
@@ -115,10 +119,22 @@ func (x *index) waitUntil(ctx context.Context, late time.Time, s *shelf, revisio
 }
 
 // shows says whether readers see everything up to the revision.
-func (x *index) shows(s *shelf, revision uint64) bool {
+func (x *index) shows(s *shelf, revision uint64) bool { return x.seen(s) >= revision }
+
+// seen is the revision up to which readers see everything.
+func (x *index) seen(s *shelf) uint64 {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return s.seen() >= revision
+	return s.seen()
+}
+
+// newsSince gives the revision of the newest change that readers have been able to see,
+// and the ids of the resources that changed after since, if all of them are known.
+func (x *index) newsSince(s *shelf, since uint64) (newest uint64, changed []string, complete bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	changed, complete = s.recent.since(since)
+	return s.newest.Load(), changed, complete
 }
 
 // waitFor returns true when readers see everything up to the revision, and false when

@@ -27,16 +27,16 @@ type testPeers struct {
 	asked  atomic.Int64
 }
 
-func (p *testPeers) Revisions(context.Context) (Revisions, error) {
+func (p *testPeers) Revisions(_ context.Context, since uint64) (Revisions, error) {
 	p.asked.Add(1)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.silent {
 		return Revisions{}, errors.New("a peer did not answer")
 	}
-	var newest Revisions
+	newest := Revisions{Complete: true}
 	for _, other := range p.others {
-		newest.Advance(other.Revisions())
+		newest.Advance(other.Revisions(since))
 	}
 	return newest, nil
 }
@@ -282,4 +282,68 @@ func TestAPeerThatWasLostCostsFewReads(t *testing.T) {
 		}
 		return reader.users.refresher.epoch.Load() == 1 && lag.reads.Load() == before
 	})
+}
+
+// Of one user, only what concerns the user is waited for.
+func TestAUserIsReadWithoutWaitingForOthers(t *testing.T) {
+	w := newWorld(t)
+	writer, reader, _, lag := pair(t, w)
+	u, other := writer.user(userBody("xenia")), writer.user(userBody("yves"))
+	eventually(t, "the reader has caught up", func() bool {
+		return reader.index.seen(reader.users.shelf) >= writer.Revisions(0).Users
+	})
+	lag.gate.Lock()
+	defer lag.gate.Unlock()
+	writer.patch(writer.users.rt, other.ID, `{"op":"replace","path":"title","value":"New"}`)
+	before := lag.reads.Load()
+	if _, err := reader.Get(t.Context(), reader.users.rt, u.ID); err != nil {
+		t.Fatal(err)
+	}
+	if reads := lag.reads.Load() - before; reads != 0 {
+		t.Errorf("a user who has not changed was read with %d calls", reads)
+	}
+	read, err := reader.Get(t.Context(), reader.users.rt, other.ID)
+	if err != nil || read.Object().Lookup("title") != "New" {
+		t.Errorf("the user who has changed is %v, %v", read, err)
+	}
+	for range len(recent{}.changes) {
+		writer.patch(writer.users.rt, other.ID, `{"op":"replace","path":"title","value":"Newer"}`)
+		writer.patch(writer.users.rt, other.ID, `{"op":"replace","path":"title","value":"Newest"}`)
+	}
+	before = lag.reads.Load()
+	if _, err := reader.Get(t.Context(), reader.users.rt, u.ID); err != nil {
+		t.Fatal(err)
+	}
+	if lag.reads.Load() == before {
+		t.Error("after more changes than are remembered, a user was read as if none concerned her")
+	}
+}
+
+func TestRecentChanges(t *testing.T) {
+	var r recent
+	for _, row := range []struct {
+		name     string
+		do       func()
+		since    uint64
+		ids      []string
+		complete bool
+	}{
+		{"nothing has happened", func() {}, 0, nil, true},
+		{"what came after", func() { r.add("a", 5); r.add("b", 7); r.add("c", 6) }, 5, []string{"b", "c"}, true},
+		{"all of it", func() {}, 0, []string{"a", "b", "c"}, true},
+		{"nothing newer", func() {}, 7, nil, true},
+		{"before a list", func() { r.forget(6) }, 5, nil, false},
+		{"after a list", func() {}, 6, []string{"b"}, true},
+		{"more than are remembered", func() {
+			for i := range uint64(len(r.changes)) {
+				r.add("d", 10+i)
+			}
+		}, 6, nil, false},
+		{"as many as are remembered", func() {}, 72, []string{"d"}, true},
+	} {
+		row.do()
+		if ids, complete := r.since(row.since); !slices.Equal(ids, row.ids) || complete != row.complete {
+			t.Errorf("%s: %v, %v, want %v, %v", row.name, ids, complete, row.ids, row.complete)
+		}
+	}
 }

@@ -94,13 +94,13 @@ func TestADeletionWhoseAnswerIsLostIsSeenAtOnce(t *testing.T) {
 			r := w.start(nil, c.wrap)
 			t.Cleanup(func() { close(c.everything) })
 			g := r.group(groupBody("Staff"))
-			before := r.Revisions().Groups
+			before := r.Revisions(0).Groups
 			err := r.Delete(t.Context(), r.groups.rt, g.ID, Match{})
 			if row.listsFail {
 				requireUnavailable(t, err)
 			} else if err != nil {
 				t.Fatal(err)
-			} else if after := r.Revisions().Groups; after <= before {
+			} else if after := r.Revisions(0).Groups; after <= before {
 				t.Errorf("peers are told of revision %d before and %d after", before, after)
 			}
 			_, err = r.Get(t.Context(), r.groups.rt, g.ID)

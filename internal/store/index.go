@@ -115,7 +115,7 @@ func (x *index) store(s *shelf, e *entry) {
 		s.tableOf(e).insert(e)
 	}
 	x.updateMemberships(old, e)
-	s.see(e.revision)
+	s.see(e.id, e.revision)
 	x.stale.Store(true)
 }
 
@@ -224,6 +224,7 @@ func (x *index) replace(s *shelf, versions []groupOrUser, revision uint64, fromW
 	}
 	x.dropAbsent(s, present, revision)
 	s.listed = max(s.listed, revision)
+	s.recent.forget(revision) // a list does not tell all that came before it
 	if fromWatch {
 		s.watched = revision
 		s.synced = true
@@ -260,6 +261,7 @@ func (x *index) reset(s *shelf) {
 	s.live, s.retired = newTable(), newTable()
 	s.listed, s.watched, s.synced = 0, 0, synced
 	s.newest.Store(0)
+	s.recent = recent{}
 	clear(s.tombs)
 	clear(s.pending)
 	x.stale.Store(true)

@@ -76,7 +76,11 @@ func (s *Store) freshOne(ctx context.Context, k *kind, id string) error {
 	if s.eventual() {
 		return s.serving()
 	}
-	behind, err := s.behind(ctx, k.shows...)
+	user := ""
+	if k == s.users {
+		user = id
+	}
+	behind, err := s.behind(ctx, user, k.shows...)
 	if err != nil {
 		return err
 	}

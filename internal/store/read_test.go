@@ -34,7 +34,7 @@ func TestAnIDThatNoObjectCanHaveIsNotFoundWithoutACall(t *testing.T) {
 // mutePeers are other replicas that never answer.
 type mutePeers struct{}
 
-func (mutePeers) Revisions(context.Context) (Revisions, error) {
+func (mutePeers) Revisions(context.Context, uint64) (Revisions, error) {
 	return Revisions{}, errors.New("no answer")
 }
 func (mutePeers) Alone() bool   { return false }

@@ -13,6 +13,7 @@ type shelf struct {
 	listed  uint64        // revision of the newest list: what it did not have does not exist at it
 	watched uint64        // revision that the watch has come to
 	newest  atomic.Uint64 // revision of the newest change that readers have been able to see
+	recent  recent
 	tombs   map[string]uint64
 	// remembered is the number of tombs after the last look at them.
 	remembered int
@@ -71,12 +72,46 @@ func (s *shelf) seen() uint64 {
 	return seen
 }
 
-// see records that readers see the change of the revision from now on.
-func (s *shelf) see(revision uint64) {
+// see records that readers see a change of a resource from now on.
+func (s *shelf) see(id string, revision uint64) {
+	s.recent.add(id, revision)
 	if revision > s.newest.Load() {
 		s.newest.Store(revision)
 	}
 }
+
+// recent are the last changes that readers have been able to see.
+type recent struct {
+	changes [64]struct {
+		id       string
+		revision uint64
+	}
+	count  int
+	before uint64 // there may have been other changes up to this revision
+}
+
+func (r *recent) add(id string, revision uint64) {
+	oldest := &r.changes[r.count%len(r.changes)]
+	r.before = max(r.before, oldest.revision)
+	oldest.id, oldest.revision = id, revision
+	r.count++
+}
+
+// since gives whom changes after a revision concern, unless some have been forgotten.
+func (r *recent) since(revision uint64) (ids []string, complete bool) {
+	if r.before > revision {
+		return nil, false
+	}
+	for i := range r.changes {
+		if r.changes[i].revision > revision {
+			ids = append(ids, r.changes[i].id)
+		}
+	}
+	return ids, true
+}
+
+// forget makes the changes up to a revision forgotten.
+func (r *recent) forget(revision uint64) { r.before = max(r.before, revision) }
 
 // settle ends the waiting for a version that is no newer than what is known now.
 func (s *shelf) settle(id string, revision uint64) {
@@ -89,7 +124,7 @@ func (s *shelf) settle(id string, revision uint64) {
 func (s *shelf) bury(id string, revision uint64) {
 	s.settle(id, revision)
 	s.tombs[id] = max(s.tombs[id], revision)
-	s.see(revision)
+	s.see(id, revision)
 }
 
 // minTombs is the number of tombs that are not worth a look.

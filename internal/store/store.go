@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -200,10 +201,17 @@ func (s *Store) serving() error {
 type Revisions struct {
 	Users, Groups uint64
 	Types         map[string]uint64
+
+	// Changed are the ids of the users whom changes after the revision concern that was
+	// asked about. Complete says that these are all.
+	Changed  []string
+	Complete bool
 }
 
-// Advance takes in what another replica has: the newer of each.
+// Advance takes in what another replica has: the newer of each. What is complete with
+// nothing to begin with stays so as long as every replica's is.
 func (r *Revisions) Advance(other Revisions) {
+	r.Changed, r.Complete = append(r.Changed, other.Changed...), r.Complete && other.Complete
 	r.Users, r.Groups = max(r.Users, other.Users), max(r.Groups, other.Groups)
 	for name, revision := range other.Types {
 		if r.Types == nil {
@@ -211,6 +219,11 @@ func (r *Revisions) Advance(other Revisions) {
 		}
 		r.Types[name] = max(r.Types[name], revision)
 	}
+}
+
+// spares says that nothing about a user has changed since the revision asked about.
+func (r *Revisions) spares(id string) bool {
+	return id != "" && r.Complete && !slices.Contains(r.Changed, id)
 }
 
 // of gives that of a kind's resources.
@@ -228,9 +241,10 @@ func (r *Revisions) of(s *Store, k *kind) uint64 {
 // Peers asks the other replicas of the endpoint.
 type Peers interface {
 	// Revisions asks every other replica for the newest resourceVersions it has
-	// acknowledged and returns the maximum; an error when one did not answer in time.
-	// Without peers it returns zero and nil and does no I/O.
-	Revisions(ctx context.Context) (Revisions, error)
+	// acknowledged and returns the maximum, and for which users there are some newer
+	// than since; an error when one did not answer in time. Without peers it returns
+	// zero and nil and does no I/O.
+	Revisions(ctx context.Context, since uint64) (Revisions, error)
 	// Alone says that there is no other replica to ask, so that Revisions would return
 	// zero and nil.
 	Alone() bool
@@ -239,10 +253,11 @@ type Peers interface {
 	Epoch() uint64
 }
 
-// Revisions gives the newest resourceVersions that this replica has acknowledged. Peers
-// ask for them.
-func (s *Store) Revisions() Revisions {
-	r := Revisions{Users: s.users.shelf.newest.Load(), Groups: s.groups.shelf.newest.Load()}
+// Revisions gives the newest resourceVersions that this replica has acknowledged or
+// shown, and the users whom those after since concern. Peers ask for them.
+func (s *Store) Revisions(since uint64) Revisions {
+	r := Revisions{Groups: s.groups.shelf.newest.Load()}
+	r.Users, r.Changed, r.Complete = s.index.newsSince(s.users.shelf, since)
 	for _, k := range s.kinds {
 		if k.declared == nil {
 			continue

@@ -101,7 +101,7 @@ func (s *Store) current(ctx context.Context, k *kind, id string) (*entry, error)
 	if e, ok := s.index.view().shelf(s, k).live.find(id); ok {
 		return e, nil
 	}
-	behind, err := s.behind(ctx, k)
+	behind, err := s.behind(ctx, "", k)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func (s *Store) confirm(ctx context.Context, k *kind, base *entry, fresh bool) (
 	if fresh {
 		return base, nil
 	}
-	behind, err := s.behind(ctx, k)
+	behind, err := s.behind(ctx, "", k)
 	if err != nil {
 		return nil, err
 	}
