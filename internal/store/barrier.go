@@ -192,6 +192,9 @@ func (s *Store) renew(ctx context.Context, k *kind) error {
 	return nil
 }
 
+// eventPatience is how long an event is waited for that makes a list needless.
+const eventPatience = 25 * time.Millisecond
+
 // renewIndex goes the way that is cheapest: often nothing has been written anywhere since
 // the index was renewed; a list of everything takes as long as there are resources, and
 // catching up a second or two.
@@ -202,6 +205,10 @@ func (s *Store) renewIndex(ctx context.Context, k *kind) (how string, err error)
 	}
 	if known, _ := s.index.progress(k.shelf); known >= newest {
 		return "revision", nil
+	}
+	// Where much is written, the next event says that the watch has come there.
+	if s.index.waitUntil(ctx, time.Now().Add(eventPatience), k.shelf, newest) {
+		return "event", nil
 	}
 	if s.index.size(k.shelf) > s.timeouts.relistBelow {
 		if err := s.catchUp(ctx, k, newest); err == nil || ctx.Err() != nil {
