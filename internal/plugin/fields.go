@@ -23,12 +23,13 @@ const (
 
 // The conditions of users and the reasons that the plugin has something to say about.
 const (
-	conditionRefused              = "Refused"
-	conditionAmbiguousMatch       = "AmbiguousMatch"
-	reasonHeldByGuard             = "HeldByGuard"
-	reasonTokenExpiring           = "TokenExpiring"
-	firstTokenGeneration    int64 = 1
-	maxRevokedTokens              = 32
+	conditionRefused                    = "Refused"
+	conditionAmbiguousMatch             = "AmbiguousMatch"
+	reasonHeldByGuard                   = "HeldByGuard"
+	reasonLastProtectedRoleHolder       = "LastProtectedRoleHolder"
+	reasonTokenExpiring                 = "TokenExpiring"
+	firstTokenGeneration          int64 = 1
+	maxRevokedTokens                    = 32
 )
 
 // The fields are read as the API server sends them, so that one plugin works with clusters

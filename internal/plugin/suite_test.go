@@ -136,6 +136,7 @@ func definitionsOfAnyVersion() ([]*apiextensionsv1.CustomResourceDefinition, err
 			widen(crd.Spec.Versions[i].Schema.OpenAPIV3Schema, "spec")
 			widen(crd.Spec.Versions[i].Schema.OpenAPIV3Schema, "spec", "scim", "endpoint")
 			widen(crd.Spec.Versions[i].Schema.OpenAPIV3Schema, "status")
+			widen(crd.Spec.Versions[i].Schema.OpenAPIV3Schema, "status", "tokens", "[]")
 		}
 		definitions = append(definitions, crd)
 	}
@@ -146,6 +147,10 @@ func widen(schema *apiextensionsv1.JSONSchemaProps, path ...string) {
 	if len(path) == 0 {
 		schema.XPreserveUnknownFields = ptr.To(true)
 		schema.Required = slices.DeleteFunc(schema.Required, func(name string) bool { return name == "endpointRef" })
+		return
+	}
+	if path[0] == "[]" {
+		widen(schema.Items.Schema, path[1:]...)
 		return
 	}
 	if below, ok := schema.Properties[path[0]]; ok {

@@ -11,6 +11,7 @@ import (
 	"io"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -187,7 +188,7 @@ func tokenIn(secret *corev1.Secret, t tokenStatus, policy tokenPolicy) (string, 
 		key = ref.Key
 	}
 	token := string(secret.Data[key])
-	if sum := sha256.Sum256([]byte(token)); hex.EncodeToString(sum[:])[:len(t.ID)] != t.ID {
+	if sum := sha256.Sum256([]byte(token)); !strings.HasPrefix(hex.EncodeToString(sum[:]), t.ID) {
 		return "", fmt.Errorf("the Secret %s does not hold, under the key %q, the token %s that is in force: somebody has changed it, or the operator has not taken it in yet", secret.Name, key, t.ID)
 	}
 	return token, nil
