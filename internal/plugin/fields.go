@@ -23,13 +23,18 @@ const (
 
 // The conditions of users and the reasons that the plugin has something to say about.
 const (
-	conditionRefused                    = "Refused"
-	conditionAmbiguousMatch             = "AmbiguousMatch"
-	reasonHeldByGuard                   = "HeldByGuard"
-	reasonLastProtectedRoleHolder       = "LastProtectedRoleHolder"
-	reasonTokenExpiring                 = "TokenExpiring"
-	firstTokenGeneration          int64 = 1
-	maxRevokedTokens                    = 32
+	conditionRefused              = "Refused"
+	conditionAmbiguousMatch       = "AmbiguousMatch"
+	reasonHeldByGuard             = "HeldByGuard"
+	reasonLastProtectedRoleHolder = "LastProtectedRoleHolder"
+	reasonTokenExpiring           = "TokenExpiring"
+)
+
+const (
+	// firstTokenGeneration is the generation of a token policy that names none.
+	firstTokenGeneration int64 = 1
+	// maxRevokedTokens is how many ids token.revokedTokenIDs may have.
+	maxRevokedTokens = 32
 )
 
 // The fields are read as the API server sends them, so that one plugin works with clusters
