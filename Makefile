@@ -58,6 +58,17 @@ bench: build ## Measure the server against references in the same run (BENCH=sho
 .PHONY: build
 build: ## Build the binary for this machine into bin/.
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)" -o bin/scim-operator .
+	ln -sfn scim-operator bin/kubectl-scim
+	ln -sfn scim-operator bin/kubectl_complete-scim
+
+PLUGIN_DIR ?= $(HOME)/.local/bin
+
+.PHONY: install-plugin
+install-plugin: build ## Install `kubectl scim` and its completion for this user (PLUGIN_DIR=~/.local/bin).
+	mkdir -p $(PLUGIN_DIR)
+	install -m 755 bin/scim-operator $(PLUGIN_DIR)/kubectl-scim
+	ln -sfn kubectl-scim $(PLUGIN_DIR)/kubectl_complete-scim
+	@case ":$$PATH:" in *":$(PLUGIN_DIR):"*) ;; *) echo "$(PLUGIN_DIR) is not on PATH, where kubectl looks for plugins; add: export PATH=\$$PATH:$(PLUGIN_DIR)" ;; esac
 
 .PHONY: image-binary
 image-binary: ## Build the static Linux binary that the image holds.

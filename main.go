@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // The scim-operator binary: `manager` reconciles identity providers into SCIM
-// endpoints, `serve` is one replica of such an endpoint.
+// endpoints, `serve` is one replica of such an endpoint. Called kubectl-scim, it is the
+// plugin `kubectl scim`.
 package main
 
 import (
@@ -14,7 +15,7 @@ import (
 )
 
 func main() {
-	if err := cmd.NewRootCommand().Execute(); err != nil {
+	if err := cmd.NewCommand(os.Args).Execute(); err != nil {
 		os.Exit(1)
 	}
 }

@@ -16,8 +16,9 @@ declare -A may=(
   [internal/store]="internal/scim api"
   [internal/replica]="internal/store internal/token api"
   [internal/server]="internal/scim internal/store internal/token"
+  [internal/plugin]="api"
   [controllers]="internal/render internal/identity internal/token internal/saml api test" # test: controllers/internal/testenv
-  [internal/cmd]="controllers internal/replica internal/scim internal/server internal/store internal/token internal/saml internal/render internal/identity api"
+  [internal/cmd]="controllers internal/replica internal/scim internal/server internal/store internal/token internal/saml internal/render internal/identity internal/plugin api"
 )
 
 module=$(go list -m)

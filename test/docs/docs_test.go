@@ -4,11 +4,15 @@
 package docs
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"scim-operator.io/internal/cmd"
 	"scim-operator.io/test/assets"
@@ -72,9 +76,9 @@ func hasHeading(text, anchor string) bool {
 	return false
 }
 
-// TestFlagsExist: a flag in backquotes is one of the manager's or the servers'.
+// TestFlagsExist: a flag in backquotes is one of the manager's, the servers' or the plugin's.
 func TestFlagsExist(t *testing.T) {
-	manager, serve := cmd.NewManagerCommand().Flags(), cmd.NewServeCommand().Flags()
+	known := flagsOf(cmd.NewManagerCommand(), cmd.NewServeCommand(), cmd.NewCommand([]string{"kubectl-scim"}))
 	flag := regexp.MustCompile("`--([a-z-]+)[^`]*`")
 	named := 0
 	for path, text := range pages(t) {
@@ -83,7 +87,7 @@ func TestFlagsExist(t *testing.T) {
 		}
 		for _, found := range flag.FindAllStringSubmatch(text, -1) {
 			named++
-			if manager.Lookup(found[1]) == nil && serve.Lookup(found[1]) == nil {
+			if !known[found[1]] {
 				t.Errorf("%s: there is no flag --%s", path, found[1])
 			}
 		}
@@ -91,6 +95,33 @@ func TestFlagsExist(t *testing.T) {
 	if named < 10 {
 		t.Errorf("only %d flags are named; are they written in another way now?", named)
 	}
+}
+
+// flagsOf are the flags of commands and of the commands in them.
+func flagsOf(commands ...*cobra.Command) map[string]bool {
+	known := map[string]bool{}
+	for _, c := range commands {
+		for _, flags := range []*pflag.FlagSet{c.Flags(), c.PersistentFlags()} {
+			flags.VisitAll(func(f *pflag.Flag) { known[f.Name] = true })
+		}
+		maps.Copy(known, flagsOf(c.Commands()...))
+	}
+	return known
+}
+
+// TestCommands: docs/kubectl.md has every command of the plugin, and says what it is from Git.
+func TestCommands(t *testing.T) {
+	text := read(t, filepath.Join(assets.Root(), "docs", "kubectl.md"))
+	var visit func(*cobra.Command)
+	visit = func(c *cobra.Command) {
+		if c.Runnable() && !strings.Contains(text, "| `"+c.CommandPath()) {
+			t.Errorf("docs/kubectl.md does not name the command %s", c.CommandPath())
+		}
+		for _, below := range c.Commands() {
+			visit(below)
+		}
+	}
+	visit(cmd.NewCommand([]string{"kubectl-scim"}))
 }
 
 // TestMetrics: docs/operations.md names every metric, and no other.

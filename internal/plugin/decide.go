@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plugin
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// decision is what a person may say about what the guard holds.
+type decision struct {
+	verb, done  string
+	means       string
+	annotation  string
+	contrary    string
+	description string
+}
+
+var (
+	approve = decision{
+		verb: "approve", done: "Approved", means: "Approved, they become inactive as the identity provider wants.",
+		annotation: approveHeldAnnotation, contrary: rejectHeldAnnotation,
+		description: `Approves what waits for a person: deactivations that the guard against mass
+deprovisioning holds, all of a provider or those of some users; or, with --adoption, that a
+provider adopts a user who was here before.
+
+It shows first how many users and who they are, and asks.`,
+	}
+	reject = decision{
+		verb: "reject", done: "Rejected", means: "Rejected, they stay active.",
+		annotation: rejectHeldAnnotation, contrary: approveHeldAnnotation,
+		description: `Rejects deactivations that the guard against mass deprovisioning holds, all of a
+provider or those of some users: the users stay active.
+
+It shows first how many users and who they are, and asks.`,
+	}
+)
+
+// maxChosen bounds what one command decides one by one.
+const maxChosen = 100
+
+// choice is the flags of a decision.
+type choice struct {
+	users    []string
+	adoption string
+	yes      bool
+}
+
+func (k *kubectl) decisionCommand(d decision) *cobra.Command {
+	var chosen choice
+	c := &cobra.Command{
+		Use:   d.verb + " PROVIDER [--user USER]...",
+		Short: strings.ToUpper(d.verb[:1]) + d.verb[1:] + " deactivations that wait for a person",
+		Long:  d.description,
+		Example: "  kubectl scim " + d.verb + " okta\n" +
+			"  kubectl scim " + d.verb + " okta --user ada@acme.com --user grace@acme.com --yes",
+		Args: func(c *cobra.Command, args []string) error {
+			if chosen.adoption != "" {
+				return cobra.MaximumNArgs(1)(c, args)
+			}
+			return oneProvider(c, args)
+		},
+		ValidArgsFunction: k.completeProvider,
+		RunE: k.run(func(ctx context.Context, s *session, args []string) error {
+			if chosen.adoption != "" {
+				return s.approveAdoption(ctx, args, chosen)
+			}
+			return s.decide(ctx, d, args[0], chosen)
+		}),
+	}
+	c.Flags().StringArrayVar(&chosen.users, "user", nil, "decide about this user alone; may be repeated")
+	c.Flags().BoolVarP(&chosen.yes, "yes", "y", false, "do not ask")
+	_ = c.RegisterFlagCompletionFunc("user", k.completeUser)
+	if d.verb == approve.verb {
+		c.Use = d.verb + " (PROVIDER [--user USER]... | --adoption USER [PROVIDER])"
+		c.Example += "\n  kubectl scim approve --adoption ada@acme.com"
+		c.Flags().StringVar(&chosen.adoption, "adoption", "", "let the provider that waits for it adopt this user, who was here before")
+		c.MarkFlagsMutuallyExclusive("user", "adoption")
+		_ = c.RegisterFlagCompletionFunc("adoption", k.completeUser)
+	}
+	return c
+}
+
+// oneProvider says which argument is missing.
+func oneProvider(_ *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("give one PROVIDER, the name of an IdentityProvider or ScimEndpoint; there are %d arguments", len(args))
+	}
+	return nil
+}
+
+// Decision is the answer of `approve` and `reject`.
+type Decision struct {
+	// Decision is Approved or Rejected.
+	Decision  string `json:"decision"`
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace"`
+	Provider  string `json:"provider"`
+	HoldID    string `json:"holdID"`
+	// Held is how many users the decision is about.
+	Held int64 `json:"held"`
+	// UserNames are all of them when they were named, else the first few.
+	UserNames []string `json:"userNames"`
+}
+
+// target is what a decision is written to, and the batch that it is about.
+type target struct {
+	object client.Object
+	holdID string
+}
+
+func (s *session) decide(ctx context.Context, d decision, name string, chosen choice) error {
+	if len(chosen.users) > maxChosen {
+		return fmt.Errorf("--user is there %d times; at most %d users are decided about one by one", len(chosen.users), maxChosen)
+	}
+	p, err := s.provider(ctx, name)
+	if err != nil {
+		return err
+	}
+	batch := p.held()
+	if batch.HoldID == "" || batch.Held == 0 {
+		return fmt.Errorf("nothing is held for %s: there is nothing to %s", p, d.verb)
+	}
+	answer := Decision{Decision: d.done, Kind: p.kind(), Namespace: s.namespace, Provider: p.name,
+		HoldID: batch.HoldID, Held: batch.Held, UserNames: batch.Examples}
+	targets := []target{{p.object, batch.HoldID}}
+	if len(chosen.users) > 0 {
+		users, err := s.heldUsers(ctx, p, chosen.users)
+		if err != nil {
+			return err
+		}
+		targets, answer.UserNames, answer.Held = nil, nil, int64(len(users))
+		for _, u := range users {
+			targets = append(targets, target{&u.ScimUser, cmp.Or(u.holdID(), batch.HoldID)})
+			answer.UserNames = append(answer.UserNames, u.Spec.UserName)
+		}
+	}
+	s.note("%s: the guard holds the deactivation of %s, since %s.", p, counted(batch.Held, "user"), when(s.now, batch.Since))
+	if batch.Verdict != "" {
+		s.note("It has been %s already, which is being carried out.", strings.ToLower(batch.Verdict))
+	}
+	s.note("%s: %s", strings.ToUpper(d.verb[:1])+d.verb[1:]+" for", someOf(answer.UserNames, int(answer.Held)))
+	s.note("%s", d.means)
+	if err := s.confirm(chosen.yes); err != nil {
+		return err
+	}
+	for _, t := range targets {
+		if err := s.annotate(ctx, t.object, map[string]any{d.annotation: t.holdID, d.contrary: nil}); err != nil {
+			return err
+		}
+	}
+	return s.print(answer, func(w io.Writer) {
+		_, _ = fmt.Fprintf(w, "%s: the deactivation of %s of %s.\n", answer.Decision, counted(answer.Held, "user"), p)
+	})
+}
+
+// Adoption is the answer of `approve --adoption`.
+type Adoption struct {
+	// Decision is Approved.
+	Decision  string `json:"decision"`
+	Namespace string `json:"namespace"`
+	// Endpoint is the ScimEndpoint that may adopt the user.
+	Endpoint string `json:"endpoint"`
+	ID       string `json:"id"`
+	UserName string `json:"userName"`
+}
+
+func (s *session) approveAdoption(ctx context.Context, args []string, chosen choice) error {
+	found, err := s.users(ctx, chosen.adoption)
+	if err != nil {
+		return err
+	}
+	u, endpoint, err := waiting(found, args, chosen.adoption)
+	if err != nil {
+		return err
+	}
+	s.note("The provider of the ScimEndpoint %s wants to adopt %s (id %s), who was here before.", endpoint, u.Spec.UserName, u.Name)
+	s.note("Approved, the user belongs to that provider from its next request on.")
+	if err := s.confirm(chosen.yes); err != nil {
+		return err
+	}
+	if err := s.annotate(ctx, &u.ScimUser, map[string]any{approveAdoptionAnnotation: endpoint}); err != nil {
+		return err
+	}
+	answer := Adoption{Decision: approve.done, Namespace: s.namespace, Endpoint: endpoint, ID: u.Name, UserName: u.Spec.UserName}
+	return s.print(answer, func(w io.Writer) {
+		_, _ = fmt.Fprintf(w, "Approved: %s may adopt %s.\n", endpoint, u.Spec.UserName)
+	})
+}
+
+// waiting finds the user whose adoption waits, and for which endpoint.
+func waiting(found []*user, args []string, who string) (*user, string, error) {
+	for _, u := range found {
+		requested := requestedBy(u)
+		if len(requested) == 0 {
+			continue
+		}
+		if len(args) == 0 {
+			if len(requested) > 1 {
+				return nil, "", fmt.Errorf("several providers want to adopt %q: %s; give one as PROVIDER", who, orNone(requested))
+			}
+			return u, requested[0], nil
+		}
+		for _, endpoint := range requested {
+			if endpoint == args[0] {
+				return u, endpoint, nil
+			}
+		}
+		return nil, "", fmt.Errorf("%s has not asked to adopt %q; these have: %s", args[0], who, orNone(requested))
+	}
+	return nil, "", fmt.Errorf("no provider waits to adopt the user %q; `kubectl scim explain %s` says what became of her", who, who)
+}
+
+// requestedBy are the endpoints that wait for approval to adopt a user.
+func requestedBy(u *user) (endpoints []string) {
+	for endpoint := range strings.SplitSeq(u.Annotations[adoptionRequestedAnnotation], ",") {
+		if endpoint = strings.TrimSpace(endpoint); endpoint != "" && u.Annotations[approveAdoptionAnnotation] != endpoint {
+			endpoints = append(endpoints, endpoint)
+		}
+	}
+	return endpoints
+}
+
+var errNotConfirmed = errors.New("it was not confirmed and nothing was changed; answer y, or give --yes")
+
+// confirm asks, unless the answer was given in advance.
+func (s *session) confirm(yes bool) error {
+	if yes {
+		return nil
+	}
+	_, _ = fmt.Fprint(s.notes, "Go on? [y/N] ")
+	line, _ := bufio.NewReader(io.LimitReader(s.in, 64)).ReadString('\n')
+	switch strings.ToLower(strings.TrimSpace(line)) {
+	case "y", "yes":
+		return nil
+	}
+	return errNotConfirmed
+}
+
+// annotate sets annotations of an object, and takes away those that are nil.
+func (s *session) annotate(ctx context.Context, o client.Object, annotations map[string]any) error {
+	return s.merge(ctx, o, map[string]any{"metadata": map[string]any{"annotations": annotations}})
+}
+
+// merge patches an object; a field that the cluster does not know is an error.
+func (s *session) merge(ctx context.Context, o client.Object, patch map[string]any) error {
+	encoded, err := json.Marshal(patch)
+	if err != nil {
+		return err
+	}
+	return s.client.Patch(ctx, o.DeepCopyObject().(client.Object), client.RawPatch(types.MergePatchType, encoded), fieldOwner, client.FieldValidation("Strict"))
+}
