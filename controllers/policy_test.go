@@ -151,7 +151,7 @@ var _ = Describe("What the identity provider said of a user", Ordered, func() {
 		},
 		Entry("an ordinary user", func() string { return "admin" }, "change the user or group in the identity provider instead"),
 		Entry("the manager", func() string { return manager }, "change the user or group in the identity provider instead"),
-		Entry("another endpoint's server", func() string { return serverOf(namespace, "entra") }, "another endpoint has no say over it"),
+		Entry("another endpoint's server", func() string { return serverOf(namespace, "entra") }, "the ScimEndpoint okta"),
 		Entry("the server of that name in another namespace", func() string { return serverOf("test-1", name) }, "change the user or group in the identity provider instead"),
 	)
 
