@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/controllers/internal/testenv"
 )
 
 const manager = "system:serviceaccount:scim-operator-system:scim-operator"
@@ -105,5 +106,141 @@ var _ = Describe("An endpoint's status", func() {
 			Expect(write(field, values[field])).To(Satisfy(apierrors.IsForbidden), field)
 		}
 		Expect(write("servers", []v1alpha1.ServerStatus{{Name: "okta-scim-1", Address: "10.0.0.1:8081", Incarnation: "1"}})).To(Succeed())
+	})
+})
+
+var _ = Describe("What the identity provider said of a user", Ordered, func() {
+	var namespace string
+	var ep *v1alpha1.ScimEndpoint
+	var user *v1alpha1.ScimUser
+	set := func(field string, value any) client.Patch {
+		return mergePatch(map[string]any{"spec": map[string]any{field: value}})
+	}
+	as := func(who string, groups ...string) client.Client {
+		return env.As(who, append(groups, "system:masters")...)
+	}
+
+	BeforeAll(func(ctx SpecContext) {
+		namespace = env.Namespace(ctx)
+		ep = &v1alpha1.ScimEndpoint{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+		Expect(env.Client.Create(ctx, ep)).To(Succeed())
+		user = &v1alpha1.ScimUser{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "ada", Finalizers: []string{v1alpha1.ClaimsFinalizer}},
+			Spec:       v1alpha1.ScimUserSpec{EndpointRef: v1alpha1.EndpointReference{Name: name}, UserName: "ada", Title: "Countess"},
+		}
+		Expect(as(serverOf(namespace, name)).Create(ctx, user)).To(Succeed())
+		By("waiting until the API server knows the endpoint")
+		var written int
+		Eventually(func() error {
+			written++
+			return as("admin").Patch(ctx, user.DeepCopy(), set("displayName", strings.Repeat("x", written)))
+		}).WithTimeout(2 * testenv.Bound).Should(Satisfy(apierrors.IsForbidden))
+	})
+
+	DescribeTable("is not for others to change",
+		func(ctx SpecContext, who func() string, words string) {
+			for field, value := range map[string]any{
+				"title": "Duchess", "displayName": "Somebody Else", "active": false, "emails": []any{map[string]any{"value": "x@example.com"}},
+				"userName": "grace", "externalId": "1", "account": map[string]any{"userType": "Technician"},
+			} {
+				err := as(who()).Patch(ctx, user.DeepCopy(), set(field, value))
+				Expect(err).To(And(Satisfy(apierrors.IsForbidden), MatchError(ContainSubstring(words))), field)
+			}
+			err := as(who()).Patch(ctx, user.DeepCopy(), set("title", nil))
+			Expect(err).To(Satisfy(apierrors.IsForbidden), "taking something away")
+		},
+		Entry("an ordinary user", func() string { return "admin" }, "change the user or group in the identity provider instead"),
+		Entry("the manager", func() string { return manager }, "change the user or group in the identity provider instead"),
+		Entry("another endpoint's server", func() string { return serverOf(namespace, "entra") }, "the ScimEndpoint okta"),
+		Entry("the server of that name in another namespace", func() string { return serverOf("test-1", name) }, "change the user or group in the identity provider instead"),
+	)
+
+	It("leaves the preferences to people", func(ctx SpecContext) {
+		for field, value := range map[string]any{
+			"preferredLanguage": "en", "locale": "en-GB", "timezone": "Europe/London", "phoneNumbers": []any{map[string]any{"value": "+44 1"}},
+		} {
+			Expect(as("admin").Patch(ctx, user.DeepCopy(), set(field, value))).To(Succeed(), field)
+			Expect(as("admin").Patch(ctx, user.DeepCopy(), set(field, nil))).To(Succeed(), field)
+			err := as(serverOf(namespace, "entra")).Patch(ctx, user.DeepCopy(), set(field, value))
+			Expect(err).To(Satisfy(apierrors.IsForbidden), field)
+		}
+		both := mergePatch(map[string]any{"spec": map[string]any{"locale": "en-GB", "title": "Duchess"}})
+		Expect(as("admin").Patch(ctx, user.DeepCopy(), both)).To(Satisfy(apierrors.IsForbidden))
+	})
+
+	It("is for the endpoint's server and, in an emergency, for the break-glass group", func(ctx SpecContext) {
+		Expect(as(serverOf(namespace, name)).Patch(ctx, user.DeepCopy(), set("title", "Duchess"))).To(Succeed())
+		Expect(as("admin", "scim-operator.io:break-glass").Patch(ctx, user.DeepCopy(), set("title", "Countess"))).To(Succeed())
+	})
+
+	It("belongs to the endpoint for ever", func(ctx SpecContext) {
+		for _, who := range []string{"admin", manager, serverOf(namespace, name), serverOf(namespace, "entra")} {
+			for _, to := range []any{nil, map[string]any{"name": "entra"}} {
+				Expect(as(who).Patch(ctx, user.DeepCopy(), set("endpointRef", to))).NotTo(Succeed(), "%s to %v", who, to)
+			}
+		}
+	})
+
+	It("can be edited once there is no endpoint, but for what keeps the userName that of one", func(ctx SpecContext) {
+		Expect(env.Client.Delete(ctx, ep)).To(Succeed())
+		Eventually(func() error { return as("admin").Patch(ctx, user.DeepCopy(), set("title", "Duchess")) }).Should(Succeed())
+		for field, value := range map[string]any{
+			"userName": "grace", "deletedTime": "2026-01-02T03:04:05.000000Z", "adoptedTime": "2026-01-02T03:04:05.000000Z", "endpointRef": nil,
+		} {
+			Expect(as("admin").Patch(ctx, user.DeepCopy(), set(field, value))).NotTo(Succeed(), field)
+		}
+		withoutFinalizer := mergePatch(map[string]any{"metadata": map[string]any{"finalizers": nil}})
+		Expect(as("admin").Patch(ctx, user.DeepCopy(), withoutFinalizer)).To(Satisfy(apierrors.IsForbidden))
+		Expect(as(serverOf(namespace, "entra")).Patch(ctx, user.DeepCopy(), set("title", "x"))).To(Satisfy(apierrors.IsForbidden))
+	})
+})
+
+var _ = Describe("A user who belongs to no endpoint", func() {
+	var namespace string
+	as := func(who string) client.Client { return env.As(who, "system:masters") }
+	spec := func(fields map[string]any) client.Patch { return mergePatch(map[string]any{"spec": fields}) }
+	annotation := func(key, value string) client.Patch {
+		return mergePatch(map[string]any{"metadata": map[string]any{"annotations": map[string]any{key: value}}})
+	}
+	belongsTo := func(endpoint string) map[string]any {
+		return map[string]any{"endpointRef": map[string]any{"name": endpoint}, "title": "Countess", "adoptedTime": "2026-01-02T03:04:05.000000Z"}
+	}
+	newUser := func() *v1alpha1.ScimUser {
+		return &v1alpha1.ScimUser{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, GenerateName: "ada-"}, Spec: v1alpha1.ScimUserSpec{UserName: "ada"}}
+	}
+
+	BeforeEach(func(ctx SpecContext) { namespace = env.Namespace(ctx) })
+
+	It("is made, changed and deleted by people", func(ctx SpecContext) {
+		user := newUser()
+		Expect(as("admin").Create(ctx, user)).To(Succeed())
+		Expect(as("admin").Patch(ctx, user, spec(map[string]any{"userName": "grace", "title": "Admiral", "active": false}))).To(Succeed())
+		Expect(as("admin").Patch(ctx, user, annotation(v1alpha1.ApproveAdoptionAnnotation, name))).To(Succeed())
+		Expect(as("admin").Delete(ctx, user)).To(Succeed())
+		abandoned := newUser()
+		abandoned.Annotations = map[string]string{v1alpha1.AbandonedAnnotation: "true"}
+		Expect(as("admin").Create(ctx, abandoned)).To(Satisfy(apierrors.IsForbidden))
+	})
+
+	It("is given to an endpoint by that endpoint's server and nobody else", func(ctx SpecContext) {
+		user := newUser()
+		Expect(as("admin").Create(ctx, user)).To(Succeed())
+		for _, who := range []string{"admin", manager, serverOf(namespace, "entra"), serverOf("test-1", name)} {
+			Expect(as(who).Patch(ctx, user.DeepCopy(), spec(belongsTo(name)))).To(Satisfy(apierrors.IsForbidden), who)
+		}
+		Expect(as(serverOf(namespace, name)).Patch(ctx, user, spec(belongsTo(name)))).To(Succeed())
+		Expect(as(serverOf(namespace, "entra")).Patch(ctx, user.DeepCopy(), spec(belongsTo("entra")))).NotTo(Succeed())
+	})
+
+	It("is nothing else to a server", func(ctx SpecContext) {
+		user := newUser()
+		server := as(serverOf(namespace, name))
+		Expect(server.Create(ctx, newUser())).To(Satisfy(apierrors.IsForbidden))
+		Expect(as("admin").Create(ctx, user)).To(Succeed())
+		Expect(server.Patch(ctx, user.DeepCopy(), spec(map[string]any{"title": "x"}))).To(Satisfy(apierrors.IsForbidden))
+		Expect(server.Delete(ctx, user.DeepCopy())).To(Satisfy(apierrors.IsForbidden))
+		Expect(server.Patch(ctx, user.DeepCopy(), annotation(v1alpha1.ApproveAdoptionAnnotation, name))).
+			To(And(Satisfy(apierrors.IsForbidden), MatchError(ContainSubstring("a server does not approve its own adoptions"))))
+		Expect(server.Patch(ctx, user.DeepCopy(), annotation(v1alpha1.AdoptionRequestedAnnotation, name))).To(Succeed())
 	})
 })

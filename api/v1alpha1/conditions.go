@@ -34,6 +34,12 @@ const (
 	// ConditionWithheld (ScimUser) is present, and True, while the account lacks
 	// something that the identity provider or a rule asks for.
 	ConditionWithheld = "Withheld"
+	// ConditionAdoptionRequested (ScimUser) is present, and True, while an identity
+	// provider waits for an administrator to let it adopt the user.
+	ConditionAdoptionRequested = "AdoptionRequested"
+	// ConditionAmbiguousMatch (ScimUser) is present, and True, while the user may be the
+	// same person as several who were here before.
+	ConditionAmbiguousMatch = "AmbiguousMatch"
 )
 
 // Reasons common to several kinds.
@@ -95,6 +101,21 @@ const (
 	ReasonProvisioned           = "Provisioned"
 	ReasonDeactivatedByProvider = "DeactivatedByProvider"
 	ReasonDeletedByProvider     = "DeletedByProvider"
+	// ReasonUnlinked: no identity provider has provisioned the user, who is active.
+	ReasonUnlinked = "Unlinked"
+	// ReasonDeactivated: no identity provider has provisioned the user, and somebody has
+	// set active to false.
+	ReasonDeactivated = "Deactivated"
+)
+
+// Reasons that have to do with users who were here before.
+const (
+	// ReasonApprovalRequired is that of the condition AdoptionRequested, and of its event.
+	ReasonApprovalRequired = "ApprovalRequired"
+	// ReasonSeveralMatch is that of the condition AmbiguousMatch, and of its event.
+	ReasonSeveralMatch = "SeveralMatch"
+	// ReasonAdopted is that of the event that tells of an adoption.
+	ReasonAdopted = "Adopted"
 )
 
 // Reasons of a ScimUser's Withheld condition, the gravest first.

@@ -38,6 +38,7 @@ const (
 )
 
 // IdentityProviderSpec is what an administrator decides about one identity provider.
+// +kubebuilder:validation:XValidation:rule="has(self.emailDomains) || !has(self.scim) || !has(self.scim.linking) || self.scim.linking != 'ByEmail'",message="linking ByEmail needs emailDomains: only addresses of these domains tell who a user is"
 type IdentityProviderSpec struct {
 	// type is the product behind the identity provider.
 	// +required
@@ -48,6 +49,17 @@ type IdentityProviderSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
 	DisplayName string `json:"displayName,omitempty"`
+
+	// emailDomains are the domains whose e-mail addresses this identity provider speaks
+	// for, such as acme.com. Linking goes by no address of another domain.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.all(d, d.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$'))",message="emailDomains must be DNS names in lower case such as acme.com, without an @"
+	EmailDomains []string `json:"emailDomains,omitempty"`
 
 	// saml is the single sign-on of this identity provider. SCIM stays off until it is
 	// usable.
@@ -121,6 +133,8 @@ type SCIMSpec struct {
 	OrganizationID string `json:"organizationID,omitempty"`
 
 	AccountPolicy `json:",inline"`
+
+	LinkingPolicy `json:",inline"`
 
 	// endpoint becomes part of the ScimEndpoint's spec.
 	// +optional

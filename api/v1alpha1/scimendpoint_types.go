@@ -193,6 +193,7 @@ type GatewayReference struct {
 
 // ScimEndpointSpec is one served SCIM endpoint.
 // +kubebuilder:validation:XValidation:rule="!has(self.organizationID) || !has(self.allowedOrganizationIDs) || self.organizationID in self.allowedOrganizationIDs",message="organizationID must be one of allowedOrganizationIDs"
+// +kubebuilder:validation:XValidation:rule="has(self.emailDomains) || !has(self.linking) || self.linking != 'ByEmail'",message="linking ByEmail needs emailDomains: only addresses of these domains tell who a user is"
 type ScimEndpointSpec struct {
 	ScimEndpointTemplate `json:",inline"`
 
@@ -210,6 +211,19 @@ type ScimEndpointSpec struct {
 	OrganizationID string `json:"organizationID,omitempty"`
 
 	AccountPolicy `json:",inline"`
+
+	LinkingPolicy `json:",inline"`
+
+	// emailDomains are the domains whose e-mail addresses the identity provider speaks
+	// for, such as acme.com. Linking goes by no address of another domain.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.all(d, d.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$'))",message="emailDomains must be DNS names in lower case such as acme.com, without an @"
+	EmailDomains []string `json:"emailDomains,omitempty"`
 }
 
 // ScimEndpointStatus is what became of a ScimEndpoint's spec.

@@ -8,10 +8,13 @@ import (
 )
 
 // ScimUserSpec is what the identity provider said about a person, attribute by
-// attribute as in RFC 7643 §4.1 and §4.3. Only the endpoint's server writes it.
+// attribute as in RFC 7643 §4.1 and §4.3. Only the endpoint's server writes it. Of a user
+// without an endpointRef, whom no identity provider has provisioned, people write it.
+// +kubebuilder:validation:XValidation:rule="has(self.endpointRef) || !has(self.adoptedTime) && !has(self.deletedTime)",message="a user without an endpointRef belongs to no identity provider: leave adoptedTime and deletedTime out"
 type ScimUserSpec struct {
-	// endpointRef names the ScimEndpoint through which the user was provisioned.
-	// +required
+	// endpointRef names the ScimEndpoint to which the user belongs. Left out, the user
+	// belongs to none: somebody has made the user by hand or with another tool.
+	// +optional
 	EndpointRef EndpointReference `json:"endpointRef,omitzero"`
 
 	// userName identifies the user at the identity provider, unique within the
@@ -153,6 +156,11 @@ type ScimUserSpec struct {
 	// over SCIM and stays here as an inactive record.
 	// +optional
 	DeletedTime *metav1.MicroTime `json:"deletedTime,omitempty"`
+
+	// adoptedTime is when the user, who was here before, was linked to the endpoint. Left
+	// out, the user was made for the endpoint.
+	// +optional
+	AdoptedTime *metav1.MicroTime `json:"adoptedTime,omitempty"`
 }
 
 // PersonName is the components of a person's name.
@@ -385,7 +393,8 @@ const (
 
 // ScimUserStatus is what the operator made of a user.
 type ScimUserStatus struct {
-	// conditions are Active and Ready, and Withheld, Reconciling or Stalled when True.
+	// conditions are Active and Ready, and Withheld, AdoptionRequested, AmbiguousMatch,
+	// Reconciling or Stalled when True.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -396,6 +405,11 @@ type ScimUserStatus struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=-1
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
+
+	// origin is Provisioned, or Adopted when the user was here before. A user who belongs
+	// to no identity provider has none.
+	// +optional
+	Origin Origin `json:"origin,omitempty"`
 
 	// userType is what the account is for.
 	// +optional

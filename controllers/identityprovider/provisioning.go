@@ -106,6 +106,8 @@ func endpointFor(idp *v1alpha1.IdentityProvider) (*v1alpha1ac.ScimEndpointApplyC
 		Provisioning:   idp.Status.Provisioning,
 		OrganizationID: idp.Spec.SCIM.OrganizationID,
 		AccountPolicy:  idp.Spec.SCIM.AccountPolicy,
+		LinkingPolicy:  idp.Spec.SCIM.LinkingPolicy,
+		EmailDomains:   idp.Spec.EmailDomains,
 	}
 	if template := idp.Spec.SCIM.Endpoint; template != nil {
 		spec.ScimEndpointTemplate = *template

@@ -16,6 +16,18 @@ import (
 	"scim-operator.io/internal/identity"
 )
 
+var _ = Describe("What an IdentityProvider says of users who were here before", func() {
+	It("is passed on to its endpoint", func(ctx SpecContext) {
+		namespace := env.Namespace(ctx)
+		idp := newProvider(namespace, inline(metadata(year)), v1alpha1.ProvisioningEnabled)
+		idp.Spec.EmailDomains = []string{"acme.com"}
+		idp.Spec.SCIM.LinkingPolicy = v1alpha1.LinkingPolicy{Linking: v1alpha1.LinkingByEmail, LinkingApproval: v1alpha1.LinkingApprovalRequired}
+		env.Create(ctx, idp)
+		Eventually(endpoint(ctx, namespace)).Should(And(
+			HaveField("Spec.EmailDomains", Equal(idp.Spec.EmailDomains)), HaveField("Spec.LinkingPolicy", Equal(idp.Spec.SCIM.LinkingPolicy))))
+	})
+})
+
 var _ = Describe("Rules for users", func() {
 	It("become the endpoint's, and the provider shows how far they have been applied", func(ctx SpecContext) {
 		namespace := env.Namespace(ctx)

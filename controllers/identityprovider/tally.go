@@ -127,7 +127,7 @@ func userWeight(obj client.Object) (client.ObjectKey, counts) {
 	user := obj.(*v1alpha1.ScimUser)
 	key := client.ObjectKey{Namespace: user.Namespace, Name: user.Spec.EndpointRef.Name}
 	switch {
-	case !user.Live():
+	case !user.Live() || !user.Linked():
 		return key, counts{}
 	case user.Status.UserType == v1alpha1.AccountTechnician:
 		return key, counts{users: 1, technicians: 1}

@@ -86,9 +86,15 @@ func groupOf(_ context.Context, obj client.Object) []reconcile.Request {
 	return []reconcile.Request{{NamespacedName: client.ObjectKey{Namespace: slice.Namespace, Name: slice.Spec.GroupRef.Name}}}
 }
 
-// livenessChanged passes arrivals and departures of users and groups.
+// livenessChanged passes arrivals and departures of users and groups. A user who was here
+// before arrives when an endpoint adopts the user.
 func livenessChanged() predicate.Predicate {
-	live := func(obj client.Object) bool { return obj.(interface{ Live() bool }).Live() }
+	live := func(obj client.Object) bool {
+		if user, ok := obj.(*v1alpha1.ScimUser); ok && !user.Linked() {
+			return false
+		}
+		return obj.(interface{ Live() bool }).Live()
+	}
 	return predicate.Funcs{
 		UpdateFunc: func(e event.UpdateEvent) bool { return live(e.ObjectOld) != live(e.ObjectNew) },
 	}

@@ -25,6 +25,9 @@ type decider struct {
 // decide decides about one user. It returns nil when everything stays as it was decided,
 // since the endpoint and its rules are gone: disabling provisioning changes nobody.
 func (d *decider) decide(ctx context.Context, user *v1alpha1.ScimUser) (*identity.Decision, error) {
+	if !user.Linked() {
+		return decideWith(ctx, noRules, nil, user) // an end user, unless the user's own attributes say otherwise
+	}
 	rules, err := d.rulesOf(ctx, endpointOf(user))
 	if err != nil {
 		return nil, err

@@ -62,6 +62,7 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, user *v1
 		return outcome.Result{}, r.terminate(ctx, user)
 	}
 	decideActive(user)
+	tellOrigin(pass, user)
 	decision, err := r.decider.decide(ctx, user)
 	if err != nil {
 		return outcome.Result{}, err

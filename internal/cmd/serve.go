@@ -235,7 +235,7 @@ func (o *serveOptions) newProcess(ctx context.Context, config *rest.Config, log 
 	}
 	p.store, err = store.New(store.Config{
 		REST: config, Namespace: o.namespace, Endpoint: o.endpoint, BaseURL: o.baseURL, Types: types,
-		Peers: p.replica, Eventual: p.replica.Eventual, Log: log.WithName("store"), MaxStaleness: o.maxStaleness,
+		Linking: store.NewLinking(&endpoint.Spec), Peers: p.replica, Eventual: p.replica.Eventual, Log: log.WithName("store"), MaxStaleness: o.maxStaleness,
 	})
 	if err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ type activeRule func(*v1alpha1.ScimUser) (reason, message string, inactive bool)
 
 var activeRules = []activeRule{
 	deletedByProvider,
+	deactivatedByHand,
 	deactivatedByProvider,
 }
 
@@ -25,6 +26,9 @@ func Active(user *v1alpha1.ScimUser) (active bool, reason, message string) {
 			return false, reason, message
 		}
 	}
+	if !user.Linked() {
+		return true, v1alpha1.ReasonUnlinked, "No identity provider has provisioned this user; spec.active decides."
+	}
 	return true, v1alpha1.ReasonProvisioned, "The identity provider has provisioned this user."
 }
 
@@ -35,6 +39,14 @@ func deletedByProvider(user *v1alpha1.ScimUser) (reason, message string, inactiv
 	}
 	return v1alpha1.ReasonDeletedByProvider,
 		"The identity provider deleted this user at " + deleted.UTC().Format(time.RFC3339) + ".", true
+}
+
+// deactivatedByHand answers for those whom no identity provider has provisioned.
+func deactivatedByHand(user *v1alpha1.ScimUser) (reason, message string, inactive bool) {
+	if active := user.Spec.Active; user.Linked() || active == nil || *active {
+		return "", "", false
+	}
+	return v1alpha1.ReasonDeactivated, "No identity provider has provisioned this user, and spec.active is false.", true
 }
 
 func deactivatedByProvider(user *v1alpha1.ScimUser) (reason, message string, inactive bool) {

@@ -59,8 +59,11 @@ func Deployment(ep *v1alpha1.ScimEndpoint, options Options) *appsv1ac.Deployment
 // another name starts them anew.
 func podAnnotations(ep *v1alpha1.ScimEndpoint) map[string]string {
 	annotations := map[string]string{"kubectl.kubernetes.io/default-container": ContainerName}
-	definitions := v1alpha1.ScimEndpointTemplate{
+	definitions := v1alpha1.ScimEndpointSpec{ScimEndpointTemplate: v1alpha1.ScimEndpointTemplate{
 		ResourceTypes: ep.Spec.ResourceTypes, Extensions: ep.Spec.Extensions, Me: ep.Spec.Me,
+	}}
+	if ep.Spec.Links() {
+		definitions.LinkingPolicy, definitions.EmailDomains = ep.Spec.LinkingPolicy, ep.Spec.EmailDomains
 	}
 	encoded, _ := json.Marshal(definitions) // strings and booleans can always be encoded
 	if string(encoded) != "{}" {

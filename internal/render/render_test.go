@@ -189,3 +189,39 @@ func TestRenderingLeavesTheEndpointAlone(t *testing.T) {
 		}
 	}
 }
+
+// Servers learn how to link when they start.
+func TestAChangeOfLinkingStartsTheServersAnew(t *testing.T) {
+	definitions := func(change func(*v1alpha1.ScimEndpointSpec)) string {
+		ep := &v1alpha1.ScimEndpoint{}
+		change(&ep.Spec)
+		return podAnnotations(ep)[DefinitionsAnnotation]
+	}
+	domains := func(d ...string) func(*v1alpha1.ScimEndpointSpec) {
+		return func(s *v1alpha1.ScimEndpointSpec) { s.Linking, s.EmailDomains = v1alpha1.LinkingByEmail, d }
+	}
+	known := map[string]bool{}
+	for name, change := range map[string]func(*v1alpha1.ScimEndpointSpec){
+		"nothing":        func(*v1alpha1.ScimEndpointSpec) {},
+		"by userName":    func(s *v1alpha1.ScimEndpointSpec) { s.Linking = v1alpha1.LinkingByUserName },
+		"by e-mail":      domains("acme.com"),
+		"another domain": domains("acme.org"),
+		"after approval": func(s *v1alpha1.ScimEndpointSpec) {
+			domains("acme.com")(s)
+			s.LinkingApproval = v1alpha1.LinkingApprovalRequired
+		},
+		"one more domain": domains("acme.com", "acme.org"),
+	} {
+		d := definitions(change)
+		if known[d] {
+			t.Errorf("%s: the servers do not learn of it", name)
+		}
+		known[d] = true
+	}
+	never := definitions(func(s *v1alpha1.ScimEndpointSpec) {
+		s.Linking, s.EmailDomains = v1alpha1.LinkingNever, []string{"acme.com"}
+	})
+	if never != "" {
+		t.Error("the servers start anew for domains that they do not use")
+	}
+}

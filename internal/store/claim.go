@@ -50,6 +50,11 @@ import (
 // gave the value up. Who claims a value that its own resource claims already writes the
 // claim, so that a deletion under way fails.
 //
+// A user who was here before is adopted as one is renamed: the claim first, and then the
+// user, by compare-and-swap. Until that is done the holder of the claim exists and does not
+// hold the value; who takes the claim over fences the user and thereby the adoption. A user
+// whom another endpoint has adopted is as good as abandoned.
+//
 // Resources of a declared type may have several such values. They are claimed one after
 // the other in the order of the schema, so that of two who want the same values the one
 // finds the first claim of the other; each claim is judged by itself.
@@ -74,6 +79,8 @@ type claimant struct {
 	existing bool
 	// lost is how often others came first already.
 	lost int
+	// alike are users who were here before and may be the same person as a new one.
+	alike []string
 }
 
 // held is a claim that has been acquired.
@@ -222,7 +229,7 @@ type holderState int
 
 const (
 	missing   holderState = iota // it does not exist at all
-	abandoned                    // it cannot be created any more
+	abandoned                    // it cannot be created, or adopted, any more
 	released                     // it exists and does not hold the value
 	holds
 )
@@ -234,12 +241,15 @@ func (s *Store) holderState(ctx context.Context, u *unique, id, value string) (h
 	} else if err != nil {
 		return 0, s.answer(err, u.kind)
 	}
-	return u.stateOf(o, value), s.learn(ctx, u.kind, o)
+	return s.stateOf(u, o, value), s.learn(ctx, u.kind, o)
 }
 
 // learn makes readers see what a claim is judged by: who is about to get the value must
 // not be shown beside the one who gave it up.
 func (s *Store) learn(ctx context.Context, k *kind, o object) error {
+	if !s.ours(k, o) {
+		return nil // a user who was here before, and was not adopted, is not shown
+	}
 	v, err := s.read(o)
 	if err != nil {
 		return unavailable(err)
@@ -255,15 +265,23 @@ func (s *Store) learn(ctx context.Context, k *kind, o object) error {
 	return nil
 }
 
-// stateOf says what a holder that exists is.
-func (u *unique) stateOf(o object, value string) holderState {
+// stateOf says what a holder that exists is. One who was here before holds nothing until
+// the adoption that made the claim is done; one who belongs to another endpoint by now never
+// will, since an endpoint gives nobody away.
+func (s *Store) stateOf(u *unique, o object, value string) holderState {
 	switch {
-	case o.GetAnnotations()[api.AbandonedAnnotation] != "":
+	case o.GetAnnotations()[api.AbandonedAnnotation] != "", isLinkedElsewhere(o, s.endpoint):
 		return abandoned
-	case isLive(o) && u.key(u.stored(o)) == value:
+	case isLive(o) && s.ours(u.kind, o) && u.key(u.stored(o)) == value:
 		return holds
 	}
 	return released
+}
+
+// isLinkedElsewhere says whether a user belongs to another endpoint.
+func isLinkedElsewhere(o object, endpoint string) bool {
+	u, ok := o.(*api.ScimUser)
+	return ok && u.Linked() && u.Spec.EndpointRef.Name != endpoint
 }
 
 // isLive says whether a custom resource exists over SCIM.
@@ -348,12 +366,19 @@ func (s *Store) rewrite(ctx context.Context, u *unique, claim *api.ScimClaim, wh
 func (s *Store) fence(ctx context.Context, u *unique, id, value string) (holderState, error) {
 	patch := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, fencedAnnotation, randomSuffix())
 	o := u.newObject()
-	if err := s.client.mergePatch(ctx, u.resource, id, patch, o); apierrors.IsNotFound(err) {
+	switch err := s.client.mergePatch(ctx, u.resource, id, patch, o); {
+	case apierrors.IsNotFound(err):
 		return missing, nil
-	} else if err != nil {
+	case apierrors.IsForbidden(err) && u.kind == s.users:
+		// Another endpoint has adopted the user, who is nobody's business here any more.
+		if state, read := s.holderState(ctx, u, id, value); read != nil || state == abandoned {
+			return state, read
+		}
+		return 0, s.answer(err, u.kind)
+	case err != nil:
 		return 0, s.answer(err, u.kind)
 	}
-	return u.stateOf(o, value), s.learn(ctx, u.kind, o)
+	return s.stateOf(u, o, value), s.learn(ctx, u.kind, o)
 }
 
 func (s *Store) newClaim(u *unique, name, value string, who claimant) *api.ScimClaim {

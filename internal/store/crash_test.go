@@ -120,6 +120,7 @@ func deleteDevice(nick string) act {
 // scenario is what is there before, and what then happens.
 type scenario struct {
 	devices bool // the endpoint declares Devices
+	linking bool // by userName
 	before  []act
 	first   act   // is interrupted
 	then    []act // happens elsewhere meanwhile or afterwards
@@ -218,6 +219,26 @@ var scenarios = []scenario{
 		before: []act{createUser("x", "v", "1"), deleteUser("x")}, first: returnUser("x", "w", "1"),
 		then: []act{returnUser("x", "w", "1"), createUser("y", "v", "2"), createUser("z", "w", "3")},
 	},
+	{ // Who was here before, and is adopted.
+		linking: true, before: []act{hereBefore("x", "v")}, first: createUser("y", "v", "1"),
+		then: []act{createUser("z", "v", "2")},
+	},
+	{
+		linking: true, before: []act{hereBefore("x", "v")}, first: createUser("y", "v", "1"),
+		then: []act{editByHand("x", "title", "A"), createUser("z", "v", "2")},
+	},
+	{
+		linking: true, before: []act{hereBefore("x", "v")}, first: createUser("y", "v", "1"),
+		then: []act{editByHand("x", "userName", "w"), createUser("z", "v", "2"), createUser("t", "w", "3")},
+	},
+	{
+		linking: true, before: []act{hereBefore("x", "v")}, first: createUser("y", "v", "1"),
+		then: []act{removeByHand("x"), createUser("z", "v", "2")},
+	},
+	{
+		linking: true, before: []act{hereBefore("x", "v"), createUser("y", "u", "1")}, first: renameUser("y", "v"),
+		then: []act{createUser("z", "v", "2"), createUser("t", "u", "3")},
+	},
 	{first: createGroup("x", "v"), then: []act{createGroup("y", "v")}},
 	{first: createGroup("x", "v"), then: []act{createGroup("y", "v"), deleteGroup("y"), createGroup("z", "v")}},
 	{first: createGroup("x", "v"), then: []act{createGroup("y", "w"), renameGroup("y", "v"), deleteGroup("y"), createGroup("z", "v")}},
@@ -265,8 +286,11 @@ func (s scenario) prepare(t *testing.T) (w *world, f *faults, first, second *rep
 	t.Helper()
 	w, f, ids = newWorld(t), &faults{}, map[string]string{}
 	var change func(*Config)
-	if s.devices {
+	switch {
+	case s.devices:
 		change = withDevices
+	case s.linking:
+		change = linkingBy(api.LinkingByUserName)
 	}
 	first, second = w.start(change, f.wrap), w.start(change, nil)
 	for _, a := range s.before {
@@ -278,7 +302,8 @@ func (s scenario) prepare(t *testing.T) (w *world, f *faults, first, second *rep
 		a, b := first.index.view(), second.index.view()
 		return reflect.DeepEqual(first.Revisions(math.MaxUint64), second.Revisions(math.MaxUint64)) &&
 			a.users.live.len() == b.users.live.len() && a.groups.live.len() == b.groups.live.len() &&
-			(!s.devices || a.declared[0].live.len() == b.declared[0].live.len())
+			(!s.devices || a.declared[0].live.len() == b.declared[0].live.len()) &&
+			(!s.linking || first.knowsOthers(ids) && second.knowsOthers(ids))
 	})
 	first.timeouts.creation, second.timeouts.creation = time.Millisecond, time.Millisecond
 	first.chores = nil // so that its calls have an order

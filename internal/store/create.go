@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -20,7 +21,8 @@ const maxCreateRounds = 8
 
 // Create makes a resource. A user whom the identity provider had deleted and who comes
 // back, which the externalId tells, gets the old record and id back, and so does one whom
-// it had deactivated (same externalId and userName).
+// it had deactivated (same externalId and userName). One who was here before is adopted
+// where the endpoint links.
 func (s *Store) Create(ctx context.Context, rt *scim.ResourceType, p *scim.Parsed) (*Resource, error) {
 	k, err := s.kindOf(rt)
 	if err != nil {
@@ -46,12 +48,19 @@ func (s *Store) Create(ctx context.Context, rt *scim.ResourceType, p *scim.Parse
 // createOrReturn is one attempt. The error is errAgain when somebody else came first, to
 // the record of a user who returns or to the name: who it is then has to be found anew.
 func (s *Store) createOrReturn(ctx context.Context, k *kind, p *scim.Parsed, lost int) (*Resource, error) {
+	who := claimant{id: uuid.NewString(), lost: lost}
 	if k == s.users {
-		if r, err := s.returning(ctx, p.Object, k.unique[0].of(p.Object)); r != nil || err != nil {
+		name := k.unique[0].of(p.Object)
+		if r, err := s.returning(ctx, p.Object, name); r != nil || err != nil {
 			return r, err
 		}
+		r, alike, err := s.adopting(ctx, p.Object, name)
+		if r != nil || err != nil {
+			return r, err
+		}
+		who.alike = alike
 	}
-	return s.createNew(ctx, k, p, claimant{id: uuid.NewString(), lost: lost})
+	return s.createNew(ctx, k, p, who)
 }
 
 // writeContext bounds a write. A client that goes away does not stop it half-way.
@@ -78,7 +87,7 @@ func (s *Store) createNew(ctx context.Context, k *kind, p *scim.Parsed, who clai
 		s.deleteSlices(ctx, members)
 		return nil, err
 	}
-	e, err := s.createObject(ctx, k, who.id, p, members)
+	e, err := s.createObject(ctx, k, who, p, members)
 	if err != nil {
 		var refusal *scim.Error
 		if errors.As(err, &refusal) || refused(err) {
@@ -92,8 +101,8 @@ func (s *Store) createNew(ctx context.Context, k *kind, p *scim.Parsed, who clai
 
 // createObject is the second write of a creation. The error is errAgain when
 // somebody else has abandoned it. members are a group's.
-func (s *Store) createObject(ctx context.Context, k *kind, id string, p *scim.Parsed, members *memberList) (*entry, error) {
-	o, err := s.newResource(k, id, p, members)
+func (s *Store) createObject(ctx context.Context, k *kind, who claimant, p *scim.Parsed, members *memberList) (*entry, error) {
+	o, err := s.newResource(k, who, p, members)
 	if err != nil {
 		return nil, err
 	}
@@ -123,10 +132,13 @@ func (s *Store) createObject(ctx context.Context, k *kind, id string, p *scim.Pa
 }
 
 // newResource is the custom resource of a creation.
-func (s *Store) newResource(k *kind, id string, p *scim.Parsed, members *memberList) (object, error) {
-	m := s.newMetadata(id)
+func (s *Store) newResource(k *kind, who claimant, p *scim.Parsed, members *memberList) (object, error) {
+	m := s.newMetadata(who.id)
 	switch k {
 	case s.users:
+		if len(who.alike) > 0 {
+			m.Annotations = map[string]string{api.AmbiguousMatchAnnotation: strings.Join(who.alike, ",")}
+		}
 		return s.userObject(m, p.Object, nil), nil
 	case s.groups:
 		g := s.groupObject(m, p.Object, nil)

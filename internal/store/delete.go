@@ -65,7 +65,7 @@ func (s *Store) retire(ctx context.Context, base *entry) error {
 	if err != nil {
 		return err
 	}
-	u := s.userObject(s.metadata(base), base.object(), base.unreadExtensions())
+	u := s.userObject(s.metadata(base), base.object(), base)
 	modified := metav1.NewMicroTime(time.UnixMicro(base.modified))
 	u.Spec.LastModifiedTime, u.Spec.DeletedTime = &modified, s.laterThan(base.modified)
 	e, err := s.swap(ctx, s.users, u)

@@ -44,6 +44,7 @@ type extra struct {
 	finalizers          []string
 	owners              []metav1.OwnerReference
 	extensions          map[string]apiextensionsv1.JSON // custom ones, and attributes, that cannot be read
+	adopted             *metav1.MicroTime               // when a user who was here before was linked
 }
 
 // object gives the resource as it can be changed.
@@ -107,10 +108,28 @@ func (e *entry) keepExtensions(unread map[string]apiextensionsv1.JSON) {
 }
 
 func (e *entry) unreadExtensions() map[string]apiextensionsv1.JSON {
-	if e.extra == nil {
+	if e == nil || e.extra == nil {
 		return nil
 	}
 	return e.extra.extensions
+}
+
+// keepAdopted remembers that a user was here before.
+func (e *entry) keepAdopted(at *metav1.MicroTime) {
+	if at == nil {
+		return
+	}
+	if e.extra == nil {
+		e.extra = &extra{}
+	}
+	e.extra.adopted = at
+}
+
+func (e *entry) adoptedTime() *metav1.MicroTime {
+	if e == nil || e.extra == nil {
+		return nil
+	}
+	return e.extra.adopted
 }
 
 // metadata is what a compare-and-swap of the resource sends: everything that was there.
@@ -158,6 +177,7 @@ func (s *Store) userEntry(u *api.ScimUser) (*entry, error) {
 	a.buildMeta(b, e, s.users.rt.Name, s.location(s.users, e.id))
 	e.pack(s.users.rt, &a.commonAttributes, a.userName, b.Object())
 	e.deleted = u.Spec.DeletedTime
+	e.keepAdopted(u.Spec.AdoptedTime)
 	e.values = emailHashes(u.Spec.Emails)
 	return e, nil
 }
@@ -185,11 +205,13 @@ func emailHashes(emails []api.MultiValue) []uint64 {
 	return slices.Clip(hashes)
 }
 
-// userObject is the custom resource that a write sends for an entry's next state.
-func (s *Store) userObject(m metav1.ObjectMeta, o *scim.Object, unread map[string]apiextensionsv1.JSON) *api.ScimUser {
+// userObject is the custom resource that a write sends for the next state of an entry, nil
+// for a new user.
+func (s *Store) userObject(m metav1.ObjectMeta, o *scim.Object, base *entry) *api.ScimUser {
 	u := &api.ScimUser{ObjectMeta: m, Spec: s.userAttributes.spec(o)}
 	u.Spec.EndpointRef.Name = s.endpoint
-	u.Spec.Extensions = customOf(o, s.userAttributes.custom, unread)
+	u.Spec.Extensions = customOf(o, s.userAttributes.custom, base.unreadExtensions())
+	u.Spec.AdoptedTime = base.adoptedTime()
 	return u
 }
 

@@ -24,6 +24,7 @@ type feed struct {
 	kind     *kind // nil for slices
 	expected object
 	newList  func() runtime.Object
+	options  func(metav1.ListOptions) metav1.ListOptions // select what is fed
 
 	synced atomic.Bool
 	// brokenSince is when the watch broke, as sinceStart has it; 0 while it works.
@@ -35,10 +36,11 @@ var (
 	_ cache.ResourceVersionUpdater = (*feed)(nil)
 )
 
-func (f *feed) run(ctx context.Context) {
+// run feeds the index, or what else takes the place of the feed as a store of a reflector.
+func (f *feed) run(ctx context.Context, into cache.ReflectorStore) {
 	logger := f.store.log.WithValues("resource", f.resource)
 	backoff := &wait.Backoff{Duration: 200 * time.Millisecond, Cap: 5 * time.Second, Steps: 10, Factor: 2, Jitter: 0.5}
-	reflector := cache.NewReflectorWithOptions(f.listerWatcher(), f.expected, f, cache.ReflectorOptions{
+	reflector := cache.NewReflectorWithOptions(f.listerWatcher(), f.expected, into, cache.ReflectorOptions{
 		Name: string(f.resource), Logger: &logger, Backoff: backoff,
 	})
 	reflector.RunWithContext(ctx)
@@ -53,11 +55,11 @@ func (f *feed) listerWatcher() *cache.ListWatch {
 				o.ResourceVersion, o.Limit = "", 0
 			}
 			list := f.newList()
-			return list, f.store.client.list(ctx, f.resource, f.store.listOptions(f.kind, o), list)
+			return list, f.store.client.list(ctx, f.resource, f.options(o), list)
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			f.broke() // until there is a watch, however long the API server takes to answer
-			w, err := f.store.client.watch(ctx, f.resource, f.store.listOptions(f.kind, o))
+			w, err := f.store.client.watch(ctx, f.resource, f.options(o))
 			if err != nil {
 				return nil, err
 			}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 
@@ -28,6 +29,7 @@ type Config struct {
 	BaseURL   string         // of the SCIM service, without a slash at its end; begins meta.location
 	Types     *scim.Registry // the resource types served
 	Peers     Peers          // the other replicas; nil with one
+	Linking   *Linking       // who was here before and may be adopted; nil for nobody
 	Eventual  func() bool    // whether reads may miss what other replicas have acknowledged; nil for never
 	Log       logr.Logger
 
@@ -53,6 +55,8 @@ type Store struct {
 	groupAttributes *groupAttributes
 
 	index    *index
+	linking  *Linking
+	others   *others // nil without linking
 	eventual func() bool
 	feeds    []*feed
 	barrier  *barrier
@@ -106,10 +110,15 @@ func newStore(c Config, client client) (*Store, error) {
 	s.barrier = s.newBarrier(c.Peers)
 	s.writers.store = s
 	for _, k := range s.kinds {
-		s.feeds = append(s.feeds, &feed{store: s, resource: k.resource, kind: k, expected: k.newObject(), newList: k.newList})
+		s.feeds = append(s.feeds, &feed{store: s, resource: k.resource, kind: k, expected: k.newObject(), newList: k.newList,
+			options: func(o metav1.ListOptions) metav1.ListOptions { return s.listOptions(k, o) }})
 	}
 	s.feeds = append(s.feeds, &feed{store: s, resource: slicesResource, expected: &api.ScimGroupSlice{},
-		newList: func() runtime.Object { return &api.ScimGroupSliceList{} }})
+		newList: func() runtime.Object { return &api.ScimGroupSliceList{} },
+		options: func(o metav1.ListOptions) metav1.ListOptions { return s.listOptions(nil, o) }})
+	if s.linking = c.Linking; s.linking != nil {
+		s.others = newOthers(s)
+	}
 	return s, nil
 }
 
@@ -161,7 +170,10 @@ func (s *Store) Run(ctx context.Context) error {
 	ctx = logr.NewContext(ctx, s.log)
 	var running sync.WaitGroup
 	for _, f := range s.feeds {
-		running.Go(func() { f.run(ctx) })
+		running.Go(func() { f.run(ctx, f) })
+	}
+	if s.others != nil {
+		running.Go(func() { s.others.run(ctx, s.others) })
 	}
 	running.Go(func() { s.resolvePending(ctx) })
 	running.Wait()
@@ -178,6 +190,9 @@ func (s *Store) Ready() error {
 		if broken := f.brokenFor(); broken > s.timeouts.staleness/4 {
 			return fmt.Errorf("the watch of %s has been broken for %v", f.resource, broken.Round(time.Second))
 		}
+	}
+	if s.others != nil {
+		return s.others.ready()
 	}
 	return nil
 }

@@ -325,7 +325,7 @@ func (w *world) live() map[string][]string {
 	}
 	byName := map[string][]string{}
 	for i := range users.Items {
-		if u := &users.Items[i]; isLive(u) {
+		if u := &users.Items[i]; isLive(u) && u.Linked() {
 			name := "user " + scim.FoldName(u.Spec.UserName)
 			byName[name] = append(byName[name], u.Name)
 		}

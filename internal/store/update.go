@@ -168,7 +168,7 @@ func (s *Store) writeResource(ctx context.Context, m *merged) (*entry, error) {
 	default:
 		return s.writeDeclared(ctx, m)
 	}
-	u := s.userObject(s.metadata(m.base), m.object, m.base.unreadExtensions())
+	u := s.userObject(s.metadata(m.base), m.object, m.base)
 	u.Spec.LastModifiedTime = s.laterThan(m.base.modified)
 	return s.swap(ctx, s.users, u)
 }

@@ -39,8 +39,9 @@ type tenant struct {
 }
 
 // newTenant makes the namespace, a certificate and the provider, waits until it is
-// Ready, and removes all of it when the container's specs are done.
-func newTenant(ctx context.Context, name string, replicas int32) *tenant {
+// Ready, and removes all of it when the container's specs are done. The provider's spec can be
+// changed before.
+func newTenant(ctx context.Context, name string, replicas int32, changes ...func(*scimv1.IdentityProviderSpec)) *tenant {
 	GinkgoHelper()
 	host := name + ".e2e.example"
 	port := strings.SplitN(env["SCIM_RESOLVE"], ":", 3)[1]
@@ -86,6 +87,9 @@ func newTenant(ctx context.Context, name string, replicas int32) *tenant {
 				},
 			},
 		},
+	}
+	for _, change := range changes {
+		change(&t.provider.Spec)
 	}
 	t.apply(ctx)
 	return t

@@ -54,6 +54,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.IdentityProviderStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("IngressExposure"):
 		return &apiv1alpha1.IngressExposureApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("LinkingPolicy"):
+		return &apiv1alpha1.LinkingPolicyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Manager"):
 		return &apiv1alpha1.ManagerApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("MeReference"):

@@ -452,6 +452,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: displayName
       type:
         scalar: string
+    - name: emailDomains
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
     - name: saml
       type:
         namedType: io.scim-operator.api.v1alpha1.SAMLSpec
@@ -515,6 +521,10 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: tlsSecretName
       type:
         scalar: string
+- name: io.scim-operator.api.v1alpha1.Linking
+  scalar: string
+- name: io.scim-operator.api.v1alpha1.LinkingApproval
+  scalar: string
 - name: io.scim-operator.api.v1alpha1.Manager
   map:
     fields:
@@ -556,6 +566,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+- name: io.scim-operator.api.v1alpha1.Origin
+  scalar: string
 - name: io.scim-operator.api.v1alpha1.PersonName
   map:
     fields:
@@ -746,6 +758,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: endpoint
       type:
         namedType: io.scim-operator.api.v1alpha1.ScimEndpointTemplate
+    - name: linking
+      type:
+        namedType: io.scim-operator.api.v1alpha1.Linking
+    - name: linkingApproval
+      type:
+        namedType: io.scim-operator.api.v1alpha1.LinkingApproval
     - name: organizationID
       type:
         scalar: string
@@ -975,6 +993,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: consistency
       type:
         namedType: io.scim-operator.api.v1alpha1.Consistency
+    - name: emailDomains
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
     - name: exposure
       type:
         namedType: io.scim-operator.api.v1alpha1.Exposure
@@ -986,6 +1010,12 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - schema
+    - name: linking
+      type:
+        namedType: io.scim-operator.api.v1alpha1.Linking
+    - name: linkingApproval
+      type:
+        namedType: io.scim-operator.api.v1alpha1.LinkingApproval
     - name: me
       type:
         namedType: io.scim-operator.api.v1alpha1.MeReference
@@ -1283,6 +1313,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: io.scim-operator.api.v1alpha1.Address
           elementRelationship: atomic
+    - name: adoptedTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime
     - name: deletedTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime
@@ -1395,6 +1428,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: atomic
+    - name: origin
+      type:
+        namedType: io.scim-operator.api.v1alpha1.Origin
     - name: roles
       type:
         list:

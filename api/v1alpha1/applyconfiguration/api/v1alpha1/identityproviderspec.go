@@ -17,6 +17,9 @@ type IdentityProviderSpecApplyConfiguration struct {
 	Type *apiv1alpha1.IdentityProviderType `json:"type,omitempty"`
 	// displayName is a name for people.
 	DisplayName *string `json:"displayName,omitempty"`
+	// emailDomains are the domains whose e-mail addresses this identity provider speaks
+	// for, such as acme.com. Linking goes by no address of another domain.
+	EmailDomains []string `json:"emailDomains,omitempty"`
 	// saml is the single sign-on of this identity provider. SCIM stays off until it is
 	// usable.
 	SAML *SAMLSpecApplyConfiguration `json:"saml,omitempty"`
@@ -44,6 +47,16 @@ func (b *IdentityProviderSpecApplyConfiguration) WithType(value apiv1alpha1.Iden
 // If called multiple times, the DisplayName field is set to the value of the last call.
 func (b *IdentityProviderSpecApplyConfiguration) WithDisplayName(value string) *IdentityProviderSpecApplyConfiguration {
 	b.DisplayName = &value
+	return b
+}
+
+// WithEmailDomains adds the given value to the EmailDomains field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the EmailDomains field.
+func (b *IdentityProviderSpecApplyConfiguration) WithEmailDomains(values ...string) *IdentityProviderSpecApplyConfiguration {
+	for i := range values {
+		b.EmailDomains = append(b.EmailDomains, values[i])
+	}
 	return b
 }
 

@@ -22,6 +22,10 @@ type ScimEndpointSpecApplyConfiguration struct {
 	// provider says otherwise.
 	OrganizationID                  *string `json:"organizationID,omitempty"`
 	AccountPolicyApplyConfiguration `json:""`
+	LinkingPolicyApplyConfiguration `json:""`
+	// emailDomains are the domains whose e-mail addresses the identity provider speaks
+	// for, such as acme.com. Linking goes by no address of another domain.
+	EmailDomains []string `json:"emailDomains,omitempty"`
 }
 
 // ScimEndpointSpecApplyConfiguration constructs a declarative configuration of the ScimEndpointSpec type for use with
@@ -158,5 +162,31 @@ func (b *ScimEndpointSpecApplyConfiguration) WithAllowedOrganizationIDs(values .
 // If called multiple times, the Preview field is set to the value of the last call.
 func (b *ScimEndpointSpecApplyConfiguration) WithPreview(value *AccountRulesApplyConfiguration) *ScimEndpointSpecApplyConfiguration {
 	b.AccountPolicyApplyConfiguration.Preview = value
+	return b
+}
+
+// WithLinking sets the Linking field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Linking field is set to the value of the last call.
+func (b *ScimEndpointSpecApplyConfiguration) WithLinking(value apiv1alpha1.Linking) *ScimEndpointSpecApplyConfiguration {
+	b.LinkingPolicyApplyConfiguration.Linking = &value
+	return b
+}
+
+// WithLinkingApproval sets the LinkingApproval field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LinkingApproval field is set to the value of the last call.
+func (b *ScimEndpointSpecApplyConfiguration) WithLinkingApproval(value apiv1alpha1.LinkingApproval) *ScimEndpointSpecApplyConfiguration {
+	b.LinkingPolicyApplyConfiguration.LinkingApproval = &value
+	return b
+}
+
+// WithEmailDomains adds the given value to the EmailDomains field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the EmailDomains field.
+func (b *ScimEndpointSpecApplyConfiguration) WithEmailDomains(values ...string) *ScimEndpointSpecApplyConfiguration {
+	for i := range values {
+		b.EmailDomains = append(b.EmailDomains, values[i])
+	}
 	return b
 }

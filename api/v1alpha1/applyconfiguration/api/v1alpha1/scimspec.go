@@ -19,6 +19,7 @@ type SCIMSpecApplyConfiguration struct {
 	// provider says otherwise. Some identity providers ask the administrator for it.
 	OrganizationID                  *string `json:"organizationID,omitempty"`
 	AccountPolicyApplyConfiguration `json:""`
+	LinkingPolicyApplyConfiguration `json:""`
 	// endpoint becomes part of the ScimEndpoint's spec.
 	Endpoint *ScimEndpointTemplateApplyConfiguration `json:"endpoint,omitempty"`
 }
@@ -91,6 +92,22 @@ func (b *SCIMSpecApplyConfiguration) WithAllowedOrganizationIDs(values ...string
 // If called multiple times, the Preview field is set to the value of the last call.
 func (b *SCIMSpecApplyConfiguration) WithPreview(value *AccountRulesApplyConfiguration) *SCIMSpecApplyConfiguration {
 	b.AccountPolicyApplyConfiguration.Preview = value
+	return b
+}
+
+// WithLinking sets the Linking field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Linking field is set to the value of the last call.
+func (b *SCIMSpecApplyConfiguration) WithLinking(value apiv1alpha1.Linking) *SCIMSpecApplyConfiguration {
+	b.LinkingPolicyApplyConfiguration.Linking = &value
+	return b
+}
+
+// WithLinkingApproval sets the LinkingApproval field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LinkingApproval field is set to the value of the last call.
+func (b *SCIMSpecApplyConfiguration) WithLinkingApproval(value apiv1alpha1.LinkingApproval) *SCIMSpecApplyConfiguration {
+	b.LinkingPolicyApplyConfiguration.LinkingApproval = &value
 	return b
 }
 

@@ -13,9 +13,11 @@ import (
 // with apply.
 //
 // ScimUserSpec is what the identity provider said about a person, attribute by
-// attribute as in RFC 7643 §4.1 and §4.3. Only the endpoint's server writes it.
+// attribute as in RFC 7643 §4.1 and §4.3. Only the endpoint's server writes it. Of a user
+// without an endpointRef, whom no identity provider has provisioned, people write it.
 type ScimUserSpecApplyConfiguration struct {
-	// endpointRef names the ScimEndpoint through which the user was provisioned.
+	// endpointRef names the ScimEndpoint to which the user belongs. Left out, the user
+	// belongs to none: somebody has made the user by hand or with another tool.
 	EndpointRef *EndpointReferenceApplyConfiguration `json:"endpointRef,omitempty"`
 	// userName identifies the user at the identity provider, unique within the
 	// endpoint without regard to case.
@@ -70,6 +72,9 @@ type ScimUserSpecApplyConfiguration struct {
 	// deletedTime is when the identity provider deleted the user. The user is gone
 	// over SCIM and stays here as an inactive record.
 	DeletedTime *metav1.MicroTime `json:"deletedTime,omitempty"`
+	// adoptedTime is when the user, who was here before, was linked to the endpoint. Left
+	// out, the user was made for the endpoint.
+	AdoptedTime *metav1.MicroTime `json:"adoptedTime,omitempty"`
 }
 
 // ScimUserSpecApplyConfiguration constructs a declarative configuration of the ScimUserSpec type for use with
@@ -329,5 +334,13 @@ func (b *ScimUserSpecApplyConfiguration) WithLastModifiedTime(value metav1.Micro
 // If called multiple times, the DeletedTime field is set to the value of the last call.
 func (b *ScimUserSpecApplyConfiguration) WithDeletedTime(value metav1.MicroTime) *ScimUserSpecApplyConfiguration {
 	b.DeletedTime = &value
+	return b
+}
+
+// WithAdoptedTime sets the AdoptedTime field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the AdoptedTime field is set to the value of the last call.
+func (b *ScimUserSpecApplyConfiguration) WithAdoptedTime(value metav1.MicroTime) *ScimUserSpecApplyConfiguration {
+	b.AdoptedTime = &value
 	return b
 }

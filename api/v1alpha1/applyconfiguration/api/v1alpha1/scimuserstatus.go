@@ -14,10 +14,14 @@ import (
 //
 // ScimUserStatus is what the operator made of a user.
 type ScimUserStatusApplyConfiguration struct {
-	// conditions are Active and Ready, and Withheld, Reconciling or Stalled when True.
+	// conditions are Active and Ready, and Withheld, AdoptionRequested, AmbiguousMatch,
+	// Reconciling or Stalled when True.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// observedGeneration is the newest metadata.generation this status speaks of.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
+	// origin is Provisioned, or Adopted when the user was here before. A user who belongs
+	// to no identity provider has none.
+	Origin *apiv1alpha1.Origin `json:"origin,omitempty"`
 	// userType is what the account is for.
 	UserType *apiv1alpha1.AccountType `json:"userType,omitempty"`
 	// userTypeRule is the rule that decided userType.
@@ -55,6 +59,14 @@ func (b *ScimUserStatusApplyConfiguration) WithConditions(values ...*v1.Conditio
 // If called multiple times, the ObservedGeneration field is set to the value of the last call.
 func (b *ScimUserStatusApplyConfiguration) WithObservedGeneration(value int64) *ScimUserStatusApplyConfiguration {
 	b.ObservedGeneration = &value
+	return b
+}
+
+// WithOrigin sets the Origin field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Origin field is set to the value of the last call.
+func (b *ScimUserStatusApplyConfiguration) WithOrigin(value apiv1alpha1.Origin) *ScimUserStatusApplyConfiguration {
+	b.Origin = &value
 	return b
 }
 

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	api "scim-operator.io/api/v1alpha1"
+	"scim-operator.io/internal/scim"
+)
+
+// Linking says by what a user is recognised who was here before, and whether an
+// administrator has to approve.
+type Linking struct {
+	By       api.Linking
+	Domains  []string // whose e-mail addresses are gone by
+	Approval bool
+}
+
+// NewLinking is what a ScimEndpoint says of linking; nil when it does not link.
+func NewLinking(spec *api.ScimEndpointSpec) *Linking {
+	if !spec.Links() {
+		return nil
+	}
+	return &Linking{
+		By: spec.Linking, Domains: spec.EmailDomains,
+		Approval: spec.LinkingApproval == api.LinkingApprovalRequired,
+	}
+}
+
+// matchKey is what two users have in common who may be the same person: a folded userName or
+// a folded e-mail address, with its hash.
+type matchKey struct {
+	text string
+	hash uint64
+}
+
+func newMatchKey(text string) matchKey { return matchKey{text: text, hash: hashOf(text)} }
+
+// wanted are the keys of a user whom the identity provider creates. An address of another
+// domain is none: the identity provider does not speak for it.
+func (l *Linking) wanted(a *userAttributes, o *scim.Object) []matchKey {
+	var keys []matchKey
+	add := func(text string) {
+		if text != "" && !slices.ContainsFunc(keys, func(k matchKey) bool { return k.text == text }) {
+			keys = append(keys, newMatchKey(text))
+		}
+	}
+	if l.By == api.LinkingByUserName {
+		if name := scim.FoldName(o.Text(a.userName)); domainOf(name) == "" || len(l.Domains) == 0 || l.speaksFor(name) {
+			add(name)
+		}
+		return keys
+	}
+	for _, email := range objects(o, a.emails.attr) {
+		if address := foldAddress(email.Text(a.emails.value)); l.speaksFor(address) {
+			add(address)
+		}
+	}
+	return keys
+}
+
+// known are the texts of the keys of a user who exists.
+func (l *Linking) known(spec *api.ScimUserSpec) []string {
+	if l.By == api.LinkingByUserName {
+		return []string{scim.FoldName(spec.UserName)}
+	}
+	texts := make([]string, 0, len(spec.Emails))
+	for i := range spec.Emails {
+		if address := foldAddress(spec.Emails[i].Value); address != "" {
+			texts = append(texts, address)
+		}
+	}
+	return texts
+}
+
+// matches says whether a user who exists has one of the keys.
+func (l *Linking) matches(spec *api.ScimUserSpec, keys []matchKey) bool {
+	return slices.ContainsFunc(l.known(spec), func(text string) bool {
+		return slices.ContainsFunc(keys, func(k matchKey) bool { return k.text == text })
+	})
+}
+
+func (l *Linking) speaksFor(address string) bool {
+	domain := domainOf(address)
+	return domain != "" && slices.Contains(l.Domains, domain)
+}
+
+func foldAddress(address string) string { return scim.Fold(strings.TrimSpace(address)) }
+
+// domainOf is the domain of a folded e-mail address, "" for what is none.
+func domainOf(address string) string {
+	at := strings.LastIndexByte(address, '@')
+	if at < 1 {
+		return ""
+	}
+	return address[at+1:]
+}
+
+// errProvisionedElsewhere says that a user belongs to another endpoint.
+func errProvisionedElsewhere(attribute, endpoint string) *scim.Error {
+	return &scim.Error{Status: http.StatusConflict, ScimType: scim.ScimTypeUniqueness, Path: attribute, Detail: fmt.Sprintf(
+		"a user with this %s is provisioned by the identity provider %s; remove the user there, or set linking: Never for this identity provider to have both",
+		attribute, endpoint)}
+}
+
+// errNotApproved says that an administrator has to approve an adoption.
+func errNotApproved(namespace, id, endpoint string) *scim.Error {
+	return scim.NewError(http.StatusConflict, scim.ScimTypeUniqueness, fmt.Sprintf(
+		"ScimUser %s was here before and may be adopted once an administrator approves: kubectl annotate scimuser %s -n %s %s=%s; then send the request again",
+		id, id, namespace, api.ApproveAdoptionAnnotation, endpoint))
+}
