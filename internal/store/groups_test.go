@@ -66,9 +66,9 @@ func TestAGroupGrowsAndShrinks(t *testing.T) {
 	}{
 		{"to 1,000", operation("add", numbered(1, 1000)...), numbered(0, 1000), 0},
 		{"to 3,500", operation("add", numbered(1000, 3500)...), numbered(0, 3500), 4},
-		{"by one", operation("add", numbered(3500, 3501)...), numbered(0, 3501), 4},
+		{"by one", operation("add", numbered(3500, 3501)...), numbered(0, 3501), 5},
 		{"without one in the middle", operation("remove", numbered(1500, 1501)...),
-			append(numbered(0, 1500), numbered(1501, 3501)...), 4},
+			append(numbered(0, 1500), numbered(1501, 3501)...), 5},
 		{"to 800", operation("remove", numbered(800, 3501)...), numbered(0, 800), 1},
 		{"to 400", operation("remove", numbered(400, 800)...), numbered(0, 400), 0},
 		{"to nobody", `{"op":"remove","path":"members"}`, nil, 0},
@@ -83,9 +83,7 @@ func TestAGroupGrowsAndShrinks(t *testing.T) {
 				}
 			}
 			eventually(t, "the other replica shows it", func() bool { return slices.Equal(memberValues(other.readGroup(g.ID)), want) })
-			if got := w.slices(); got != row.slices {
-				t.Errorf("there are %d slices, want %d", got, row.slices)
-			}
+			eventually(t, fmt.Sprintf("there are %d slices", row.slices), func() bool { return w.slices() == row.slices })
 		})
 	}
 	r.delete(r.groups.rt, g.ID)
@@ -377,6 +375,7 @@ func TestAGroupOf100000Members(t *testing.T) {
 	w := newWorld(t)
 	counting := &faults{}
 	r := w.start(nil, counting.wrap)
+	r.chores = nil                  // so that its writes have an order
 	r.timeouts.write = 2 * patience // this machine may be slow
 	members := make([]scim.Member, 100_000)
 	for i, id := range numbered(0, len(members)) {

@@ -112,12 +112,13 @@ func (s *Store) deleteSlices(ctx context.Context, l *memberList) {
 
 // discardSlices deletes slices that a group names no longer. Nobody waits for that, as it
 // changes nothing for anybody.
-func (s *Store) discardSlices(chunks []*chunk) {
+func (s *Store) discardSlices(ctx context.Context, chunks []*chunk) {
 	if len(chunks) == 0 {
 		return
 	}
+	ctx = context.WithoutCancel(ctx) // it outlives the write
 	s.chores.do(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), s.timeouts.write)
+		ctx, cancel := context.WithTimeout(ctx, s.timeouts.write)
 		defer cancel()
 		s.removeSlices(ctx, chunks)
 	})

@@ -204,7 +204,7 @@ func (s *Store) writeGroup(ctx context.Context, m *merged) (*entry, error) {
 	}
 	e.members = l.next
 	s.index.put(s.groups.shelf, e) // before the slices go that it replaced
-	s.discardSlices(l.replaced)
+	s.discardSlices(ctx, l.replaced)
 	return e, nil
 }
 
