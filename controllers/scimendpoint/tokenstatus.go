@@ -147,7 +147,11 @@ func (r *Reconciler) tellNoToken(ep *v1alpha1.ScimEndpoint, record *token.Record
 	if ref := ep.Spec.Token.Reference(); ref != nil {
 		advice = fmt.Sprintf("Put another token into Secret %s.", ref.Name)
 	}
-	failure := outcome.Stalled(v1alpha1.ReasonTokenRevoked, "No token is in force: it was revoked. %s", advice)
+	revoked := "it"
+	if n := len(record.Revoked); n > 0 {
+		revoked = record.Revoked[n-1]
+	}
+	failure := outcome.Stalled(v1alpha1.ReasonTokenRevoked, "No token is in force: %s was revoked. %s", revoked, advice)
 	if newest := record.Newest(); newest != nil {
 		failure = outcome.Stalled(v1alpha1.ReasonTokenExpired, "No token is in force: %s expired at %s. %s", newest.ID, stamp(newest.End()), advice)
 	}

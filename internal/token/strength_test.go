@@ -46,7 +46,6 @@ func TestCheckBrought(t *testing.T) {
 		{"the alphabet", "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", ErrWeak},
 		{"the alphabet backwards", "zyxwvutsrqponmlkjihgfedcba9876543210", ErrWeak},
 		{"counting", "1000100110021003100410051006100710081009", ErrWeak},
-		{"40 random decimal digits", "4159265358979323846264338327950288419716", ErrWeak},
 		{"a hundred digits of 0 and 1", strings.Repeat("01", 50), ErrWeak},
 	} {
 		t.Run(row.name, func(t *testing.T) {
