@@ -166,12 +166,14 @@ var _ = Describe("An identity provider", Ordered, func() {
 		Expect(role.Rules).To(ContainElement(HaveField("Resources", ContainElement("scimresources"))))
 	})
 
-	It("and its endpoint show in the metrics, with the day on which sign-on ends", func() {
+	It("and its endpoint show in the metrics, with the days on which sign-on and the token end", func() {
 		Expect(metricsOf(namespace)).To(And(
 			HaveKeyWithValue("scim_operator_condition IdentityProvider okta Ready", 1.0),
 			HaveKeyWithValue("scim_operator_condition IdentityProvider okta SSOConfigured", 1.0),
 			HaveKeyWithValue("scim_operator_condition ScimEndpoint okta Available", 1.0),
 			HaveKeyWithValue("scim_operator_saml_last_certificate_expiry_timestamp_seconds okta", BeNumerically(">", float64(time.Now().Unix()))),
+			HaveKeyWithValue("scim_operator_last_token_expiry_timestamp_seconds okta", BeNumerically("~", float64(time.Now().Add(180*24*time.Hour).Unix()), 3600)),
+			HaveKeyWithValue("scim_operator_token_expiring okta", 0.0),
 		))
 	})
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -23,6 +24,12 @@ var (
 	certificateMetric = prometheus.NewDesc("scim_operator_saml_last_certificate_expiry_timestamp_seconds",
 		"When the last of an IdentityProvider's SAML signing certificates expires.",
 		[]string{"namespace", "name"}, nil)
+	tokenMetric = prometheus.NewDesc("scim_operator_last_token_expiry_timestamp_seconds",
+		"When the last token in force of a ScimEndpoint expires.",
+		[]string{"namespace", "name"}, nil)
+	expiringMetric = prometheus.NewDesc("scim_operator_token_expiring",
+		"Whether the last token of a ScimEndpoint expires soon or has expired (1), as its condition TokenReady says, or not (0).",
+		[]string{"namespace", "name"}, nil)
 )
 
 // states tells Prometheus what the status of providers and endpoints says, as it is in
@@ -34,6 +41,8 @@ type states struct{ reader client.Reader }
 func (s states) Describe(descriptions chan<- *prometheus.Desc) {
 	descriptions <- conditionMetric
 	descriptions <- certificateMetric
+	descriptions <- tokenMetric
+	descriptions <- expiringMetric
 }
 
 // Collect implements prometheus.Collector. Before the caches have synced there is nothing
@@ -54,6 +63,7 @@ func (s states) Collect(metrics chan<- prometheus.Metric) {
 		for i := range endpoints.Items {
 			ep := &endpoints.Items[i]
 			collectConditions(metrics, "ScimEndpoint", ep, ep.Status.Conditions)
+			collectTokens(metrics, ep)
 		}
 	}
 }
@@ -81,4 +91,25 @@ func collectExpiry(metrics chan<- prometheus.Metric, idp *v1alpha1.IdentityProvi
 	if !last.IsZero() {
 		metrics <- prometheus.MustNewConstMetric(certificateMetric, prometheus.GaugeValue, float64(last.Unix()), idp.Namespace, idp.Name)
 	}
+}
+
+func collectTokens(metrics chan<- prometheus.Metric, ep *v1alpha1.ScimEndpoint) {
+	var last time.Time
+	for _, t := range ep.Status.Tokens {
+		if t.ExpiresTime != nil && t.ExpiresTime.After(last) {
+			last = t.ExpiresTime.Time
+		}
+	}
+	if !last.IsZero() {
+		metrics <- prometheus.MustNewConstMetric(tokenMetric, prometheus.GaugeValue, float64(last.Unix()), ep.Namespace, ep.Name)
+	}
+	ready := meta.FindStatusCondition(ep.Status.Conditions, v1alpha1.ConditionTokenReady)
+	if ready == nil {
+		return
+	}
+	value := 0.0
+	if ready.Reason == v1alpha1.ReasonTokenExpiring || ready.Reason == v1alpha1.ReasonTokenExpired {
+		value = 1
+	}
+	metrics <- prometheus.MustNewConstMetric(expiringMetric, prometheus.GaugeValue, value, ep.Namespace, ep.Name)
 }

@@ -94,6 +94,8 @@ var _ = Describe("An endpoint's status", func() {
 			"replicas":           7,
 			"readyReplicas":      7,
 			"rules":              map[string]any{"observedRules": "made up"},
+			"tokenGeneration":    7,
+			"lastRequestTime":    metav1.Now(),
 			"tokens":             []v1alpha1.TokenStatus{{ID: "0123456789ab", SecretName: "x", CreatedTime: metav1.Now()}},
 		}
 		status := reflect.TypeFor[v1alpha1.ScimEndpointStatus]()

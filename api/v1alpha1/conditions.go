@@ -75,8 +75,18 @@ const (
 
 // Reasons of TokenReady.
 const (
-	ReasonTokenIssued      = "TokenIssued"
+	ReasonTokenIssued = "TokenIssued"
+	// ReasonTokenProvided: the token is the one in the Secret that the spec refers to.
+	ReasonTokenProvided = "TokenProvided"
+	// ReasonTokenExpiring: the last token in force ends soon, and none follows by itself.
+	ReasonTokenExpiring    = "TokenExpiring"
+	ReasonTokenExpired     = "TokenExpired"
+	ReasonTokenRevoked     = "TokenRevoked"
 	ReasonTokenDigestsLost = "TokenDigestsLost"
+	// ReasonTokenSecretNotFound: there is no such Secret or key as the spec refers to.
+	ReasonTokenSecretNotFound = "TokenSecretNotFound"
+	// ReasonTokenTooWeak: what the spec refers to is not accepted as a token.
+	ReasonTokenTooWeak = "TokenTooWeak"
 )
 
 // Reasons of Available.

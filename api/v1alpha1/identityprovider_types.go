@@ -244,8 +244,9 @@ type ConnectionStatus struct {
 	// +kubebuilder:validation:MaxLength=2048
 	BaseURL string `json:"baseURL,omitempty"`
 
-	// tokenSecretName names the Secret in which the token was delivered. The Secret
-	// may be deleted once the token has been copied.
+	// tokenSecretName names the Secret in which the newest token was delivered, or from
+	// which it was taken, while there is one. The Secret in which it was delivered may be
+	// deleted once the token has been copied.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253

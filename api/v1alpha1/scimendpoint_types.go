@@ -87,6 +87,11 @@ type ScimEndpointTemplate struct {
 	// Left out, /Me answers 501.
 	// +optional
 	Me *MeReference `json:"me,omitempty"`
+
+	// token says how long the endpoint's token lives, and when another one takes over.
+	// Left out, it lives 180 days and is replaced when generation is raised.
+	// +optional
+	Token *TokenPolicy `json:"token,omitempty"`
 }
 
 // MeReference names a user of the endpoint.
@@ -266,12 +271,22 @@ type ScimEndpointStatus struct {
 	// +kubebuilder:validation:Minimum=0
 	ReadyReplicas *int32 `json:"readyReplicas,omitempty"`
 
-	// tokens that the servers accept. Never a secret.
+	// tokens that the servers accept, the newest first. Never a secret.
 	// +optional
 	// +listType=map
 	// +listMapKey=id
 	// +kubebuilder:validation:MaxItems=2
 	Tokens []TokenStatus `json:"tokens,omitempty"`
+
+	// tokenGeneration is the newest generation of spec.token for which there has been a
+	// token.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	TokenGeneration *int64 `json:"tokenGeneration,omitempty"`
+
+	// lastRequestTime is when a request with a token was last answered, to the minute or so.
+	// +optional
+	LastRequestTime *metav1.Time `json:"lastRequestTime,omitempty"`
 
 	// servers are the running replicas, each entry written by the replica itself: it
 	// is how replicas find each other to keep reads consistent.
@@ -285,25 +300,6 @@ type ScimEndpointStatus struct {
 	// the preview would do.
 	// +optional
 	Rules *RulesStatus `json:"rules,omitempty"`
-}
-
-// TokenStatus describes a token without revealing it.
-type TokenStatus struct {
-	// id is the first 12 hexadecimal digits of the token's SHA-256 digest.
-	// +required
-	// +kubebuilder:validation:MinLength=12
-	// +kubebuilder:validation:MaxLength=12
-	ID string `json:"id,omitempty"`
-
-	// secretName names the Secret in which the token was delivered.
-	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	SecretName string `json:"secretName,omitempty"`
-
-	// createdTime is when the token was issued.
-	// +required
-	CreatedTime metav1.Time `json:"createdTime,omitempty,omitzero"`
 }
 
 // ServerStatus is one running replica of an endpoint.
@@ -325,6 +321,14 @@ type ServerStatus struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	Incarnation string `json:"incarnation,omitempty"`
+
+	// tokens that the replica was presented, and when last. It writes at most once a minute,
+	// and only what status.tokens does not say yet.
+	// +optional
+	// +listType=map
+	// +listMapKey=id
+	// +kubebuilder:validation:MaxItems=4
+	Tokens []TokenUse `json:"tokens,omitempty"`
 }
 
 // ScimEndpoint is one served SCIM 2.0 endpoint: a Deployment behind a Service and,
@@ -367,12 +371,6 @@ type ScimEndpointList struct {
 
 // ChildName is the name of every child of the endpoint but the Secrets.
 func (e *ScimEndpoint) ChildName() string { return e.Name + ChildSuffix }
-
-// TokenSecretName is the name of the Secret in which the token is delivered.
-func (e *ScimEndpoint) TokenSecretName() string { return e.ChildName() + "-token" }
-
-// DigestSecretName is the name of the Secret from which servers read token digests.
-func (e *ScimEndpoint) DigestSecretName() string { return e.ChildName() + "-digests" }
 
 // EffectiveReplicas is the number of servers in force.
 func (e *ScimEndpoint) EffectiveReplicas() int32 {

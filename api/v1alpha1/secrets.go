@@ -19,6 +19,8 @@ const (
 const (
 	// DigestSecretType is the type of the Secret from which servers read token digests.
 	DigestSecretType corev1.SecretType = "scim-operator.io/token-digests" //nolint:gosec // the name of a type, no credential
-	// DigestsKey is its only key.
+	// DigestsKey holds the digests.
 	DigestsKey = "digests.json"
+	// TokenRecordKey holds what the operator remembers of the tokens.
+	TokenRecordKey = "record.json"
 )

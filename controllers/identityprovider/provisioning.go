@@ -139,17 +139,19 @@ func convert(from, to any) error {
 	return nil
 }
 
-// connection names the token's Secret for as long as there is one: it is deleted once
-// the token has been copied.
+// connection names the newest token's Secret for as long as there is one: it is deleted
+// once the token has been copied.
 func (r *Reconciler) connection(ctx context.Context, idp *v1alpha1.IdentityProvider, endpoint *v1alpha1.ScimEndpoint) (*v1alpha1.ConnectionStatus, error) {
-	key := client.ObjectKey{Namespace: endpoint.Namespace, Name: endpoint.TokenSecretName()}
-	delivered, err := r.children.Exists(ctx, key, &corev1.Secret{})
-	if err != nil {
-		return idp.Status.Connection, err
-	}
 	c := &v1alpha1.ConnectionStatus{BaseURL: endpoint.BaseURL(), OrganizationID: endpoint.Spec.OrganizationID}
-	if delivered {
-		c.TokenSecretName = key.Name
+	if tokens := endpoint.Status.Tokens; len(tokens) > 0 {
+		key := client.ObjectKey{Namespace: endpoint.Namespace, Name: tokens[0].SecretName}
+		delivered, err := r.children.Exists(ctx, key, &corev1.Secret{})
+		if err != nil {
+			return idp.Status.Connection, err
+		}
+		if delivered {
+			c.TokenSecretName = key.Name
+		}
 	}
 	if idp.Status.SAML != nil {
 		c.SAMLEntityID = idp.Status.SAML.EntityID

@@ -199,11 +199,11 @@ var _ = Describe("Provisioning", func() {
 		idp = newProvider(namespace, inline(metadata(year)), v1alpha1.ProvisioningEnabled)
 	})
 
-	It("names the token's Secret until that has been deleted", func(ctx SpecContext) {
+	It("names the newest token's Secret until that has been deleted", func(ctx SpecContext) {
 		env.Create(ctx, idp)
-		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "okta-scim-token"}}
+		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "okta-scim-token-2"}}
 		Eventually(endpoint(ctx, namespace)).ShouldNot(BeNil())
-		env.Create(ctx, secret)
+		env.Create(ctx, secret, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "okta-scim-token"}})
 		reportEndpoint(ctx, namespace, endpointRollingOut()...)
 		Eventually(observed(ctx, idp)).Should(HaveField("Status.Connection.TokenSecretName", secret.Name))
 		Expect(env.Client.Delete(ctx, secret)).To(Succeed())

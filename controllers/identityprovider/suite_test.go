@@ -188,13 +188,22 @@ func noEndpoint(ctx context.Context, namespace string) func() error {
 func reportEndpoint(ctx context.Context, namespace string, conditions ...metav1.Condition) {
 	Eventually(func(g Gomega) {
 		ep := endpoint(ctx, namespace)(g)
-		ep.Status = v1alpha1.ScimEndpointStatus{ObservedGeneration: ptr.To(ep.Generation)}
+		ep.Status = v1alpha1.ScimEndpointStatus{ObservedGeneration: ptr.To(ep.Generation), Tokens: issuedTokens()}
 		for _, c := range conditions {
 			c.ObservedGeneration, c.Message = ep.Generation, c.Type+" is "+string(c.Status)+"."
 			meta.SetStatusCondition(&ep.Status.Conditions, c)
 		}
 		g.Expect(env.Client.Status().Update(ctx, ep)).To(Succeed())
 	}).Should(Succeed())
+}
+
+// issuedTokens are two tokens in force, as after a rotation.
+func issuedTokens() []v1alpha1.TokenStatus {
+	created := metav1.NewTime(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
+	return []v1alpha1.TokenStatus{
+		{ID: "222222222222", SecretName: "okta-scim-token-2", CreatedTime: created},
+		{ID: "111111111111", SecretName: "okta-scim-token", CreatedTime: created},
+	}
 }
 
 func servingConditions() []metav1.Condition {

@@ -26,7 +26,7 @@ import (
 // +kubebuilder:rbac:groups=scim-operator.io,resources=scimendpoints/finalizers,verbs=update
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups="",resources=services;serviceaccounts,verbs=get;list;watch;create;patch
-// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles;rolebindings,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;patch
@@ -74,15 +74,16 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, ep *v1al
 	ep.Status.Replicas = ptr.To(ep.EffectiveReplicas())
 
 	deployment := render.Deployment(ep, r.options)
+	tokensNext, err := r.ensureTokens(ctx, pass, ep)
 	errs := []error{
-		r.ensureToken(ctx, pass, ep),
+		err,
 		r.applyChildren(ctx, ep, deployment),
 		r.expose(ctx, pass, ep),
 	}
 	next, err := r.forgetServers(ctx, pass, ep)
 	errs = append(errs, err, observeAvailability(ep, deployment), observeRules(ep))
 	result := success(ep)
-	result.Next = next
+	result.Next = outcome.Earliest(next, tokensNext)
 	return result, outcome.Join(errs...)
 }
 

@@ -66,7 +66,7 @@ var _ = Describe("A ScimEndpoint", func() {
 	It("owns every child", func(ctx SpecContext) {
 		env.Create(ctx, ep)
 		Eventually(observed(ctx, ep)).Should(testenv.IsTrue(v1alpha1.ConditionExposed, v1alpha1.ReasonIngressApplied))
-		children := map[string]client.Object{ep.TokenSecretName(): &corev1.Secret{}, ep.DigestSecretName(): &corev1.Secret{}}
+		children := map[string]client.Object{ep.TokenSecretName(1): &corev1.Secret{}, ep.DigestSecretName(): &corev1.Secret{}}
 		for name, child := range children {
 			Expect(env.Get(ctx, namespace, name, child)).To(Succeed())
 			Expect(metav1.IsControlledBy(child, ep)).To(BeTrue(), name)

@@ -62,13 +62,17 @@ func withEndpoint() labels.Selector {
 // SetupWithManager registers the controller. The manager's cache must be limited by
 // CacheByObject.
 func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options render.Options) error {
+	return setup(ctx, mgr, options, time.Now)
+}
+
+func setup(ctx context.Context, mgr ctrl.Manager, options render.Options, now func() time.Time) error {
 	r := &Reconciler{
 		client:   mgr.GetClient(),
 		live:     mgr.GetAPIReader(),
 		children: child.Client{Client: mgr.GetClient(), Live: mgr.GetAPIReader()},
 		reporter: outcome.NewReporter(mgr.GetClient(), mgr.GetEventRecorder("scim-operator")),
 		options:  options,
-		now:      time.Now,
+		now:      now,
 	}
 	if err := mgr.GetFieldIndexer().IndexField(ctx, &v1alpha1.ScimEndpoint{}, hostIndex, indexHost); err != nil {
 		return fmt.Errorf("index endpoints by host: %w", err)

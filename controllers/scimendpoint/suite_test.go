@@ -5,7 +5,9 @@ package scimendpoint
 import (
 	"context"
 	"reflect"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -30,7 +32,11 @@ var (
 	env *testenv.Env
 	// stopManager stops the running manager.
 	stopManager func()
+	// ahead is by how much the managers' clock is ahead of time.
+	ahead atomic.Int64
 )
+
+func now() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 
 func TestScimEndpoint(t *testing.T) {
 	RegisterFailHandler(Fail)
@@ -39,7 +45,7 @@ func TestScimEndpoint(t *testing.T) {
 
 func startManager() {
 	stopManager = env.Run(func(ctx context.Context, mgr ctrl.Manager) error {
-		return SetupWithManager(ctx, mgr, render.Options{Image: "registry.example.com/scim-operator:v1"})
+		return setup(ctx, mgr, render.Options{Image: "registry.example.com/scim-operator:v1"}, now)
 	})
 }
 

@@ -7,12 +7,11 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"scim-operator.io/api/v1alpha1"
@@ -21,119 +20,151 @@ import (
 	"scim-operator.io/internal/token"
 )
 
-// maxTokens is how many tokens the status shows.
-const maxTokens = 2
-
-// ensureToken makes sure that the servers have the digest of a token, and that at most
-// one token is ever issued unasked: the digest Secret says that it was, and should that
-// be lost, the status does.
-func (r *Reconciler) ensureToken(ctx context.Context, pass *outcome.Pass, ep *v1alpha1.ScimEndpoint) error {
-	digests, err := r.digests(ctx, pass, ep)
-	if err == nil {
-		err = r.applyDigests(ctx, ep, digests)
-	}
+// ensureTokens makes the servers accept the tokens that the spec asks for. What is over
+// is written down before anything is issued, and a token is delivered, in a Secret whose
+// name follows from how many there have been, before it is written down: a manager that
+// stops in between is followed by one that finds it there, and makes no other.
+//
+// It returns when to look again although nothing changes, zero for never.
+func (r *Reconciler) ensureTokens(ctx context.Context, pass *outcome.Pass, ep *v1alpha1.ScimEndpoint) (next time.Duration, err error) {
+	m, next, err := r.followTokens(ctx, pass, ep)
 	var failure *outcome.Failure
 	switch {
 	case errors.As(err, &failure):
 		outcome.Set(ep, v1alpha1.ConditionTokenReady, false, failure.Reason, failure.Message)
-		return err
+		return next, err
 	case err != nil:
-		return err
+		return next, err
 	}
-	ep.Status.Tokens = tokensIn(ep, digests)
-	return r.tellTokenReady(ctx, ep)
+	delivered, err := r.sweepTokens(ctx, ep, &m.record)
+	if err != nil {
+		return next, err
+	}
+	next = outcome.Earliest(next, showTokens(ep, &m.record, delivered, r.now()))
+	return next, r.tellTokenReady(ctx, pass, ep, m)
 }
 
-// tellTokenReady says where the token is to be had, which is nowhere once its Secret has
-// been deleted. The IdentityProvider looks for the Secret when it sees this change.
-func (r *Reconciler) tellTokenReady(ctx context.Context, ep *v1alpha1.ScimEndpoint) error {
-	key := client.ObjectKey{Namespace: ep.Namespace, Name: ep.TokenSecretName()}
-	delivered, err := r.children.Exists(ctx, key, &corev1.Secret{})
+// followTokens brings the record of the tokens, and with it the digests, up to date.
+func (r *Reconciler) followTokens(ctx context.Context, pass *outcome.Pass, ep *v1alpha1.ScimEndpoint) (m *memory, next time.Duration, err error) {
+	m, err = r.recall(ctx, ep)
+	if err != nil {
+		return nil, 0, err
+	}
+	brought, err := r.readBrought(ctx, ep)
+	if err != nil && !errors.As(err, &m.refused) {
+		return nil, 0, err
+	}
+	now := r.now()
+	plan := token.Facts{Policy: ep.Spec.Token, Record: m.record, Brought: brought, Now: now}.Plan()
+	if !plan.Issue || !plan.Record.Same(&m.record) {
+		err = r.writeRecord(ctx, ep, m, plan.Record)
+	}
+	if err == nil && plan.Issue {
+		err = r.issue(ctx, pass, ep, m)
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, n := range plan.Notices {
+		if n.Bad {
+			pass.Warn(n.Reason, n.Message)
+		} else {
+			pass.Tell(n.Reason, n.Message)
+		}
+	}
+	if plan.Issue { // what the new one leads to is not in the plan
+		plan = token.Facts{Policy: ep.Spec.Token, Record: m.record, Brought: brought, Now: now}.Plan()
+	}
+	if !plan.Next.IsZero() {
+		next = plan.Next.Sub(now)
+	}
+	return m, next, nil
+}
+
+// writeRecord writes the record and the digests, over the version that was read.
+func (r *Reconciler) writeRecord(ctx context.Context, ep *v1alpha1.ScimEndpoint, m *memory, record token.Record) error {
+	encoded, err := token.EncodeRecord(&record)
 	if err != nil {
 		return err
 	}
-	message := "A token has been issued. The Secret in which it was delivered has been deleted."
-	if delivered {
-		message = fmt.Sprintf("A token has been issued and delivered in Secret %s; the Secret may be deleted once the token has been copied.", key.Name)
+	digests, err := token.EncodeDigests(record.Digests())
+	if err != nil {
+		return err
 	}
-	outcome.Set(ep, v1alpha1.ConditionTokenReady, true, v1alpha1.ReasonTokenIssued, message)
+	desired := render.DigestSecret(ep, digests, encoded)
+	if m.resourceVersion != "" {
+		desired.WithResourceVersion(m.resourceVersion)
+	}
+	if err := r.children.Apply(ctx, owner(ep), &corev1.Secret{}, desired); err != nil {
+		return err
+	}
+	m.record, m.resourceVersion = record, *desired.ResourceVersion
 	return nil
 }
 
-// digests returns the digests that the servers have, or else the digest of the token
-// that was delivered (the operator stopped between the two), or else of a new token.
-func (r *Reconciler) digests(ctx context.Context, pass *outcome.Pass, ep *v1alpha1.ScimEndpoint) ([]token.Digest, error) {
-	stored, err := r.storedDigests(ctx, ep)
-	if err != nil || stored != nil {
-		return stored, err
+// issue delivers a token, or takes the one that was delivered before its digest could be
+// written down, and writes its digest down.
+func (r *Reconciler) issue(ctx context.Context, pass *outcome.Pass, ep *v1alpha1.ScimEndpoint, m *memory) error {
+	name := ep.TokenSecretName(m.record.Serial + 1)
+	digest, err := r.deliveredDigest(ctx, ep, name)
+	if err == nil && digest == nil {
+		digest, err = r.deliver(ctx, ep, m, name)
 	}
-	delivered, err := r.deliveredDigest(ctx, ep)
-	if err != nil || delivered != nil {
-		return delivered, err
+	if err != nil {
+		return err
 	}
-	return r.issue(ctx, pass, ep)
+	if err := r.writeRecord(ctx, ep, m, m.record.Issued(*digest, ep.Spec.Token, name, r.now())); err != nil {
+		return err
+	}
+	message := fmt.Sprintf("Token %s was issued and delivered in Secret %s.", digest.ID, name)
+	if live := m.record.Live(r.now()); len(live) > 1 {
+		message += fmt.Sprintf(" The one before it, %s, goes on working until %s.", live[1].ID, stamp(live[1].End()))
+	}
+	pass.Tell(v1alpha1.ReasonTokenIssued, message)
+	return nil
 }
 
-// storedDigests reads the digest Secret. Nil means that it holds nothing usable.
-func (r *Reconciler) storedDigests(ctx context.Context, ep *v1alpha1.ScimEndpoint) ([]token.Digest, error) {
+// deliveredDigest digests the token in a Secret of the operator's. Nil means that there is
+// no such Secret.
+func (r *Reconciler) deliveredDigest(ctx context.Context, ep *v1alpha1.ScimEndpoint, name string) (*token.Digest, error) {
 	var secret corev1.Secret
-	found, err := r.children.Read(ctx, owner(ep), ep.DigestSecretName(), &secret)
-	if err != nil || !found {
-		return nil, err
-	}
-	digests, err := token.DecodeDigests(secret.Data[v1alpha1.DigestsKey])
-	if err == nil && len(digests) > 0 {
-		return digests, nil
-	}
-	return nil, nil
-}
-
-// deliveredDigest digests the token in the plaintext Secret. Nil means that there is no
-// such Secret.
-func (r *Reconciler) deliveredDigest(ctx context.Context, ep *v1alpha1.ScimEndpoint) ([]token.Digest, error) {
-	var secret corev1.Secret
-	found, err := r.children.Read(ctx, owner(ep), ep.TokenSecretName(), &secret)
+	found, err := r.children.Read(ctx, owner(ep), name, &secret)
 	if err != nil || !found {
 		return nil, err
 	}
 	plaintext := string(secret.Data[v1alpha1.TokenKey])
 	if err := token.Check(plaintext); err != nil {
 		return nil, outcome.Stalled(v1alpha1.ReasonTokenDigestsLost,
-			"Secret %s does not hold a token, and the digests are lost: %v. %s", secret.Name, err, tokenLostAdvice(ep))
+			"Secret %s does not hold a token, and stands where the next one is to be delivered: %v. Delete it.", name, err)
 	}
 	digest := token.NewDigest(token.Plaintext(plaintext), secret.CreationTimestamp.Time)
-	if issued := ep.Status.Tokens; len(issued) > 0 && !containsToken(issued, digest.ID) {
-		return nil, outcome.Stalled(v1alpha1.ReasonTokenDigestsLost,
-			"Secret %s holds a token that was never issued for this endpoint, and the digests of the one that was are lost. %s",
-			secret.Name, tokenLostAdvice(ep))
-	}
-	return []token.Digest{digest}, nil
+	return &digest, nil
 }
 
-// issue makes a token and delivers it, unless one was issued before.
-func (r *Reconciler) issue(ctx context.Context, pass *outcome.Pass, ep *v1alpha1.ScimEndpoint) ([]token.Digest, error) {
-	if err := r.mayIssue(ctx, ep); err != nil {
+// deliver makes a token and puts it into a new Secret.
+func (r *Reconciler) deliver(ctx context.Context, ep *v1alpha1.ScimEndpoint, m *memory, name string) (*token.Digest, error) {
+	if err := r.mayIssue(ctx, ep, m); err != nil {
 		return nil, err
 	}
 	plaintext, err := token.Generate()
 	if err != nil {
 		return nil, fmt.Errorf("generate a token: %w", err)
 	}
-	secret := render.TokenSecret(ep, string(plaintext))
+	secret := render.TokenSecret(ep, name, string(plaintext))
 	err = r.client.Create(ctx, secret, outcome.Owner)
 	if apierrors.IsAlreadyExists(err) {
 		return nil, outcome.ErrOutdated
 	}
 	if err != nil {
-		return nil, fmt.Errorf("deliver the token in Secret %s: %w", secret.Name, withoutToken(err, string(plaintext)))
+		return nil, fmt.Errorf("deliver the token in Secret %s: %w", name, withoutToken(err, string(plaintext)))
 	}
-	pass.Tell(v1alpha1.ReasonTokenIssued, fmt.Sprintf("A token was issued and delivered in Secret %s.", secret.Name))
-	return []token.Digest{token.NewDigest(plaintext, secret.CreationTimestamp.Time)}, nil
+	digest := token.NewDigest(plaintext, r.now())
+	return &digest, nil
 }
 
-// mayIssue asks the API server, because the cache may not yet know that a token was
+// mayIssue asks the API server, because the cache may not yet know that the token was
 // issued or that the endpoint is another one by now.
-func (r *Reconciler) mayIssue(ctx context.Context, ep *v1alpha1.ScimEndpoint) error {
+func (r *Reconciler) mayIssue(ctx context.Context, ep *v1alpha1.ScimEndpoint, m *memory) error {
 	var current v1alpha1.ScimEndpoint
 	if err := r.live.Get(ctx, client.ObjectKeyFromObject(ep), &current); err != nil {
 		if apierrors.IsNotFound(err) {
@@ -141,46 +172,17 @@ func (r *Reconciler) mayIssue(ctx context.Context, ep *v1alpha1.ScimEndpoint) er
 		}
 		return fmt.Errorf("read the endpoint again: %w", err)
 	}
-	switch {
-	case current.UID != ep.UID, !current.DeletionTimestamp.IsZero():
+	var digests corev1.Secret
+	err := r.live.Get(ctx, client.ObjectKey{Namespace: ep.Namespace, Name: ep.DigestSecretName()}, &digests)
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("read the digests again: %w", err)
+	}
+	if current.UID != ep.UID || !current.DeletionTimestamp.IsZero() ||
+		digests.ResourceVersion != m.resourceVersion ||
+		m.blank && everIssued(&current) {
 		return outcome.ErrOutdated
-	case len(current.Status.Tokens) > 0:
-		return outcome.Stalled(v1alpha1.ReasonTokenDigestsLost,
-			"A token was issued, but both Secret %s and Secret %s are gone, so that servers can check no token. %s",
-			ep.DigestSecretName(), ep.TokenSecretName(), tokenLostAdvice(ep))
-	default:
-		return nil
 	}
-}
-
-func (r *Reconciler) applyDigests(ctx context.Context, ep *v1alpha1.ScimEndpoint, digests []token.Digest) error {
-	encoded, err := token.EncodeDigests(digests)
-	if err != nil {
-		return err
-	}
-	return r.children.Apply(ctx, owner(ep), &corev1.Secret{}, render.DigestSecret(ep, encoded))
-}
-
-// tokensIn shows the newest digests, without the digests.
-func tokensIn(ep *v1alpha1.ScimEndpoint, digests []token.Digest) []v1alpha1.TokenStatus {
-	newest := slices.SortedStableFunc(slices.Values(digests), func(a, b token.Digest) int {
-		return b.CreatedTime.Compare(a.CreatedTime)
-	})
-	newest = newest[:min(len(newest), maxTokens)]
-	tokens := make([]v1alpha1.TokenStatus, len(newest))
-	for i, d := range newest {
-		tokens[i] = v1alpha1.TokenStatus{ID: d.ID, SecretName: ep.TokenSecretName(), CreatedTime: metav1.NewTime(d.CreatedTime)}
-	}
-	return tokens
-}
-
-func containsToken(tokens []v1alpha1.TokenStatus, id string) bool {
-	return slices.ContainsFunc(tokens, func(t v1alpha1.TokenStatus) bool { return t.ID == id })
-}
-
-func tokenLostAdvice(ep *v1alpha1.ScimEndpoint) string {
-	return fmt.Sprintf("Restore Secret %s from a backup, or delete ScimEndpoint %s to get a new one with a new token; users and groups stay.",
-		ep.DigestSecretName(), ep.Name)
+	return nil
 }
 
 // withoutToken keeps an error from repeating the token: what an admission webhook says
@@ -192,3 +194,5 @@ func withoutToken(err error, plaintext string) error {
 	}
 	return err
 }
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

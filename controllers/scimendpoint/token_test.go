@@ -5,6 +5,7 @@ package scimendpoint
 import (
 	"context"
 	"errors"
+	"slices"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -19,17 +20,17 @@ import (
 	"scim-operator.io/internal/token"
 )
 
-// accepts says whether servers that read the digest Secret take the token.
+// accepts says whether servers whose clock is the managers' take the token.
 func accepts(ctx context.Context, ep *v1alpha1.ScimEndpoint, presented string) func(Gomega) bool {
 	return func(g Gomega) bool {
 		var secret corev1.Secret
 		g.Expect(env.Get(ctx, ep.Namespace, ep.DigestSecretName(), &secret)).To(Succeed())
 		digests, err := token.DecodeDigests(secret.Data[v1alpha1.DigestsKey])
 		g.Expect(err).NotTo(HaveOccurred())
-		var verifier token.Verifier
-		verifier.Set(digests)
-		_, ok := verifier.Verify(presented)
-		return ok
+		wanted := token.NewDigest(token.Plaintext(presented), now())
+		return slices.ContainsFunc(digests, func(d token.Digest) bool {
+			return d.SHA256 == wanted.SHA256 && now().Before(d.ExpiresTime)
+		})
 	}
 }
 
@@ -48,7 +49,7 @@ var _ = Describe("The token", func() {
 	issued := func(ctx context.Context) (plaintext string) {
 		env.Create(ctx, ep)
 		Eventually(observed(ctx, ep)).Should(testenv.IsTrue(v1alpha1.ConditionTokenReady, v1alpha1.ReasonTokenIssued))
-		secret := fetch(ctx, namespace, ep.TokenSecretName(), &corev1.Secret{})
+		secret := fetch(ctx, namespace, ep.TokenSecretName(1), &corev1.Secret{})
 		Eventually(secret).Should(HaveField("Data", HaveKey(v1alpha1.TokenKey)))
 		return string(secret(Default).Data[v1alpha1.TokenKey])
 	}
@@ -59,7 +60,7 @@ var _ = Describe("The token", func() {
 		Eventually(accepts(ctx, ep, plaintext)).Should(BeTrue())
 
 		var delivered, digests corev1.Secret
-		Expect(env.Get(ctx, namespace, ep.TokenSecretName(), &delivered)).To(Succeed())
+		Expect(env.Get(ctx, namespace, ep.TokenSecretName(1), &delivered)).To(Succeed())
 		Expect(delivered.Immutable).To(HaveValue(BeTrue()))
 		Expect(delivered.Type).To(Equal(v1alpha1.TokenSecretType))
 		Expect(delivered.Data).To(HaveKeyWithValue(v1alpha1.BaseURLKey, []byte("https://"+hostFor(namespace)+"/scim/v2")))
@@ -70,7 +71,7 @@ var _ = Describe("The token", func() {
 		current := observed(ctx, ep)(Default)
 		Expect(current.Status.Tokens).To(ConsistOf(And(
 			HaveField("ID", HaveLen(12)),
-			HaveField("SecretName", ep.TokenSecretName()),
+			HaveField("SecretName", ep.TokenSecretName(1)),
 		)))
 		Eventually(func(g Gomega) []eventsv1.Event {
 			var events eventsv1.EventList
@@ -81,11 +82,11 @@ var _ = Describe("The token", func() {
 
 	It("does not come back when its Secret is deleted after copying", func(ctx SpecContext) {
 		plaintext := issued(ctx)
-		env.Remove(ctx, &corev1.Secret{ObjectMeta: objectMeta(namespace, ep.TokenSecretName())})
+		env.Remove(ctx, &corev1.Secret{ObjectMeta: objectMeta(namespace, ep.TokenSecretName(1))})
 		Eventually(observed(ctx, ep)).Should(testenv.Condition(v1alpha1.ConditionTokenReady,
-			HaveField("Message", And(ContainSubstring("has been deleted"), Not(ContainSubstring(ep.TokenSecretName()))))))
+			HaveField("Message", And(ContainSubstring("has been deleted"), Not(ContainSubstring(ep.TokenSecretName(1)))))))
 		env.Touch(ctx, ep)
-		Consistently(gone(ctx, namespace, ep.TokenSecretName(), &corev1.Secret{}), testenv.Quiet).Should(Satisfy(apierrors.IsNotFound))
+		Consistently(gone(ctx, namespace, ep.TokenSecretName(1), &corev1.Secret{}), testenv.Quiet).Should(Satisfy(apierrors.IsNotFound))
 		Expect(accepts(ctx, ep, plaintext)(Default)).To(BeTrue())
 		Expect(observed(ctx, ep)(Default)).To(testenv.IsTrue(v1alpha1.ConditionTokenReady, v1alpha1.ReasonTokenIssued))
 	})
@@ -105,7 +106,7 @@ var _ = Describe("The token", func() {
 		Expect(err).NotTo(HaveOccurred())
 		withoutManager(func() {
 			env.Create(ctx, ep)
-			env.Create(ctx, render.TokenSecret(ep, string(plaintext)))
+			env.Create(ctx, render.TokenSecret(ep, ep.TokenSecretName(1), string(plaintext)))
 		})
 		Eventually(observed(ctx, ep)).Should(testenv.IsTrue(v1alpha1.ConditionTokenReady, v1alpha1.ReasonTokenIssued))
 		Expect(accepts(ctx, ep, string(plaintext))(Default)).To(BeTrue())
@@ -118,11 +119,11 @@ var _ = Describe("The token", func() {
 			patch := client.MergeFrom(current.DeepCopy())
 			current.Status.Tokens = nil
 			Expect(env.Client.Status().Patch(ctx, current, patch)).To(Succeed())
-			env.Remove(ctx, &corev1.Secret{ObjectMeta: objectMeta(namespace, ep.TokenSecretName())})
+			env.Remove(ctx, &corev1.Secret{ObjectMeta: objectMeta(namespace, ep.TokenSecretName(1))})
 		})
 		Eventually(observed(ctx, ep)).Should(HaveField("Status.Tokens", HaveLen(1)))
 		Expect(accepts(ctx, ep, plaintext)(Default)).To(BeTrue())
-		Expect(gone(ctx, namespace, ep.TokenSecretName(), &corev1.Secret{})()).To(Satisfy(apierrors.IsNotFound))
+		Expect(gone(ctx, namespace, ep.TokenSecretName(1), &corev1.Secret{})()).To(Satisfy(apierrors.IsNotFound))
 	})
 
 	It("is not replaced unasked when both Secrets are lost, and a restored digest heals", func(ctx SpecContext) {
@@ -130,14 +131,14 @@ var _ = Describe("The token", func() {
 		var backup corev1.Secret
 		Expect(env.Get(ctx, namespace, ep.DigestSecretName(), &backup)).To(Succeed())
 		withoutManager(func() {
-			env.Remove(ctx, &corev1.Secret{ObjectMeta: objectMeta(namespace, ep.TokenSecretName())},
+			env.Remove(ctx, &corev1.Secret{ObjectMeta: objectMeta(namespace, ep.TokenSecretName(1))},
 				&corev1.Secret{ObjectMeta: objectMeta(namespace, ep.DigestSecretName())})
 		})
 		Eventually(observed(ctx, ep)).Should(And(
 			testenv.IsFalse(v1alpha1.ConditionTokenReady, v1alpha1.ReasonTokenDigestsLost),
 			testenv.StalledBecause(v1alpha1.ReasonTokenDigestsLost),
 		))
-		Expect(gone(ctx, namespace, ep.TokenSecretName(), &corev1.Secret{})()).To(Satisfy(apierrors.IsNotFound))
+		Expect(gone(ctx, namespace, ep.TokenSecretName(1), &corev1.Secret{})()).To(Satisfy(apierrors.IsNotFound))
 
 		backup.ResourceVersion, backup.UID, backup.OwnerReferences = "", "", nil
 		env.Create(ctx, &backup)
@@ -151,23 +152,23 @@ var _ = Describe("The token", func() {
 		other, err := token.Generate()
 		Expect(err).NotTo(HaveOccurred())
 		withoutManager(func() {
-			env.Remove(ctx, &corev1.Secret{ObjectMeta: objectMeta(namespace, ep.TokenSecretName())},
+			env.Remove(ctx, &corev1.Secret{ObjectMeta: objectMeta(namespace, ep.TokenSecretName(1))},
 				&corev1.Secret{ObjectMeta: objectMeta(namespace, ep.DigestSecretName())})
-			env.Create(ctx, render.TokenSecret(ep, string(other)))
+			env.Create(ctx, render.TokenSecret(ep, ep.TokenSecretName(1), string(other)))
 		})
 		Eventually(observed(ctx, ep)).Should(testenv.StalledBecause(v1alpha1.ReasonTokenDigestsLost))
 		Expect(gone(ctx, namespace, ep.DigestSecretName(), &corev1.Secret{})()).To(Satisfy(apierrors.IsNotFound))
 	})
 
 	It("is never read from a stranger's Secret", func(ctx SpecContext) {
-		foreign := &corev1.Secret{ObjectMeta: objectMeta(namespace, ep.TokenSecretName()), StringData: map[string]string{"token": "mine"}}
+		foreign := &corev1.Secret{ObjectMeta: objectMeta(namespace, ep.TokenSecretName(1)), StringData: map[string]string{"token": "mine"}}
 		env.Create(ctx, foreign, ep)
 		Eventually(observed(ctx, ep)).Should(And(
 			testenv.IsFalse(v1alpha1.ConditionTokenReady, v1alpha1.ReasonChildConflict),
 			testenv.StalledBecause(v1alpha1.ReasonChildConflict),
 		))
 		version := foreign.ResourceVersion
-		Expect(env.Get(ctx, namespace, ep.TokenSecretName(), foreign)).To(Succeed())
+		Expect(env.Get(ctx, namespace, ep.TokenSecretName(1), foreign)).To(Succeed())
 		Expect(foreign.ResourceVersion).To(Equal(version))
 		env.Remove(ctx, foreign)
 		env.Touch(ctx, ep)

@@ -10,24 +10,25 @@ import (
 	"scim-operator.io/api/v1alpha1"
 )
 
-// DigestSecret is what the servers know of the tokens. digests is the encoded list.
-func DigestSecret(ep *v1alpha1.ScimEndpoint, digests []byte) *corev1ac.SecretApplyConfiguration {
+// DigestSecret is what the servers know of the tokens, and what the operator remembers of
+// them: the encoded list of digests and the encoded record.
+func DigestSecret(ep *v1alpha1.ScimEndpoint, digests, record []byte) *corev1ac.SecretApplyConfiguration {
 	return corev1ac.Secret(ep.DigestSecretName(), ep.Namespace).
 		WithLabels(Labels(ep)).
 		WithOwnerReferences(owner(ep)).
 		WithType(v1alpha1.DigestSecretType).
-		WithData(map[string][]byte{v1alpha1.DigestsKey: digests})
+		WithData(map[string][]byte{v1alpha1.DigestsKey: digests, v1alpha1.TokenRecordKey: record})
 }
 
 // TokenSecret delivers a token in plain text, with what else an administrator copies
 // into the identity provider. It is for creating once, not for applying: the operator
 // does not write a token a second time.
-func TokenSecret(ep *v1alpha1.ScimEndpoint, token string) *corev1.Secret {
+func TokenSecret(ep *v1alpha1.ScimEndpoint, name, token string) *corev1.Secret {
 	immutable := true
 	secret := &corev1.Secret{
 		TypeMeta: metav1.TypeMeta{APIVersion: corev1.SchemeGroupVersion.String(), Kind: "Secret"},
 		ObjectMeta: metav1.ObjectMeta{
-			Name:            ep.TokenSecretName(),
+			Name:            name,
 			Namespace:       ep.Namespace,
 			Labels:          Labels(ep),
 			OwnerReferences: []metav1.OwnerReference{*ownerReference(ep)},

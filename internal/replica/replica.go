@@ -56,6 +56,7 @@ type Replica struct {
 	switchboard switchboard
 	incarnation string
 	tokens      token.Verifier
+	uses        atomic.Pointer[[]token.Use]
 	cursors     atomic.Pointer[cursorKeys]
 	roster      roster
 
@@ -115,6 +116,7 @@ func (r *Replica) Run(ctx context.Context) error {
 		r.watch(ctx, endpoint.DigestSecretName(), &corev1.Secret{}, &corev1.SecretList{}, r.observeDigests)
 	})
 	running.Go(func() { r.stayJoined(ctx) })
+	running.Go(func() { r.reportUses(ctx) })
 	running.Wait()
 	r.lines.close()
 	return nil
@@ -138,7 +140,8 @@ func (r *Replica) Paused() bool { return r.roster.view().paused }
 // Eventual says that reads may miss what other replicas have acknowledged.
 func (r *Replica) Eventual() bool { return r.roster.view().eventual }
 
-// Verify tells whether a presented token is accepted, and gives its ID.
+// Verify tells whether a presented token is accepted, and gives its ID; an ID with false
+// is that of a token that has expired.
 func (r *Replica) Verify(presented string) (id string, ok bool) { return r.tokens.Verify(presented) }
 
 // Alone implements store.Peers.

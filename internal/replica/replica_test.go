@@ -142,7 +142,7 @@ func TestAnswersOfSomebodyElseAreRefused(t *testing.T) {
 		"another incarnation": {Name: "other", Address: other.config.Address, Incarnation: "former"},
 	} {
 		f.setServers(own, impostor)
-		eventually(t, "a hears of "+name, func() bool { return a.roster.view().knows(impostor) })
+		eventually(t, "a hears of "+name, func() bool { return a.roster.view().knows(peer{impostor.Name, impostor.Address, impostor.Incarnation}) })
 		if _, err := a.Revisions(background, 0); err == nil {
 			t.Errorf("%s is believed", name)
 		}

@@ -6,14 +6,15 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"scim-operator.io/api/v1alpha1"
 )
 
-// peer is one entry of the endpoint's status.servers.
-type peer = v1alpha1.ServerStatus
+// peer is one entry of the endpoint's status.servers, as far as others go by it.
+type peer struct{ Name, Address, Incarnation string }
 
 // view is the endpoint as the watch last showed it. It never changes.
 type view struct {
@@ -23,6 +24,8 @@ type view struct {
 	eventual bool // reads need not ask the peers
 	listed   bool // this replica, in this incarnation
 	peers    []peer
+	// lastUsed is when the tokens that the status shows were last used as it says.
+	lastUsed map[string]time.Time
 }
 
 func (v *view) knows(p peer) bool {
@@ -87,9 +90,10 @@ func (r *Replica) observeEndpoint(object client.Object, fresh bool) {
 	now := &view{known: true}
 	if endpoint, ok := object.(*v1alpha1.ScimEndpoint); ok {
 		now.exists, now.paused, now.eventual = true, endpoint.Paused(), endpoint.EventualReads()
+		now.lastUsed = shownUses(endpoint)
 		for _, server := range endpoint.Status.Servers {
 			if server.Name != r.config.Name {
-				now.peers = append(now.peers, server)
+				now.peers = append(now.peers, peer{server.Name, server.Address, server.Incarnation})
 				continue
 			}
 			now.listed = server.Incarnation == r.incarnation && server.Address == r.config.Address

@@ -11,6 +11,7 @@ import (
 // TokenVerifier tells whether a presented token is accepted, in constant time, and
 // under which ID the log may name it.
 type TokenVerifier interface {
+	// An ID with false belongs to a token that is the right one and has expired.
 	Verify(presented string) (id string, ok bool)
 }
 
@@ -22,7 +23,7 @@ func (s *Server) authenticate(r *http.Request) (tokenID string, err error) {
 	}
 	if !ok {
 		s.metrics.authFailures.Inc()
-		return "", errUnauthorized()
+		return "", errUnauthorized(tokenID)
 	}
 	return tokenID, nil
 }

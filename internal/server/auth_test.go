@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"scim-operator.io/internal/token"
 )
 
 func TestAuthentication(t *testing.T) {
@@ -69,6 +71,33 @@ func TestAuthentication(t *testing.T) {
 	}
 	if logged := e.logs.String(); strings.Contains(logged, secret[:12]) || strings.Contains(logged, secret[12:]) {
 		t.Error("a token is in the log")
+	}
+}
+
+// Only who has a token that was good is told that it has expired.
+func TestAnExpiredToken(t *testing.T) {
+	e := serve(t)
+	expired := token.NewDigest("scimop_expired", time.Now().Add(-time.Hour))
+	expired.ExpiresTime = time.Now().Add(-time.Minute)
+	verifier := &token.Verifier{}
+	verifier.Set([]token.Digest{expired, token.NewDigest(testToken, time.Now())})
+	e.tokens = verifier
+	for presented, want := range map[string]string{
+		"scimop_expired":  "the access token has expired, or has been replaced by another one",
+		"scimop_expire":   "the access token is missing or not valid",
+		"scimop_expired ": "the access token has expired", // blanks around it are none of it
+		expired.ID:        "the access token is missing or not valid",
+	} {
+		request, err := http.NewRequest(http.MethodGet, "http://"+e.address+basePath+"/Users", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", "Bearer "+presented)
+		a := e.send(http.DefaultClient, request)
+		wantError(t, a, http.StatusUnauthorized, "")
+		if detail := a.json(t)["detail"].(string); !strings.HasPrefix(detail, want) {
+			t.Errorf("%q: %s", presented, detail)
+		}
 	}
 }
 

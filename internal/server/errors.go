@@ -49,10 +49,15 @@ func refuse(status int, scimType, detail string) *refusal {
 	return &refusal{scim: scim.NewError(status, scimType, detail)}
 }
 
-// errUnauthorized never says what was wrong. Both challenges are made, because some
-// clients send credentials only when asked for them.
-func errUnauthorized() error {
-	return refuse(http.StatusUnauthorized, "", "the access token is missing or not valid").
+// errUnauthorized never says what was wrong, unless the client has proved to have a token
+// that was good and has expired. Both challenges are made, because some clients send
+// credentials only when asked for them.
+func errUnauthorized(expiredID string) error {
+	detail := "the access token is missing or not valid"
+	if expiredID != "" {
+		detail = "the access token has expired, or has been replaced by another one; configure the new one"
+	}
+	return refuse(http.StatusUnauthorized, "", detail).
 		with("Www-Authenticate", `Bearer realm="SCIM"`, `Basic realm="SCIM", charset="UTF-8"`)
 }
 

@@ -18,7 +18,7 @@ const (
 	MaxDigests = 16
 	// idDigits is the length of an ID: the first hexadecimal digits of the digest.
 	idDigits = 12
-	// maxEncoded bounds the encoded list: some 120 bytes a digest, with room to spare.
+	// maxEncoded bounds the encoded list: some 170 bytes a digest, with room to spare.
 	maxEncoded = 8 << 10
 )
 
@@ -30,6 +30,8 @@ type Digest struct {
 	SHA256 string `json:"sha256"`
 	// CreatedTime is when the token was issued, in UTC and whole seconds.
 	CreatedTime time.Time `json:"createdTime"`
+	// ExpiresTime is when the token ends; zero for never.
+	ExpiresTime time.Time `json:"expiresTime,omitzero"`
 }
 
 // NewDigest digests a token that was issued at the given time.

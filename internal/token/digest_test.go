@@ -54,6 +54,12 @@ func TestDigestsHaveOneForm(t *testing.T) {
 	if err != nil || string(encoded) != want {
 		t.Errorf("got %s and %v", encoded, err)
 	}
+	ending := NewDigest("abc", issued)
+	ending.ExpiresTime = ending.CreatedTime.Add(time.Hour)
+	encoded, err = EncodeDigests([]Digest{ending})
+	if want := strings.TrimSuffix(want, "}]") + `,"expiresTime":"2026-01-02T04:04:05Z"}]`; err != nil || string(encoded) != want {
+		t.Errorf("got %s and %v", encoded, err)
+	}
 	if encoded, err := EncodeDigests(nil); err != nil || string(encoded) != "[]" {
 		t.Errorf("no digests become %s and %v", encoded, err)
 	}

@@ -6,6 +6,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestVerifier(t *testing.T) {
@@ -57,6 +60,56 @@ func TestVerifierForgetsWhatSetReplaces(t *testing.T) {
 	v.Set(nil)
 	if _, ok := v.Verify(ones); ok {
 		t.Error("a token is accepted without any digest")
+	}
+}
+
+func TestVerifierKeepsToItsClock(t *testing.T) {
+	now := issued
+	v := Verifier{now: func() time.Time { return now }}
+	short, long := NewDigest(Plaintext(zeroes), issued), NewDigest(Plaintext(ones), issued)
+	short.ExpiresTime = issued.Add(time.Hour)
+	v.Set([]Digest{short, long})
+	for _, row := range []struct {
+		name      string
+		after     time.Duration
+		presented string
+		id        string
+		ok        bool
+	}{
+		{"a second before its end", time.Hour - time.Second, zeroes, short.ID, true},
+		{"at its end", time.Hour, zeroes, short.ID, false},
+		{"long after its end", 10000 * time.Hour, zeroes, short.ID, false},
+		{"a wrong token learns nothing", 10000 * time.Hour, zeroes[:55], "", false},
+		{"without an end", 10000 * time.Hour, ones, long.ID, true},
+	} {
+		now = issued.Add(row.after)
+		if id, ok := v.Verify(row.presented); id != row.id || ok != row.ok {
+			t.Errorf("%s: got %q and %v", row.name, id, ok)
+		}
+	}
+}
+
+func TestVerifierRemembersUses(t *testing.T) {
+	now := issued
+	v := Verifier{now: func() time.Time { return now }}
+	first, second := NewDigest(Plaintext(zeroes), issued), NewDigest(Plaintext(ones), issued)
+	first.ExpiresTime = issued.Add(time.Hour)
+	v.Set([]Digest{first, second})
+	if uses := v.Uses(); uses != nil {
+		t.Errorf("nothing was used, and there is %v", uses)
+	}
+	v.Verify(zeroes)
+	v.Verify("something else")
+	v.Set([]Digest{second, first}) // a use is not forgotten when other tokens come and go
+	now = issued.Add(2 * time.Hour)
+	v.Verify(zeroes) // expired: that is no use
+	want := []Use{{ID: first.ID, LastUsed: issued.UTC().Truncate(time.Second)}}
+	if diff := cmp.Diff(want, v.Uses()); diff != "" {
+		t.Errorf("uses (-want +got):\n%s", diff)
+	}
+	v.Set([]Digest{second})
+	if uses := v.Uses(); uses != nil {
+		t.Errorf("a token that is gone was used: %v", uses)
 	}
 }
 

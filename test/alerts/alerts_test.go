@@ -88,6 +88,8 @@ func TestAlerts(t *testing.T) {
 		idp       = `scim_operator_condition{kind="IdentityProvider",namespace="acme",name="okta",`
 		endpoint  = `scim_operator_condition{kind="ScimEndpoint",namespace="acme",name="okta",`
 		expiry    = `scim_operator_saml_last_certificate_expiry_timestamp_seconds{namespace="acme",name="okta"}`
+		token     = `scim_operator_last_token_expiry_timestamp_seconds{namespace="acme",name="okta"}`
+		expiring  = `scim_operator_token_expiring{namespace="acme",name="okta"}`
 		requests  = `scim_http_requests_total{namespace="acme",scim_operator_io_endpoint="okta",`
 		strangers = `scim_http_authentication_failures_total{namespace="acme",scim_operator_io_endpoint="okta",pod="1"}`
 	)
@@ -97,7 +99,7 @@ func TestAlerts(t *testing.T) {
 		due    []string
 	}{
 		{"nothing is wrong", []string{running, idp + `type="Ready"} 1x60`, endpoint + `type="Ready"} 1x60`, endpoint + `type="Available"} 1x60`,
-			expiry + ` 10000000x60`, strangers + ` 0+1x60`, requests + `pod="1",code="401"} 0+1x60`,
+			expiry + ` 10000000x60`, token + ` 10000000x60`, expiring + ` 0x60`, strangers + ` 0+1x60`, requests + `pod="1",code="401"} 0+1x60`,
 			requests + `pod="1",code="200"} 0+60x60`, requests + `pod="2",code="500"} 7x60`}, nil},
 		{"a paused endpoint answers 503", []string{running, requests + `pod="1",code="503"} 0+60x60`}, nil},
 		{"no manager runs", nil, []string{"ScimOperatorDown"}},
@@ -107,6 +109,9 @@ func TestAlerts(t *testing.T) {
 		{"no server takes requests, as two managers see", []string{running, endpoint + `pod="1",type="Available"} 0x60`, endpoint + `pod="2",type="Available"} 0x60`},
 			[]string{"ScimEndpointUnavailable"}},
 		{"sign-on ends in ten days", []string{running, expiry + ` 867600x60`}, []string{"ScimSignOnEnds"}},
+		{"the last token ends in ten days", []string{running, token + ` 867600x60`, expiring + ` 1x60`}, []string{"ScimTokenEnds"}},
+		{"the last token ends in twenty days", []string{running, token + ` 1731600x60`, expiring + ` 1x60`}, nil},
+		{"a token that lives for a day is renewed by itself", []string{running, token + ` 50000x60`, expiring + ` 0x60`}, nil},
 		{"one answer in fifty is 500", []string{running, requests + `pod="1",code="500"} 0+1x60`, requests + `pod="2",code="200"} 0+49x60`}, []string{"ScimServerFaults"}},
 		{"the token is an old one", []string{running, strangers + ` 0+1x60`, requests + `pod="1",code="401"} 0+1x60`}, []string{"ScimAuthenticationFailures"}},
 	} {

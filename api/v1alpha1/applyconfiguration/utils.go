@@ -128,8 +128,16 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ScimUserStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ServerStatus"):
 		return &apiv1alpha1.ServerStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("TokenDelivery"):
+		return &apiv1alpha1.TokenDeliveryApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("TokenPolicy"):
+		return &apiv1alpha1.TokenPolicyApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("TokenSecretReference"):
+		return &apiv1alpha1.TokenSecretReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("TokenStatus"):
 		return &apiv1alpha1.TokenStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("TokenUse"):
+		return &apiv1alpha1.TokenUseApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("UserMatcher"):
 		return &apiv1alpha1.UserMatcherApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("UserTypeRules"):

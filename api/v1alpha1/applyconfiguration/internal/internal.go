@@ -98,6 +98,8 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.ConditionStatus
   scalar: string
+- name: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+  scalar: string
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1
   map:
     elementType:
@@ -1056,6 +1058,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - name
+    - name: token
+      type:
+        namedType: io.scim-operator.api.v1alpha1.TokenPolicy
     - name: userTypes
       type:
         namedType: io.scim-operator.api.v1alpha1.UserTypeRules
@@ -1073,6 +1078,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - type
+    - name: lastRequestTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: observedGeneration
       type:
         scalar: numeric
@@ -1099,6 +1107,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - name
+    - name: tokenGeneration
+      type:
+        scalar: numeric
     - name: tokens
       type:
         list:
@@ -1141,6 +1152,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: resources
       type:
         namedType: io.k8s.api.core.v1.ResourceRequirements
+    - name: token
+      type:
+        namedType: io.scim-operator.api.v1alpha1.TokenPolicy
 - name: io.scim-operator.api.v1alpha1.ScimGroup
   map:
     fields:
@@ -1461,18 +1475,89 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+    - name: tokens
+      type:
+        list:
+          elementType:
+            namedType: io.scim-operator.api.v1alpha1.TokenUse
+          elementRelationship: associative
+          keys:
+          - id
+- name: io.scim-operator.api.v1alpha1.TokenDelivery
+  map:
+    fields:
+    - name: deleteAfter
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+- name: io.scim-operator.api.v1alpha1.TokenPolicy
+  map:
+    fields:
+    - name: delivery
+      type:
+        namedType: io.scim-operator.api.v1alpha1.TokenDelivery
+    - name: generation
+      type:
+        scalar: numeric
+    - name: lifetime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: overlap
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: renewBefore
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: revokedTokenIDs
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: secretRef
+      type:
+        namedType: io.scim-operator.api.v1alpha1.TokenSecretReference
+- name: io.scim-operator.api.v1alpha1.TokenSecretReference
+  map:
+    fields:
+    - name: key
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
 - name: io.scim-operator.api.v1alpha1.TokenStatus
   map:
     fields:
     - name: createdTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: expiresTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: firstReadTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: generation
+      type:
+        scalar: numeric
     - name: id
       type:
         scalar: string
+    - name: lastUsedTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: secretName
       type:
         scalar: string
+- name: io.scim-operator.api.v1alpha1.TokenUse
+  map:
+    fields:
+    - name: id
+      type:
+        scalar: string
+    - name: lastUsedTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: io.scim-operator.api.v1alpha1.UserMatcher
   map:
     fields:

@@ -11,8 +11,9 @@ package v1alpha1
 type ConnectionStatusApplyConfiguration struct {
 	// baseURL is the SCIM base URL ("tenant URL", "SCIM connector base URL").
 	BaseURL *string `json:"baseURL,omitempty"`
-	// tokenSecretName names the Secret in which the token was delivered. The Secret
-	// may be deleted once the token has been copied.
+	// tokenSecretName names the Secret in which the newest token was delivered, or from
+	// which it was taken, while there is one. The Secret in which it was delivered may be
+	// deleted once the token has been copied.
 	TokenSecretName *string `json:"tokenSecretName,omitempty"`
 	// organizationID is the organization that end users belong to.
 	OrganizationID *string `json:"organizationID,omitempty"`

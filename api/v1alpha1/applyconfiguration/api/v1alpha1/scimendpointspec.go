@@ -100,6 +100,14 @@ func (b *ScimEndpointSpecApplyConfiguration) WithMe(value *MeReferenceApplyConfi
 	return b
 }
 
+// WithToken sets the Token field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Token field is set to the value of the last call.
+func (b *ScimEndpointSpecApplyConfiguration) WithToken(value *TokenPolicyApplyConfiguration) *ScimEndpointSpecApplyConfiguration {
+	b.ScimEndpointTemplateApplyConfiguration.Token = value
+	return b
+}
+
 // WithProvisioning sets the Provisioning field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Provisioning field is set to the value of the last call.

@@ -5,6 +5,7 @@
 package v1alpha1
 
 import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	v1 "k8s.io/client-go/applyconfigurations/meta/v1"
 )
 
@@ -27,8 +28,13 @@ type ScimEndpointStatusApplyConfiguration struct {
 	Replicas *int32 `json:"replicas,omitempty"`
 	// readyReplicas is the number of servers that take requests.
 	ReadyReplicas *int32 `json:"readyReplicas,omitempty"`
-	// tokens that the servers accept. Never a secret.
+	// tokens that the servers accept, the newest first. Never a secret.
 	Tokens []TokenStatusApplyConfiguration `json:"tokens,omitempty"`
+	// tokenGeneration is the newest generation of spec.token for which there has been a
+	// token.
+	TokenGeneration *int64 `json:"tokenGeneration,omitempty"`
+	// lastRequestTime is when a request with a token was last answered, to the minute or so.
+	LastRequestTime *metav1.Time `json:"lastRequestTime,omitempty"`
 	// servers are the running replicas, each entry written by the replica itself: it
 	// is how replicas find each other to keep reads consistent.
 	Servers []ServerStatusApplyConfiguration `json:"servers,omitempty"`
@@ -108,6 +114,22 @@ func (b *ScimEndpointStatusApplyConfiguration) WithTokens(values ...*TokenStatus
 		}
 		b.Tokens = append(b.Tokens, *values[i])
 	}
+	return b
+}
+
+// WithTokenGeneration sets the TokenGeneration field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the TokenGeneration field is set to the value of the last call.
+func (b *ScimEndpointStatusApplyConfiguration) WithTokenGeneration(value int64) *ScimEndpointStatusApplyConfiguration {
+	b.TokenGeneration = &value
+	return b
+}
+
+// WithLastRequestTime sets the LastRequestTime field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LastRequestTime field is set to the value of the last call.
+func (b *ScimEndpointStatusApplyConfiguration) WithLastRequestTime(value metav1.Time) *ScimEndpointStatusApplyConfiguration {
+	b.LastRequestTime = &value
 	return b
 }
 

@@ -39,6 +39,9 @@ type ScimEndpointTemplateApplyConfiguration struct {
 	// me is the user that /Me stands for, for everybody who has a token of this endpoint.
 	// Left out, /Me answers 501.
 	Me *MeReferenceApplyConfiguration `json:"me,omitempty"`
+	// token says how long the endpoint's token lives, and when another one takes over.
+	// Left out, it lives 180 days and is replaced when generation is raised.
+	Token *TokenPolicyApplyConfiguration `json:"token,omitempty"`
 }
 
 // ScimEndpointTemplateApplyConfiguration constructs a declarative configuration of the ScimEndpointTemplate type for use with
@@ -110,5 +113,13 @@ func (b *ScimEndpointTemplateApplyConfiguration) WithExtensions(values ...*Schem
 // If called multiple times, the Me field is set to the value of the last call.
 func (b *ScimEndpointTemplateApplyConfiguration) WithMe(value *MeReferenceApplyConfiguration) *ScimEndpointTemplateApplyConfiguration {
 	b.Me = value
+	return b
+}
+
+// WithToken sets the Token field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Token field is set to the value of the last call.
+func (b *ScimEndpointTemplateApplyConfiguration) WithToken(value *TokenPolicyApplyConfiguration) *ScimEndpointTemplateApplyConfiguration {
+	b.Token = value
 	return b
 }

@@ -15,6 +15,9 @@ type ServerStatusApplyConfiguration struct {
 	Address *string `json:"address,omitempty"`
 	// incarnation is different after every start of the replica's process.
 	Incarnation *string `json:"incarnation,omitempty"`
+	// tokens that the replica was presented, and when last. It writes at most once a minute,
+	// and only what status.tokens does not say yet.
+	Tokens []TokenUseApplyConfiguration `json:"tokens,omitempty"`
 }
 
 // ServerStatusApplyConfiguration constructs a declarative configuration of the ServerStatus type for use with
@@ -44,5 +47,18 @@ func (b *ServerStatusApplyConfiguration) WithAddress(value string) *ServerStatus
 // If called multiple times, the Incarnation field is set to the value of the last call.
 func (b *ServerStatusApplyConfiguration) WithIncarnation(value string) *ServerStatusApplyConfiguration {
 	b.Incarnation = &value
+	return b
+}
+
+// WithTokens adds the given value to the Tokens field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Tokens field.
+func (b *ServerStatusApplyConfiguration) WithTokens(values ...*TokenUseApplyConfiguration) *ServerStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithTokens")
+		}
+		b.Tokens = append(b.Tokens, *values[i])
+	}
 	return b
 }

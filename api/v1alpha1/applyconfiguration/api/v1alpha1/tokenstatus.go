@@ -15,10 +15,22 @@ import (
 type TokenStatusApplyConfiguration struct {
 	// id is the first 12 hexadecimal digits of the token's SHA-256 digest.
 	ID *string `json:"id,omitempty"`
-	// secretName names the Secret in which the token was delivered.
+	// secretName names the Secret in which the token was delivered, or from which it was
+	// taken.
 	SecretName *string `json:"secretName,omitempty"`
-	// createdTime is when the token was issued.
+	// generation is that of spec.token for which the token was issued. A token from
+	// secretRef has none.
+	Generation *int64 `json:"generation,omitempty"`
+	// createdTime is when the token was issued, or first seen where secretRef names it.
 	CreatedTime *v1.Time `json:"createdTime,omitempty"`
+	// expiresTime is when the token ends: after its lifetime, or when the overlap with the
+	// one that has replaced it is over.
+	ExpiresTime *v1.Time `json:"expiresTime,omitempty"`
+	// lastUsedTime is when the token was last seen in a request, to the minute or so.
+	LastUsedTime *v1.Time `json:"lastUsedTime,omitempty"`
+	// firstReadTime is when the token was first read out of its Secret, as far as whoever
+	// did so has noted it in the annotation scim-operator.io/first-read-time.
+	FirstReadTime *v1.Time `json:"firstReadTime,omitempty"`
 }
 
 // TokenStatusApplyConfiguration constructs a declarative configuration of the TokenStatus type for use with
@@ -43,10 +55,42 @@ func (b *TokenStatusApplyConfiguration) WithSecretName(value string) *TokenStatu
 	return b
 }
 
+// WithGeneration sets the Generation field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Generation field is set to the value of the last call.
+func (b *TokenStatusApplyConfiguration) WithGeneration(value int64) *TokenStatusApplyConfiguration {
+	b.Generation = &value
+	return b
+}
+
 // WithCreatedTime sets the CreatedTime field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the CreatedTime field is set to the value of the last call.
 func (b *TokenStatusApplyConfiguration) WithCreatedTime(value v1.Time) *TokenStatusApplyConfiguration {
 	b.CreatedTime = &value
+	return b
+}
+
+// WithExpiresTime sets the ExpiresTime field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ExpiresTime field is set to the value of the last call.
+func (b *TokenStatusApplyConfiguration) WithExpiresTime(value v1.Time) *TokenStatusApplyConfiguration {
+	b.ExpiresTime = &value
+	return b
+}
+
+// WithLastUsedTime sets the LastUsedTime field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LastUsedTime field is set to the value of the last call.
+func (b *TokenStatusApplyConfiguration) WithLastUsedTime(value v1.Time) *TokenStatusApplyConfiguration {
+	b.LastUsedTime = &value
+	return b
+}
+
+// WithFirstReadTime sets the FirstReadTime field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the FirstReadTime field is set to the value of the last call.
+func (b *TokenStatusApplyConfiguration) WithFirstReadTime(value v1.Time) *TokenStatusApplyConfiguration {
+	b.FirstReadTime = &value
 	return b
 }

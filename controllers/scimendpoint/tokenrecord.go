@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package scimendpoint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/controllers/internal/outcome"
+	"scim-operator.io/internal/token"
+)
+
+// memory is what is known of an endpoint's tokens.
+type memory struct {
+	record token.Record
+	// resourceVersion of the Secret that the record was read from; empty when there is none.
+	resourceVersion string
+	// blank says that nothing is known because there never was a token.
+	blank bool
+	// refused says why the token that the spec refers to is not accepted, or nil.
+	refused *outcome.Failure
+}
+
+// recall reads the record of the tokens. Where it is lost, what can be is restored: from
+// the digests, or else from the Secrets of those tokens that the status names.
+func (r *Reconciler) recall(ctx context.Context, ep *v1alpha1.ScimEndpoint) (*memory, error) {
+	m := &memory{}
+	var secret corev1.Secret
+	found, err := r.children.Read(ctx, owner(ep), ep.DigestSecretName(), &secret)
+	if err != nil {
+		return nil, err
+	}
+	if found {
+		m.resourceVersion = secret.ResourceVersion
+		if record, err := token.DecodeRecord(secret.Data[v1alpha1.TokenRecordKey]); err == nil {
+			m.record = *record
+			return m, nil
+		}
+		if digests, err := token.DecodeDigests(secret.Data[v1alpha1.DigestsKey]); err == nil && len(digests) > 0 {
+			m.record, err = r.restore(ctx, ep, fromDigests(ep, digests))
+			return m, err
+		}
+	}
+	if !everIssued(ep) {
+		m.blank = true
+		return m, nil
+	}
+	tokens, err := r.fromSecrets(ctx, ep)
+	if err != nil {
+		return nil, err
+	}
+	m.record, err = r.restore(ctx, ep, tokens)
+	if err != nil {
+		return nil, err
+	}
+	if len(tokens) == 0 && ep.Spec.Token.Reference() == nil && ep.Spec.Token.EffectiveGeneration() <= m.record.Generation {
+		return nil, outcome.Stalled(v1alpha1.ReasonTokenDigestsLost,
+			"There has been a token, but Secret %s is lost, and the Secrets in which tokens were delivered are gone or hold others, so that servers can check no token. "+
+				"Restore Secret %s from a backup, or raise spec.token.generation above %d to get a new token.",
+			ep.DigestSecretName(), ep.DigestSecretName(), m.record.Generation)
+	}
+	return m, nil
+}
+
+// everIssued says whether the status remembers a token.
+func everIssued(ep *v1alpha1.ScimEndpoint) bool {
+	return len(ep.Status.Tokens) > 0 || ep.Status.TokenGeneration != nil
+}
+
+// restore makes a record of the tokens that are left. It counts on from every token whose
+// name is still to be seen somewhere.
+func (r *Reconciler) restore(ctx context.Context, ep *v1alpha1.ScimEndpoint, tokens []token.Token) (token.Record, error) {
+	record := token.Record{Tokens: tokens, Generation: ptr.Deref(ep.Status.TokenGeneration, v1alpha1.FirstTokenGeneration)}
+	delivered, err := r.deliveredSecrets(ctx, ep)
+	if err != nil {
+		return record, err
+	}
+	for _, t := range ep.Status.Tokens {
+		record.Serial = max(record.Serial, ep.TokenSerial(t.SecretName))
+	}
+	for i := range delivered {
+		record.Serial = max(record.Serial, ep.TokenSerial(delivered[i].Name))
+	}
+	// Only the newest goes on as long as it lives.
+	slices.SortStableFunc(record.Tokens, func(a, b token.Token) int { return a.CreatedTime.Compare(b.CreatedTime) })
+	for i := range record.Tokens[:max(0, len(record.Tokens)-1)] {
+		t := &record.Tokens[i]
+		if t.RetireTime = t.ExpiresTime; t.RetireTime.IsZero() {
+			t.RetireTime = r.now().UTC().Add(ep.Spec.Token.EffectiveOverlap())
+		}
+	}
+	return record, nil
+}
+
+// fromDigests are the tokens whose digests the servers have.
+func fromDigests(ep *v1alpha1.ScimEndpoint, digests []token.Digest) []token.Token {
+	tokens := make([]token.Token, len(digests))
+	for i, d := range digests {
+		tokens[i] = token.Token{Digest: d, SecretName: ep.TokenSecretName(1), Generation: v1alpha1.FirstTokenGeneration}
+		if shown := shownToken(ep, d.ID); shown != nil {
+			tokens[i].SecretName, tokens[i].Generation = shown.SecretName, ptr.Deref(shown.Generation, 0)
+		}
+	}
+	return tokens
+}
+
+// fromSecrets are those tokens of the status whose Secret still holds them, the newest
+// last.
+func (r *Reconciler) fromSecrets(ctx context.Context, ep *v1alpha1.ScimEndpoint) ([]token.Token, error) {
+	var tokens []token.Token
+	for _, shown := range slices.Backward(ep.Status.Tokens) {
+		if ep.TokenSerial(shown.SecretName) == 0 {
+			continue // the reference is read anyway
+		}
+		digest, err := r.deliveredDigest(ctx, ep, shown.SecretName)
+		var unfit *outcome.Failure
+		switch {
+		case errors.As(err, &unfit) && unfit.Reason == v1alpha1.ReasonTokenDigestsLost, err == nil && digest == nil:
+			continue
+		case err != nil:
+			return nil, err
+		case digest.ID != shown.ID:
+			continue
+		}
+		digest.CreatedTime = shown.CreatedTime.UTC()
+		if shown.ExpiresTime != nil {
+			digest.ExpiresTime = shown.ExpiresTime.UTC()
+		}
+		tokens = append(tokens, token.Token{
+			Digest: *digest, SecretName: shown.SecretName, Generation: ptr.Deref(shown.Generation, v1alpha1.FirstTokenGeneration),
+		})
+	}
+	return tokens, nil
+}
+
+func shownToken(ep *v1alpha1.ScimEndpoint, id string) *v1alpha1.TokenStatus {
+	i := slices.IndexFunc(ep.Status.Tokens, func(t v1alpha1.TokenStatus) bool { return t.ID == id })
+	if i < 0 {
+		return nil
+	}
+	return &ep.Status.Tokens[i]
+}
+
+// deliveredSecrets are the Secrets in which tokens of the endpoint were delivered and that
+// nobody has deleted.
+func (r *Reconciler) deliveredSecrets(ctx context.Context, ep *v1alpha1.ScimEndpoint) ([]corev1.Secret, error) {
+	var secrets corev1.SecretList
+	if err := r.client.List(ctx, &secrets, client.InNamespace(ep.Namespace), client.MatchingLabels(owner(ep).Labels)); err != nil {
+		return nil, fmt.Errorf("list the Secrets of tokens: %w", err)
+	}
+	return slices.DeleteFunc(secrets.Items, func(s corev1.Secret) bool {
+		return s.Type != v1alpha1.TokenSecretType || ep.TokenSerial(s.Name) == 0 || !metav1.IsControlledBy(&s, ep)
+	}), nil
+}
+
+// sweepTokens deletes the Secrets of tokens that are over, and those that have been there
+// for as long as the spec lets them. One that is not on record yet is left: it was
+// delivered by a manager that then stopped. It returns the Secrets that stay, by name.
+func (r *Reconciler) sweepTokens(ctx context.Context, ep *v1alpha1.ScimEndpoint, record *token.Record) (map[string]*corev1.Secret, error) {
+	secrets, err := r.deliveredSecrets(ctx, ep)
+	if err != nil {
+		return nil, err
+	}
+	now := r.now()
+	live := map[string]bool{}
+	for _, t := range record.Live(now) {
+		live[t.SecretName] = true
+	}
+	after := ep.Spec.Token.EffectiveDeleteAfter()
+	stay := map[string]*corev1.Secret{}
+	for i := range secrets {
+		secret := &secrets[i]
+		over := !live[secret.Name] && ep.TokenSerial(secret.Name) <= record.Serial
+		due := after > 0 && live[secret.Name] && now.Sub(secret.CreationTimestamp.Time) >= after
+		if !over && !due {
+			stay[secret.Name] = secret
+			continue
+		}
+		if _, err := r.children.Remove(ctx, owner(ep), secret.Name, &corev1.Secret{}); err != nil {
+			return nil, err
+		}
+	}
+	return stay, nil
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package scimendpoint
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/controllers/internal/outcome"
+	"scim-operator.io/internal/token"
+)
+
+const (
+	// maxTokens is how many tokens the status shows, and how many there are at a time.
+	maxTokens = 2
+	// usePrecision is how often the last use of a token is written anew at most.
+	usePrecision = time.Minute
+	// clockSkew is how far ahead a server's clock may be for what it says to count.
+	clockSkew = time.Minute
+)
+
+// showTokens shows the tokens in force without revealing them. It returns when there is
+// more to show, zero for never.
+func showTokens(ep *v1alpha1.ScimEndpoint, record *token.Record, delivered map[string]*corev1.Secret, now time.Time) (next time.Duration) {
+	live := record.Live(now)
+	tokens := make([]v1alpha1.TokenStatus, 0, maxTokens)
+	for i := range live[:min(len(live), maxTokens)] {
+		t := &live[i]
+		shown := v1alpha1.TokenStatus{
+			ID: t.ID, SecretName: t.SecretName,
+			CreatedTime: metav1.NewTime(t.CreatedTime),
+			ExpiresTime: ptr.To(metav1.NewTime(t.End())),
+		}
+		if !t.Brought() {
+			shown.Generation = ptr.To(t.Generation)
+		}
+		before := ptr.Deref(shownToken(ep, t.ID), v1alpha1.TokenStatus{})
+		shown.FirstReadTime = firstRead(delivered[t.SecretName], before.FirstReadTime)
+		var wait time.Duration
+		shown.LastUsedTime, wait = lastUse(ep.Status.Servers, t.ID, before.LastUsedTime, now)
+		next = outcome.Earliest(next, wait)
+		ep.Status.LastRequestTime = later(ep.Status.LastRequestTime, shown.LastUsedTime)
+		tokens = append(tokens, shown)
+	}
+	ep.Status.Tokens = tokens
+	if len(tokens) == 0 {
+		ep.Status.Tokens = nil
+	}
+	ep.Status.TokenGeneration = nil
+	if record.Generation > 0 {
+		ep.Status.TokenGeneration = ptr.To(record.Generation)
+	}
+	return next
+}
+
+// firstRead is what whoever has read a token out of its Secret has noted there. It is
+// remembered when the Secret is gone.
+func firstRead(secret *corev1.Secret, before *metav1.Time) *metav1.Time {
+	if secret == nil {
+		return before
+	}
+	noted, err := time.Parse(time.RFC3339, secret.Annotations[v1alpha1.FirstReadTimeAnnotation])
+	if err != nil {
+		return before
+	}
+	return ptr.To(metav1.NewTime(noted.UTC().Truncate(time.Second)))
+}
+
+// lastUse is the last of what the servers say of a token, as long as that is not to be
+// written too soon after what was shown before; then it returns how long to wait.
+func lastUse(servers []v1alpha1.ServerStatus, id string, shown *metav1.Time, now time.Time) (last *metav1.Time, wait time.Duration) {
+	last = shown
+	for i := range servers {
+		for _, use := range servers[i].Tokens {
+			if use.ID == id && !use.LastUsedTime.After(now.Add(clockSkew)) {
+				last = later(last, &use.LastUsedTime)
+			}
+		}
+	}
+	if shown == nil || last.Equal(shown) {
+		return last, 0
+	}
+	if wait = usePrecision - now.Sub(shown.Time); wait > 0 {
+		return shown, wait
+	}
+	return last, 0
+}
+
+func later(a, b *metav1.Time) *metav1.Time {
+	if a == nil || b != nil && a.Before(b) {
+		return b
+	}
+	return a
+}
+
+// tellTokenReady says which token is in force and where it is to be had. The
+// IdentityProvider looks for its Secret when it sees a change of this.
+func (r *Reconciler) tellTokenReady(ctx context.Context, pass *outcome.Pass, ep *v1alpha1.ScimEndpoint, m *memory) error {
+	live := m.record.Live(r.now())
+	if m.refused != nil {
+		return r.tellRefused(ep, m.refused, live)
+	}
+	if len(live) == 0 {
+		return r.tellNoToken(ep, &m.record)
+	}
+	if warning := token.Warning(live, ep.Spec.Token, r.now()); warning > 0 {
+		tellExpiring(pass, ep, &live[0], warning, m.record.Generation)
+		return nil
+	}
+	if live[0].Brought() {
+		outcome.Set(ep, v1alpha1.ConditionTokenReady, true, v1alpha1.ReasonTokenProvided,
+			fmt.Sprintf("The token is the one in Secret %s.%s", live[0].SecretName, goesOn(live[1:])))
+		return nil
+	}
+	delivered, err := r.children.Exists(ctx, client.ObjectKey{Namespace: ep.Namespace, Name: live[0].SecretName}, &corev1.Secret{})
+	if err != nil {
+		return err
+	}
+	message := "A token has been issued. The Secret in which it was delivered has been deleted."
+	if delivered {
+		message = fmt.Sprintf("A token has been issued and delivered in Secret %s; the Secret may be deleted once the token has been copied.", live[0].SecretName)
+	}
+	outcome.Set(ep, v1alpha1.ConditionTokenReady, true, v1alpha1.ReasonTokenIssued, message+goesOn(live[1:]))
+	return nil
+}
+
+// tellRefused says why the token that the spec refers to is not accepted. What was
+// accepted before goes on working: whoever maintains the Secret may just be at it.
+func (r *Reconciler) tellRefused(ep *v1alpha1.ScimEndpoint, refused *outcome.Failure, live []token.Token) error {
+	failure := *refused
+	failure.Message += goesOn(live)
+	outcome.Set(ep, v1alpha1.ConditionTokenReady, false, failure.Reason, failure.Message)
+	return &failure
+}
+
+// tellNoToken says why no token is in force, and how to get one.
+func (r *Reconciler) tellNoToken(ep *v1alpha1.ScimEndpoint, record *token.Record) error {
+	advice := fmt.Sprintf("Raise spec.token.generation above %d to get a new token.", record.Generation)
+	if ref := ep.Spec.Token.Reference(); ref != nil {
+		advice = fmt.Sprintf("Put another token into Secret %s.", ref.Name)
+	}
+	revoked := "it"
+	if n := len(record.Revoked); n > 0 {
+		revoked = record.Revoked[n-1]
+	}
+	failure := outcome.Stalled(v1alpha1.ReasonTokenRevoked, "No token is in force: %s was revoked. %s", revoked, advice)
+	if newest := record.Newest(); newest != nil {
+		failure = outcome.Stalled(v1alpha1.ReasonTokenExpired, "No token is in force: %s expired at %s. %s", newest.ID, stamp(newest.End()), advice)
+	}
+	outcome.Set(ep, v1alpha1.ConditionTokenReady, false, failure.Reason, failure.Message)
+	return failure
+}
+
+// tellExpiring warns that the last token ends soon, and sends an event each time that it
+// has come nearer.
+func tellExpiring(pass *outcome.Pass, ep *v1alpha1.ScimEndpoint, last *token.Token, within time.Duration, generation int64) {
+	advice := fmt.Sprintf("Raise spec.token.generation above %d to get a new token", generation)
+	if ref := ep.Spec.Token.Reference(); ref != nil {
+		advice = fmt.Sprintf("Put another token into Secret %s", ref.Name)
+	}
+	days := fmt.Sprintf("%d days", within/(24*time.Hour))
+	if within == 24*time.Hour {
+		days = "1 day"
+	}
+	message := fmt.Sprintf("Token %s expires at %s, within %s. %s, and give it to the identity provider before that.", last.ID, stamp(last.End()), days, advice)
+	if before := pass.Before(v1alpha1.ConditionTokenReady); before.Reason != v1alpha1.ReasonTokenExpiring || before.Message != message {
+		pass.Warn(v1alpha1.ReasonTokenExpiring, message)
+	}
+	outcome.Set(ep, v1alpha1.ConditionTokenReady, true, v1alpha1.ReasonTokenExpiring, message)
+}
+
+// goesOn tells of tokens that are accepted beside.
+func goesOn(live []token.Token) string {
+	var text strings.Builder
+	for i := range live {
+		fmt.Fprintf(&text, " Token %s goes on working until %s.", live[i].ID, stamp(live[i].End()))
+	}
+	return text.String()
+}
