@@ -10,14 +10,16 @@ declare -A may=(
   [api]=""
   [internal/scim]=""
   [internal/token]="api"
-  [internal/saml]="api"
+  [internal/guard]=""
+  [internal/oauth]="internal/guard"
+  [internal/saml]="internal/guard api"
   [internal/identity]="internal/scim api" # internal/scim: how strings are folded
   [internal/render]="api"
   [internal/store]="internal/scim api"
   [internal/replica]="internal/store internal/token api"
   [internal/server]="internal/scim internal/store internal/token"
   [controllers]="internal/render internal/identity internal/token internal/saml api test" # test: controllers/internal/testenv
-  [internal/cmd]="controllers internal/replica internal/scim internal/server internal/store internal/token internal/saml internal/render internal/identity api"
+  [internal/cmd]="controllers internal/oauth internal/replica internal/scim internal/server internal/store internal/token internal/saml internal/render internal/identity api"
 )
 
 module=$(go list -m)
