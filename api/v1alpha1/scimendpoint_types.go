@@ -87,6 +87,8 @@ type ScimEndpointTemplate struct {
 	// Left out, /Me answers 501.
 	// +optional
 	Me *MeReference `json:"me,omitempty"`
+
+	AccessPolicy `json:",inline"`
 }
 
 // MeReference names a user of the endpoint.

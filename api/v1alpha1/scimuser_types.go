@@ -385,7 +385,7 @@ const (
 
 // ScimUserStatus is what the operator made of a user.
 type ScimUserStatus struct {
-	// conditions are Active and Ready, and Withheld, Reconciling or Stalled when True.
+	// conditions are Active and Ready, and Withheld, Refused, Reconciling or Stalled when True.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -17,12 +17,14 @@ type peer = v1alpha1.ServerStatus
 
 // view is the endpoint as the watch last showed it. It never changes.
 type view struct {
-	known    bool // the watch has shown something
-	exists   bool // the endpoint
-	paused   bool
-	eventual bool // reads need not ask the peers
-	listed   bool // this replica, in this incarnation
-	peers    []peer
+	known     bool // the watch has shown something
+	exists    bool // the endpoint
+	paused    bool
+	eventual  bool   // reads need not ask the peers
+	provider  string // that owns the endpoint, "" for none
+	userNames v1alpha1.AuditUserNames
+	listed    bool // this replica, in this incarnation
+	peers     []peer
 }
 
 func (v *view) knows(p peer) bool {
@@ -87,6 +89,7 @@ func (r *Replica) observeEndpoint(object client.Object, fresh bool) {
 	now := &view{known: true}
 	if endpoint, ok := object.(*v1alpha1.ScimEndpoint); ok {
 		now.exists, now.paused, now.eventual = true, endpoint.Paused(), endpoint.EventualReads()
+		now.provider, now.userNames = providerOf(endpoint), endpoint.AuditUserNames()
 		for _, server := range endpoint.Status.Servers {
 			if server.Name != r.config.Name {
 				now.peers = append(now.peers, server)

@@ -296,6 +296,14 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: io.scim-operator.api.v1alpha1.AttributeUniqueness
   scalar: string
+- name: io.scim-operator.api.v1alpha1.AuditPolicy
+  map:
+    fields:
+    - name: userNames
+      type:
+        namedType: io.scim-operator.api.v1alpha1.AuditUserNames
+- name: io.scim-operator.api.v1alpha1.AuditUserNames
+  scalar: string
 - name: io.scim-operator.api.v1alpha1.Certificate
   map:
     fields:
@@ -550,6 +558,35 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: value
       type:
         scalar: string
+- name: io.scim-operator.api.v1alpha1.OAuthPolicy
+  map:
+    fields:
+    - name: audiences
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: issuer
+      type:
+        scalar: string
+    - name: jwksURL
+      type:
+        scalar: string
+    - name: requiredClaims
+      type:
+        list:
+          elementType:
+            namedType: io.scim-operator.api.v1alpha1.RequiredClaim
+          elementRelationship: associative
+          keys:
+          - name
+    - name: subjects
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
 - name: io.scim-operator.api.v1alpha1.ObjectReference
   map:
     fields:
@@ -609,6 +646,18 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: numeric
 - name: io.scim-operator.api.v1alpha1.Provisioning
   scalar: string
+- name: io.scim-operator.api.v1alpha1.RequiredClaim
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: values
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
 - name: io.scim-operator.api.v1alpha1.ResourceAttribute
   map:
     fields:
@@ -972,6 +1021,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+    - name: audit
+      type:
+        namedType: io.scim-operator.api.v1alpha1.AuditPolicy
     - name: consistency
       type:
         namedType: io.scim-operator.api.v1alpha1.Consistency
@@ -989,6 +1041,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: me
       type:
         namedType: io.scim-operator.api.v1alpha1.MeReference
+    - name: oauth
+      type:
+        namedType: io.scim-operator.api.v1alpha1.OAuthPolicy
     - name: organizationID
       type:
         scalar: string
@@ -1026,6 +1081,12 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - name
+    - name: trustedProxies
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
     - name: userTypes
       type:
         namedType: io.scim-operator.api.v1alpha1.UserTypeRules
@@ -1080,6 +1141,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: io.scim-operator.api.v1alpha1.ScimEndpointTemplate
   map:
     fields:
+    - name: audit
+      type:
+        namedType: io.scim-operator.api.v1alpha1.AuditPolicy
     - name: consistency
       type:
         namedType: io.scim-operator.api.v1alpha1.Consistency
@@ -1097,6 +1161,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: me
       type:
         namedType: io.scim-operator.api.v1alpha1.MeReference
+    - name: oauth
+      type:
+        namedType: io.scim-operator.api.v1alpha1.OAuthPolicy
     - name: replicas
       type:
         scalar: numeric
@@ -1111,6 +1178,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: resources
       type:
         namedType: io.k8s.api.core.v1.ResourceRequirements
+    - name: trustedProxies
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
 - name: io.scim-operator.api.v1alpha1.ScimGroup
   map:
     fields:

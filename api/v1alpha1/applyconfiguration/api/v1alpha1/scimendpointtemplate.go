@@ -38,7 +38,8 @@ type ScimEndpointTemplateApplyConfiguration struct {
 	Extensions []SchemaExtensionApplyConfiguration `json:"extensions,omitempty"`
 	// me is the user that /Me stands for, for everybody who has a token of this endpoint.
 	// Left out, /Me answers 501.
-	Me *MeReferenceApplyConfiguration `json:"me,omitempty"`
+	Me                             *MeReferenceApplyConfiguration `json:"me,omitempty"`
+	AccessPolicyApplyConfiguration `json:""`
 }
 
 // ScimEndpointTemplateApplyConfiguration constructs a declarative configuration of the ScimEndpointTemplate type for use with
@@ -110,5 +111,31 @@ func (b *ScimEndpointTemplateApplyConfiguration) WithExtensions(values ...*Schem
 // If called multiple times, the Me field is set to the value of the last call.
 func (b *ScimEndpointTemplateApplyConfiguration) WithMe(value *MeReferenceApplyConfiguration) *ScimEndpointTemplateApplyConfiguration {
 	b.Me = value
+	return b
+}
+
+// WithTrustedProxies adds the given value to the TrustedProxies field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the TrustedProxies field.
+func (b *ScimEndpointTemplateApplyConfiguration) WithTrustedProxies(values ...string) *ScimEndpointTemplateApplyConfiguration {
+	for i := range values {
+		b.AccessPolicyApplyConfiguration.TrustedProxies = append(b.AccessPolicyApplyConfiguration.TrustedProxies, values[i])
+	}
+	return b
+}
+
+// WithAudit sets the Audit field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Audit field is set to the value of the last call.
+func (b *ScimEndpointTemplateApplyConfiguration) WithAudit(value *AuditPolicyApplyConfiguration) *ScimEndpointTemplateApplyConfiguration {
+	b.AccessPolicyApplyConfiguration.Audit = value
+	return b
+}
+
+// WithOAuth sets the OAuth field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OAuth field is set to the value of the last call.
+func (b *ScimEndpointTemplateApplyConfiguration) WithOAuth(value *OAuthPolicyApplyConfiguration) *ScimEndpointTemplateApplyConfiguration {
+	b.AccessPolicyApplyConfiguration.OAuth = value
 	return b
 }
