@@ -75,6 +75,44 @@ var _ = Describe("What marks an id as given up", func() {
 	})
 })
 
+var _ = Describe("A user's status", func() {
+	It("is not the server's to write, but for the condition Refused of its own users", func(ctx SpecContext) {
+		namespace := env.Namespace(ctx)
+		u := &v1alpha1.ScimUser{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, GenerateName: "id-"},
+			Spec:       v1alpha1.ScimUserSpec{EndpointRef: v1alpha1.EndpointReference{Name: name}, UserName: "ada"},
+		}
+		Expect(env.Client.Create(ctx, u)).To(Succeed())
+		server := env.As(serverOf(namespace, name), "system:masters")
+		write := func(as client.Client, field string, value any) error {
+			return as.Status().Patch(ctx, u.DeepCopy(), mergePatch(map[string]any{"status": map[string]any{field: value}}))
+		}
+		condition := func(conditionType, reason string) []metav1.Condition {
+			return []metav1.Condition{{Type: conditionType, Status: metav1.ConditionTrue, Reason: reason, LastTransitionTime: metav1.Now(), Message: "x"}}
+		}
+		values := map[string]any{
+			"conditions":         condition(v1alpha1.ConditionActive, v1alpha1.ReasonProvisioned),
+			"observedGeneration": 7,
+			"userType":           "Technician",
+			"userTypeRule":       "made up",
+			"organizations":      []string{"acme"},
+			"roles":              []string{"Admin"},
+			"withheldRoles":      []string{"Admin"},
+		}
+		status := reflect.TypeFor[v1alpha1.ScimUserStatus]()
+		for i := range status.NumField() {
+			field, _, _ := strings.Cut(status.Field(i).Tag.Get("json"), ",")
+			Expect(values).To(HaveKey(field), "what would a server write there?")
+			Expect(write(server, field, values[field])).To(Satisfy(apierrors.IsForbidden), field)
+		}
+		refused := condition(v1alpha1.ConditionRefused, v1alpha1.ReasonMutability)
+		Expect(write(env.As(serverOf(namespace, "another"), "system:masters"), "conditions", refused)).
+			To(And(Satisfy(apierrors.IsForbidden), MatchError(ContainSubstring("another endpoint has no say over it"))))
+		Expect(write(server, "conditions", refused)).To(Succeed())
+		Expect(write(server, "conditions", []metav1.Condition{})).To(Succeed())
+	})
+})
+
 var _ = Describe("An endpoint's status", func() {
 	It("is not the server's to write, but for its own entry among the servers", func(ctx SpecContext) {
 		namespace := env.Namespace(ctx)

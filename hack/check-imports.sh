@@ -10,7 +10,9 @@ declare -A may=(
   [api]=""
   [internal/scim]=""
   [internal/token]="api"
-  [internal/saml]="api"
+  [internal/guard]=""
+  [internal/oauth]="internal/guard"
+  [internal/saml]="internal/guard api"
   [internal/identity]="internal/scim api" # internal/scim: how strings are folded
   [internal/render]="api"
   [internal/store]="internal/scim api"
@@ -18,7 +20,7 @@ declare -A may=(
   [internal/server]="internal/scim internal/store internal/token"
   [internal/plugin]="api"
   [controllers]="internal/render internal/identity internal/token internal/saml api test" # test: controllers/internal/testenv
-  [internal/cmd]="controllers internal/replica internal/scim internal/server internal/store internal/token internal/saml internal/render internal/identity internal/plugin api"
+  [internal/cmd]="controllers internal/oauth internal/replica internal/scim internal/server internal/store internal/token internal/saml internal/render internal/identity internal/plugin api"
 )
 
 module=$(go list -m)

@@ -40,6 +40,9 @@ const (
 	// ConditionAmbiguousMatch (ScimUser) is present, and True, while the user may be the
 	// same person as several who were here before.
 	ConditionAmbiguousMatch = "AmbiguousMatch"
+	// ConditionRefused (ScimUser) is present, and True, while the last request of the
+	// identity provider about this user was refused.
+	ConditionRefused = "Refused"
 )
 
 // Reasons common to several kinds.
@@ -137,6 +140,22 @@ const (
 	ReasonOrganizationNotAllowed = "OrganizationNotAllowed"
 	// ReasonExpressionFailed: an expression has no answer for this user.
 	ReasonExpressionFailed = "ExpressionFailed"
+)
+
+// Reasons of a ScimUser's Refused condition, after the scimType of the refusal (RFC 7644
+// §3.12).
+const (
+	ReasonInvalidValue  = "InvalidValue"
+	ReasonInvalidSyntax = "InvalidSyntax"
+	ReasonInvalidPath   = "InvalidPath"
+	ReasonInvalidFilter = "InvalidFilter"
+	ReasonNoTarget      = "NoTarget"
+	ReasonMutability    = "Mutability"
+	ReasonUniqueness    = "Uniqueness"
+	// ReasonVersionOutdated: the request was about an older version of the user.
+	ReasonVersionOutdated = "VersionOutdated"
+	// ReasonRequestRefused: for another reason, which the message says.
+	ReasonRequestRefused = "RequestRefused"
 )
 
 // Reasons of Ready that come from the rules for users.

@@ -92,6 +92,8 @@ type ScimEndpointTemplate struct {
 	// Left out, it lives 180 days and is replaced when generation is raised.
 	// +optional
 	Token *TokenPolicy `json:"token,omitempty"`
+
+	AccessPolicy `json:",inline"`
 }
 
 // MeReference names a user of the endpoint.

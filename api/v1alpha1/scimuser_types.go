@@ -393,7 +393,7 @@ const (
 
 // ScimUserStatus is what the operator made of a user.
 type ScimUserStatus struct {
-	// conditions are Active and Ready, and Withheld, AdoptionRequested, AmbiguousMatch,
+	// conditions are Active and Ready, and Withheld, AdoptionRequested, AmbiguousMatch, Refused,
 	// Reconciling or Stalled when True.
 	// +optional
 	// +listType=map

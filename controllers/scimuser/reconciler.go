@@ -52,6 +52,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 }
 
 func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, user *v1alpha1.ScimUser) (outcome.Result, error) {
+	pass.Exact() // the endpoint's servers write the condition Refused
 	if user.Abandoned() {
 		outcome.Set(user, v1alpha1.ConditionActive, false, v1alpha1.ReasonTerminating, "Nobody was provisioned under this id.")
 		if result, keep, err := r.claims.Keep(ctx, user, r.now()); keep {
@@ -61,6 +62,7 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, user *v1
 	if !user.DeletionTimestamp.IsZero() {
 		return outcome.Result{}, r.terminate(ctx, user)
 	}
+	forgetRefusal(user)
 	decideActive(user)
 	tellOrigin(pass, user)
 	decision, err := r.decider.decide(ctx, user)
@@ -83,6 +85,14 @@ func (r *Reconciler) terminate(ctx context.Context, user *v1alpha1.ScimUser) err
 		return err
 	}
 	return outcome.Waiting(v1alpha1.ReasonTerminating, "The user is being deleted from the cluster.")
+}
+
+// forgetRefusal takes away what was noted about an older generation: a later request has
+// been accepted.
+func forgetRefusal(user *v1alpha1.ScimUser) {
+	if outcome.Find(user, v1alpha1.ConditionRefused).ObservedGeneration < user.Generation {
+		outcome.Remove(user, v1alpha1.ConditionRefused)
+	}
 }
 
 func decideActive(user *v1alpha1.ScimUser) {

@@ -12,10 +12,12 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"scim-operator.io/api/v1alpha1"
+	applyv1alpha1 "scim-operator.io/api/v1alpha1/applyconfiguration/api/v1alpha1"
 	"scim-operator.io/controllers/internal/claims"
 	"scim-operator.io/controllers/internal/testenv"
 )
@@ -104,6 +106,27 @@ var _ = Describe("A ScimUser", func() {
 		Entry("deleted over SCIM", func(u *v1alpha1.ScimUser) { u.Spec.DeletedTime = ptr.To(metav1.NowMicro()) },
 			metav1.ConditionFalse, v1alpha1.ReasonDeletedByProvider),
 	)
+
+	It("keeps what a server has noted about a refusal, until a later request is accepted", func(ctx SpecContext) {
+		user := newUser(namespace, "barbara", nil)
+		Expect(env.Client.Create(ctx, user)).To(Succeed())
+		Eventually(statusOf(ctx, user)).Should(activeBecause(metav1.ConditionTrue, v1alpha1.ReasonProvisioned))
+		note := applyv1alpha1.ScimUser(user.Name, namespace).WithStatus(applyv1alpha1.ScimUserStatus().WithConditions(
+			metav1ac.Condition().WithType(v1alpha1.ConditionRefused).WithStatus(metav1.ConditionTrue).
+				WithReason(v1alpha1.ReasonMutability).WithMessage("x").WithObservedGeneration(1).WithLastTransitionTime(metav1.Now())))
+		Expect(env.Client.Status().Apply(ctx, note, client.FieldOwner("scim-server-refusals"))).To(Succeed())
+
+		// The manager writes the status again, for a reason of its own.
+		Expect(env.Client.Create(ctx, newEndpoint(namespace, "acme"))).To(Succeed())
+		Eventually(statusOf(ctx, user)).Should(And(haveOrganizations("acme"),
+			conditionBecause(v1alpha1.ConditionRefused, metav1.ConditionTrue, v1alpha1.ReasonMutability)))
+
+		Expect(env.Client.Get(ctx, client.ObjectKeyFromObject(user), user)).To(Succeed())
+		user.Spec.Active = ptr.To(false)
+		Expect(env.Client.Update(ctx, user)).To(Succeed())
+		Eventually(statusOf(ctx, user)).Should(And(activeBecause(metav1.ConditionFalse, v1alpha1.ReasonDeactivatedByProvider),
+			Not(HaveField("Conditions", ContainElement(HaveField("Type", v1alpha1.ConditionRefused))))))
+	})
 
 	It("is a technician when the identity provider says so, and the status names the rule", func(ctx SpecContext) {
 		user := newUser(namespace, "barbara", func(u *v1alpha1.ScimUser) {

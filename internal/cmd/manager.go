@@ -56,6 +56,7 @@ type managerOptions struct {
 	leaderNamespace   string
 	namespaces        []string
 	internalAddresses bool
+	internalIssuers   bool
 	logLevel          string
 }
 
@@ -92,6 +93,8 @@ func (o *managerOptions) addFlags(f *pflag.FlagSet) {
 		"least severe entries that servers log: debug, info or error; left out, the servers' default")
 	f.StringSliceVar(&o.namespaces, "watch-namespaces", nil,
 		"comma-separated namespaces to work in; left out, all of them")
+	f.BoolVar(&o.internalIssuers, "allow-internal-oauth-urls", false,
+		"let the URLs of OAuth issuers lead to internal addresses; whoever may write a ScimEndpoint can then make its servers send requests into the cluster's network")
 	f.BoolVar(&o.internalAddresses, "allow-internal-metadata-urls", false,
 		"let SAML metadata URLs lead to loopback, link-local, private and other internal addresses; whoever may write an IdentityProvider can then make the manager send requests into the cluster's network")
 	f.BoolVar(&o.leaderElect, "leader-elect", false,
@@ -200,6 +203,7 @@ func (o *managerOptions) newManager(ctx context.Context, config *rest.Config, lo
 			Image:           o.serverImage,
 			ImagePullPolicy: corev1.PullPolicy(o.serverPullPolicy),
 			LogLevel:        o.serverLogLevel,
+			InternalIssuers: o.internalIssuers,
 		},
 		Metadata: saml.NewFetcher(saml.FetcherOptions{
 			AllowInternal: o.internalAddresses,

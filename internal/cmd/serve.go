@@ -4,10 +4,12 @@ package cmd
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/signal"
 	"strings"
@@ -48,6 +50,9 @@ type serveOptions struct {
 	logLevel                  string
 	limits                    server.Limits
 	maxStaleness              time.Duration
+	trustedProxies            []string
+	internalIssuers           bool
+	issuerRoots               *x509.CertPool // tests trust their own; nil for the system's
 }
 
 // NewServeCommand is `scim-operator serve`.
@@ -105,6 +110,10 @@ func (o *serveOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.listen, "listen", ":8080", "host:port to serve SCIM on")
 	f.StringVar(&o.opsListen, "ops-listen", ":8081", "host:port to serve metrics and probes on")
 	f.StringVar(&o.peerListen, "peer-listen", ":8082", "host:port to answer the other replicas on; nobody else needs to reach it")
+	f.StringSliceVar(&o.trustedProxies, "trusted-proxies", nil,
+		"networks such as 10.0.0.0/8 of the proxies that say in X-Forwarded-For, or else in Forwarded, where a request comes from; without any, that is the other end of its connection")
+	f.BoolVar(&o.internalIssuers, "allow-internal-oauth-urls", false,
+		"let the URLs of an OAuth issuer lead to loopback, link-local, private and other internal addresses")
 	f.StringVar(&o.logLevel, "log-level", "info", "least severe entries to log: debug, info or error; info logs every request")
 
 	l := &o.limits
@@ -170,6 +179,8 @@ func (o *serveOptions) run(ctx context.Context) error {
 		return err
 	}
 	defer flush(log)
+	audit := newAuditLogger(os.Stdout)
+	defer flush(audit)
 	limitGarbage()
 	limitMemory(log)
 	config, err := restConfig(o.kubeconfig)
@@ -178,7 +189,7 @@ func (o *serveOptions) run(ctx context.Context) error {
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	context.AfterFunc(ctx, stop) // so that a second signal ends the process
-	p, err := o.newProcess(ctx, config, log)
+	p, err := o.newProcess(ctx, config, log, audit)
 	if err != nil {
 		return err
 	}
@@ -199,7 +210,7 @@ type serveProcess struct {
 }
 
 // newProcess listens first: the port for peers is part of what they are told.
-func (o *serveOptions) newProcess(ctx context.Context, config *rest.Config, log logr.Logger) (p *serveProcess, err error) {
+func (o *serveOptions) newProcess(ctx context.Context, config *rest.Config, log, audit logr.Logger) (p *serveProcess, err error) {
 	p = &serveProcess{log: log, registry: prometheus.NewRegistry()}
 	defer func() {
 		if err != nil {
@@ -222,6 +233,10 @@ func (o *serveOptions) newProcess(ctx context.Context, config *rest.Config, log 
 	if err != nil {
 		return nil, err
 	}
+	proxies, err := networks(o.trustedProxies)
+	if err != nil {
+		return nil, err
+	}
 	types, err := store.NewTypes(&endpoint.Spec.ScimEndpointTemplate)
 	if err != nil {
 		return nil, fmt.Errorf("ScimEndpoint %s/%s: spec.resourceTypes and spec.extensions: %w", o.namespace, o.endpoint, err)
@@ -241,10 +256,25 @@ func (o *serveOptions) newProcess(ctx context.Context, config *rest.Config, log 
 		return nil, err
 	}
 	p.server, err = server.New(server.Config{
-		BaseURL: o.baseURL, Types: types, Store: p.store, Tokens: p.replica, State: p.replica, Cursors: p.replica,
-		Limits: o.limits, Metrics: p.registry, Log: log.WithName("server"), Me: me(endpoint),
+		BaseURL: o.baseURL, Types: types, Store: p.store, Tokens: p.replica, AccessTokens: o.accessTokens(endpoint), State: p.replica, Cursors: p.replica,
+		Limits: o.limits, Metrics: p.registry, Log: log.WithName("server"), Me: me(endpoint), Proxies: proxies,
+		Audit: server.Audit{Log: audit, Namespace: o.namespace, Endpoint: o.endpoint, Settings: auditSettings{p.replica}},
+		Notes: p.replica,
 	})
 	return p, err
+}
+
+// networks reads those of the trusted proxies.
+func networks(cidrs []string) ([]netip.Prefix, error) {
+	prefixes := make([]netip.Prefix, 0, len(cidrs))
+	for _, cidr := range cidrs {
+		prefix, err := netip.ParsePrefix(cidr)
+		if err != nil {
+			return nil, fmt.Errorf("--trusted-proxies: %q is no network such as 10.0.0.0/8", cidr)
+		}
+		prefixes = append(prefixes, prefix.Masked())
+	}
+	return prefixes, nil
 }
 
 // me is the subject of every token of the endpoint, nil when it is nobody.

@@ -19,7 +19,7 @@ import (
 )
 
 // newLogger logs JSON to standard error, one line per entry, and takes over the logs
-// of the Kubernetes libraries. Nothing is sampled: the access log is an audit log. The
+// of the Kubernetes libraries. Nothing is sampled. The
 // process calls flush before it ends.
 func newLogger(level string) (logr.Logger, error) {
 	levels := map[string]zapcore.Level{"debug": zapcore.DebugLevel, "info": zapcore.InfoLevel, "error": zapcore.ErrorLevel}
@@ -27,13 +27,17 @@ func newLogger(level string) (logr.Logger, error) {
 	if !ok {
 		return logr.Logger{}, fmt.Errorf("--log-level: %q is none of debug, info and error", level)
 	}
-	config := zap.NewProductionEncoderConfig()
-	config.TimeKey = "time"
-	config.EncodeTime = zapcore.RFC3339NanoTimeEncoder
-	log := zapr.NewLogger(zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(config), newLineWriter(os.Stderr), least)))
+	log := zapr.NewLogger(zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(encoderConfig()), newLineWriter(os.Stderr), least)))
 	klog.SetLogger(log.WithName("kubernetes"))
 	ctrllog.SetLogger(log.WithName("kubernetes"))
 	return log, nil
+}
+
+func encoderConfig() zapcore.EncoderConfig {
+	config := zap.NewProductionEncoderConfig()
+	config.TimeKey = "time"
+	config.EncodeTime = zapcore.RFC3339NanoTimeEncoder
+	return config
 }
 
 // flush writes what has been logged and is not written yet.

@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
@@ -129,7 +130,7 @@ func startReplica(t *testing.T, config *rest.Config, endpoint *v1alpha1.ScimEndp
 		UserName: "system:serviceaccount:" + endpoint.Namespace + ":" + endpoint.ChildName(),
 		Groups:   []string{"system:authenticated"},
 	}
-	p, err := o.newProcess(context.Background(), as, testr.New(t).WithName(name))
+	p, err := o.newProcess(context.Background(), as, testr.New(t).WithName(name), testr.New(t).WithName("audit"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -332,4 +333,46 @@ func TestServeHelpExplainsEveryFlag(t *testing.T) {
 			t.Errorf("%q is not in the help:\n%s", wanted, &help)
 		}
 	}
+}
+
+// TestServeNotesWhatItRefuses: with the rights of production, on a real API server.
+func TestServeNotesWhatItRefuses(t *testing.T) {
+	config, c := api(t)
+	endpoint := prepare(t, c)
+	writeDigests(t, c, endpoint)
+	a := startReplica(t, config, endpoint, "okta-scim-a")
+	awaitThat(t, "it is ready", func() bool { status, _ := a.probe("/readyz"); return status == http.StatusOK })
+	status, created := a.do("POST", "/Users", `{"userName":"ada"}`)
+	if status != http.StatusCreated {
+		t.Fatalf("status %d: %v", status, created)
+	}
+	user := &v1alpha1.ScimUser{}
+	key := client.ObjectKey{Namespace: endpoint.Namespace, Name: created["id"].(string)}
+	read := func() *metav1.Condition {
+		if err := c.Get(t.Context(), key, user); err != nil {
+			t.Fatal(err)
+		}
+		return meta.FindStatusCondition(user.Status.Conditions, v1alpha1.ConditionRefused)
+	}
+	read()
+	before := user.DeepCopy()
+	user.Status.ObservedGeneration = &user.Generation // as the manager does
+	if err := c.Status().Patch(t.Context(), user, client.MergeFrom(before)); err != nil {
+		t.Fatal(err)
+	}
+
+	if status, _ := a.do("POST", "/Users", `{"userName":"ADA"}`); status != http.StatusConflict {
+		t.Errorf("status %d", status)
+	}
+	awaitThat(t, "who has the name has it noted", func() bool { noted := read(); return noted != nil && noted.Reason == v1alpha1.ReasonUniqueness })
+	if status, _ := a.do("PUT", "/Users/"+key.Name, `{"userName":"ada"}`); status != http.StatusOK {
+		t.Errorf("status %d", status)
+	}
+	awaitThat(t, "the next request that succeeds takes it away", func() bool {
+		// The server may not have seen its own note yet.
+		if read() != nil {
+			a.do("PUT", "/Users/"+key.Name, `{"userName":"ada"}`)
+		}
+		return read() == nil
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -61,6 +62,7 @@ func podAnnotations(ep *v1alpha1.ScimEndpoint) map[string]string {
 	annotations := map[string]string{"kubectl.kubernetes.io/default-container": ContainerName}
 	definitions := v1alpha1.ScimEndpointSpec{ScimEndpointTemplate: v1alpha1.ScimEndpointTemplate{
 		ResourceTypes: ep.Spec.ResourceTypes, Extensions: ep.Spec.Extensions, Me: ep.Spec.Me,
+		AccessPolicy: v1alpha1.AccessPolicy{OAuth: ep.Spec.OAuth},
 	}}
 	if ep.Spec.Links() {
 		definitions.LinkingPolicy, definitions.EmailDomains = ep.Spec.LinkingPolicy, ep.Spec.EmailDomains
@@ -133,6 +135,12 @@ func container(ep *v1alpha1.ScimEndpoint, options Options) *corev1ac.ContainerAp
 
 func arguments(ep *v1alpha1.ScimEndpoint, options Options) []string {
 	args := []string{"serve", "--endpoint=" + ep.Name, "--base-url=" + ep.BaseURL()}
+	if len(ep.Spec.TrustedProxies) > 0 {
+		args = append(args, "--trusted-proxies="+strings.Join(ep.Spec.TrustedProxies, ","))
+	}
+	if ep.Spec.OAuth != nil && options.InternalIssuers {
+		args = append(args, "--allow-internal-oauth-urls")
+	}
 	if options.LogLevel != "" {
 		args = append(args, "--log-level="+options.LogLevel)
 	}

@@ -21,8 +21,8 @@ func ServiceAccount(ep *v1alpha1.ScimEndpoint) *corev1ac.ServiceAccountApplyConf
 }
 
 // Role is all that the servers may do: keep users and groups and, where the endpoint
-// declares types, resources; see their own endpoint and register in its status; read their
-// token digests.
+// declares types, resources; note on a user what was refused; see their own endpoint and
+// register in its status; read their token digests.
 //
 // RBAC cannot tell the users of one endpoint from those of another in the same
 // namespace; the admission policies do.
@@ -41,6 +41,10 @@ func Role(ep *v1alpha1.ScimEndpoint) *rbacv1ac.RoleApplyConfiguration {
 				WithAPIGroups(v1alpha1.GroupVersion.Group).
 				WithResources(kept...).
 				WithVerbs(read...).WithVerbs(write...),
+			rbacv1ac.PolicyRule().
+				WithAPIGroups(v1alpha1.GroupVersion.Group).
+				WithResources("scimusers/status").
+				WithVerbs("patch"),
 			rbacv1ac.PolicyRule().
 				WithAPIGroups(v1alpha1.GroupVersion.Group).
 				WithResources("scimendpoints").

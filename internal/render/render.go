@@ -22,6 +22,8 @@ type Options struct {
 	ImagePullPolicy corev1.PullPolicy
 	// LogLevel is passed to the servers; empty leaves the choice to them.
 	LogLevel string
+	// InternalIssuers lets the URLs of OAuth issuers lead to internal addresses.
+	InternalIssuers bool
 }
 
 const (
@@ -41,7 +43,7 @@ const (
 	PeerPortName = "peer"
 
 	// DefinitionsAnnotation on a pod is a digest of what the endpoint defined when it was
-	// started: resource types, extensions, and the user of /Me.
+	// started: resource types, extensions, the user of /Me, and the OAuth issuer.
 	DefinitionsAnnotation = "scim-operator.io/definitions"
 
 	nameLabel      = "app.kubernetes.io/name"

@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"scim-operator.io/api/v1alpha1"
@@ -44,6 +45,8 @@ type Config struct {
 
 	AskTimeout time.Duration // for the answers of all peers to one question; 250 ms
 	LostAfter  time.Duration // of silence, until a peer no longer keeps others from joining; 150 s
+
+	Clock clock.WithTicker // for how often refusals are noted; that of the system
 }
 
 // Replica is one replica of an endpoint. It is safe for use by many goroutines, and
@@ -58,12 +61,14 @@ type Replica struct {
 	tokens      token.Verifier
 	uses        atomic.Pointer[[]token.Use]
 	cursors     atomic.Pointer[cursorKeys]
+	names       atomic.Pointer[nameKey]
 	roster      roster
 
 	tokensKnown atomic.Bool
 	joined      atomic.Bool
 	epoch       atomic.Uint64
 	silent      silences
+	refusals    *refusals
 }
 
 // New makes a replica. It does nothing before Run.
@@ -73,6 +78,9 @@ func New(c Config) (*Replica, error) {
 	}
 	if c.AskTimeout == 0 {
 		c.AskTimeout = defaultAskTimeout
+	}
+	if c.Clock == nil {
+		c.Clock = clock.RealClock{}
 	}
 	if c.LostAfter == 0 {
 		c.LostAfter = defaultLostAfter
@@ -86,12 +94,13 @@ func New(c Config) (*Replica, error) {
 		client:      kubernetes,
 		http:        newPeerClient(),
 		incarnation: string(uuid.NewUUID()),
+		refusals:    newRefusals(c.Clock),
 	}
 	r.roster.init()
 	return r, nil
 }
 
-// newClient knows the two kinds that a replica uses, so that it needs no discovery.
+// newClient knows the kinds that a replica uses, so that it needs no discovery.
 func newClient(config *rest.Config) (client.WithWatch, error) {
 	scheme := runtime.NewScheme()
 	if err := errors.Join(corev1.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
@@ -100,6 +109,7 @@ func newClient(config *rest.Config) (client.WithWatch, error) {
 	mapper := meta.NewDefaultRESTMapper(nil)
 	mapper.Add(corev1.SchemeGroupVersion.WithKind("Secret"), meta.RESTScopeNamespace)
 	mapper.Add(v1alpha1.GroupVersion.WithKind("ScimEndpoint"), meta.RESTScopeNamespace)
+	mapper.Add(v1alpha1.GroupVersion.WithKind("ScimUser"), meta.RESTScopeNamespace)
 	return client.NewWithWatch(config, client.Options{Scheme: scheme, Mapper: mapper})
 }
 
@@ -117,6 +127,7 @@ func (r *Replica) Run(ctx context.Context) error {
 	})
 	running.Go(func() { r.stayJoined(ctx) })
 	running.Go(func() { r.reportUses(ctx) })
+	running.Go(func() { r.takeDown(ctx) })
 	running.Wait()
 	r.lines.close()
 	return nil

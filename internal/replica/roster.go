@@ -18,12 +18,14 @@ type peer struct{ Name, Address, Incarnation string }
 
 // view is the endpoint as the watch last showed it. It never changes.
 type view struct {
-	known    bool // the watch has shown something
-	exists   bool // the endpoint
-	paused   bool
-	eventual bool // reads need not ask the peers
-	listed   bool // this replica, in this incarnation
-	peers    []peer
+	known     bool // the watch has shown something
+	exists    bool // the endpoint
+	paused    bool
+	eventual  bool   // reads need not ask the peers
+	provider  string // that owns the endpoint, "" for none
+	userNames v1alpha1.AuditUserNames
+	listed    bool // this replica, in this incarnation
+	peers     []peer
 	// lastUsed is when the tokens that the status shows were last used as it says.
 	lastUsed map[string]time.Time
 }
@@ -91,6 +93,7 @@ func (r *Replica) observeEndpoint(object client.Object, fresh bool) {
 	if endpoint, ok := object.(*v1alpha1.ScimEndpoint); ok {
 		now.exists, now.paused, now.eventual = true, endpoint.Paused(), endpoint.EventualReads()
 		now.lastUsed = shownUses(endpoint)
+		now.provider, now.userNames = providerOf(endpoint), endpoint.AuditUserNames()
 		for _, server := range endpoint.Status.Servers {
 			if server.Name != r.config.Name {
 				now.peers = append(now.peers, peer{server.Name, server.Address, server.Incarnation})

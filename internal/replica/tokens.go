@@ -33,6 +33,12 @@ func (r *Replica) observeDigests(object client.Object, _ bool) {
 		log.Error(err, "the keys of cursors cannot be derived")
 		return
 	}
+	names, err := newNameKey(secret, digests)
+	if err != nil {
+		log.Error(err, "the key of names in the audit log cannot be derived")
+		return
+	}
+	r.names.Store(names)
 	r.cursors.Store(keys) // first: whoever is let in has a key
 	r.tokens.Set(digests)
 	r.tokensKnown.Store(true)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/internal/guard"
 )
 
 // The kinds of failure, to be told apart with errors.Is. No error quotes more of a URL
@@ -77,12 +78,15 @@ func invalid(format string, args ...any) error { return fail(ErrInvalid, format,
 func requestError(host string, err error) error {
 	var (
 		own       *failure
+		forbidden *guard.Forbidden
 		dns       *net.DNSError
 		operation *net.OpError
 	)
 	switch {
 	case errors.As(err, &own):
 		return fail(own.kind, "%s: %s", host, own.detail)
+	case errors.As(err, &forbidden):
+		return fail(ErrForbidden, "%s: %s", host, forbidden.Reason)
 	case errors.Is(err, context.DeadlineExceeded):
 		return fail(ErrUnreachable, "%s did not answer in time", host).causedBy(err)
 	case errors.As(err, &dns) && dns.IsNotFound:

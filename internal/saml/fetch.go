@@ -4,21 +4,20 @@ package saml
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
-	"syscall"
 	"time"
+
+	"scim-operator.io/internal/guard"
 )
 
 const (
-	fetchTimeout       = 10 * time.Second
-	maxRedirects       = 3
-	maxResponseHeaders = 64 << 10
+	fetchTimeout = 10 * time.Second
+	maxRedirects = 3
 )
 
 // FetcherOptions configure a Fetcher.
@@ -40,28 +39,13 @@ type Fetcher struct {
 	cache     cache
 }
 
-// NewFetcher makes a Fetcher. It takes no proxy from the environment: a proxy would
-// resolve the host name itself, and the check of the address would be void.
+// NewFetcher makes a Fetcher.
 func NewFetcher(options FetcherOptions) *Fetcher {
-	f := &Fetcher{
-		dialer:    &net.Dialer{Timeout: fetchTimeout},
-		userAgent: options.UserAgent,
-	}
+	f := &Fetcher{userAgent: options.UserAgent}
 	if f.userAgent == "" {
 		f.userAgent = "scim-operator"
 	}
-	if !options.AllowInternal {
-		// Checked on the address that is dialled and not on the name, so that a name
-		// that resolves to something else the second time gains nothing.
-		f.dialer.Control = refuseInternal
-	}
-	f.transport = &http.Transport{
-		DialContext:            f.dialer.DialContext,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: options.RootCAs},
-		ForceAttemptHTTP2:      true,
-		DisableKeepAlives:      true,
-		MaxResponseHeaderBytes: maxResponseHeaders,
-	}
+	f.transport, f.dialer = guard.NewTransport(options.AllowInternal, options.RootCAs)
 	return f
 }
 
@@ -168,25 +152,8 @@ func checkAddress(address string) (*url.URL, error) {
 
 // checkURL holds for the URL that was given and for those it redirects to.
 func checkURL(u *url.URL) error {
-	switch {
-	case u.Scheme != "https":
-		return fail(ErrForbidden, "it is not https")
-	case u.Hostname() == "":
-		return fail(ErrForbidden, "it has no host")
-	case u.User != nil:
-		return fail(ErrForbidden, "it contains a user name or password")
-	default:
-		return nil
-	}
-}
-
-func refuseInternal(_, address string, _ syscall.RawConn) error {
-	target, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return fail(ErrForbidden, "its address cannot be checked")
-	}
-	if !public(target.Addr()) {
-		return fail(ErrForbidden, "%s is an internal address", target.Addr().Unmap())
+	if forbidden := (*guard.Forbidden)(nil); errors.As(guard.CheckURL(u), &forbidden) {
+		return fail(ErrForbidden, "%s", forbidden.Reason)
 	}
 	return nil
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"scim-operator.io/internal/guard"
 )
 
 // TestFetchIsNotFooledByDNS: a name is public when it is looked up the first time and
@@ -25,7 +27,7 @@ func TestFetchIsNotFooledByDNS(t *testing.T) {
 		return new(net.Dialer).DialContext(ctx, "udp", dns)
 	}}
 	first, err := resolver.LookupNetIP(t.Context(), "ip4", "metadata.example.com.")
-	if err != nil || len(first) != 1 || !public(first[0]) {
+	if err != nil || len(first) != 1 || !guard.Public(first[0]) {
 		t.Fatalf("the first lookup gives %v and %v, not a public address", first, err)
 	}
 

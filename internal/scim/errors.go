@@ -38,6 +38,7 @@ type Error struct {
 	ScimType string
 	Detail   string
 	Path     string // the attribute path at fault, "" when there is none
+	Holder   string // the id of the resource that has the value, where it is known; clients are not told
 }
 
 // Error gives the detail, led by the scimType.

@@ -22,17 +22,30 @@ import (
 // accessLog writes one line per request. Where the log is zap's, as in production, it
 // does so without the allocations of an interface for each value: that is half of what
 // answering a read from memory costs.
-type accessLog struct {
+type accessLog struct{ fieldLog }
+
+func newAccessLog(log logr.Logger) accessLog { return accessLog{newFieldLog(log)} }
+
+// fieldLog takes fields of zap's, whichever log it writes to.
+type fieldLog struct {
 	log logr.Logger
 	zap *zap.Logger // of log; nil when that is another one
 }
 
-func newAccessLog(log logr.Logger) accessLog {
-	a := accessLog{log: log}
+func newFieldLog(log logr.Logger) fieldLog {
+	f := fieldLog{log: log}
 	if sink, ok := log.GetSink().(zapr.Underlier); ok {
-		a.zap = sink.GetUnderlying()
+		f.zap = sink.GetUnderlying()
 	}
-	return a
+	return f
+}
+
+func (f *fieldLog) info(message string, fields []zap.Field) {
+	if f.zap != nil {
+		f.zap.Info(message, fields...)
+	} else {
+		f.log.Info(message, keysAndValues(fields)...)
+	}
 }
 
 // fieldLists are used again.
@@ -44,11 +57,7 @@ func (a *accessLog) write(x *exchange) {
 	}
 	list := fieldLists.Get().(*[]zap.Field)
 	fields := x.logFields((*list)[:0])
-	if a.zap != nil {
-		a.zap.Info("request", fields...)
-	} else {
-		a.log.Info("request", keysAndValues(fields)...)
-	}
+	a.info("request", fields)
 	clear(fields)
 	*list = fields[:0]
 	fieldLists.Put(list)

@@ -3,6 +3,7 @@
 package server
 
 import (
+	"context"
 	"encoding/base64"
 	"net/http"
 	"strings"
@@ -15,17 +16,44 @@ type TokenVerifier interface {
 	Verify(presented string) (id string, ok bool)
 }
 
+// AccessTokens verifies the access tokens of an OAuth 2.0 issuer.
+type AccessTokens interface {
+	// Verify tells whether a token lets its bearer in, and under which ID the log may name
+	// it. The error says that this cannot be known at the moment.
+	Verify(ctx context.Context, presented string) (id string, ok bool, err error)
+}
+
 // authenticate gives the ID of the token that the request presents.
 func (s *Server) authenticate(r *http.Request) (tokenID string, err error) {
 	presented, ok := credentials(r.Header["Authorization"])
 	if ok {
 		tokenID, ok = s.tokens.Verify(presented)
 	}
+	if !ok && s.accessTokens != nil && presented != "" {
+		if tokenID, ok, err = s.accessTokens.Verify(r.Context(), presented); err != nil {
+			return "", errIssuerSilent(err)
+		}
+	}
 	if !ok {
 		s.metrics.authFailures.Inc()
-		return "", errUnauthorized(tokenID)
+		return "", s.slowed(r, errUnauthorized(tokenID))
 	}
 	return tokenID, nil
+}
+
+// slowed is the refusal of credentials, or 429 where their source has failed too often. A
+// request without any guesses nothing, and is always asked for them: there are clients
+// that send them only then.
+func (s *Server) slowed(r *http.Request, refusal error) error {
+	if len(r.Header["Authorization"]) == 0 {
+		return refusal
+	}
+	wait := s.failures.note(s.clientAddress(r), s.now())
+	if wait == 0 {
+		return refusal
+	}
+	s.metrics.authSlowed.Inc()
+	return errTooManyFailures(wait)
 }
 
 // credentials takes the token from `Bearer <token>` (RFC 6750 §2.1), or from

@@ -60,6 +60,8 @@ type bulkTask struct {
 	lacks  bool   // it was created without some of what it refers to
 	route  *route // nil when the path is of no resource
 
+	change change // for the audit log
+
 	status   int
 	id       string // of the resource, once it is known
 	version  string
@@ -113,6 +115,7 @@ func (j *bulkJob) perform(task *bulkTask) {
 		return
 	}
 	task.state = bulkUnderWay
+	task.change.method, task.change.start = task.Method, time.Now()
 	for _, bulkID := range task.References {
 		if creator := j.creators[bulkID]; creator != nil {
 			j.perform(creator)
@@ -221,9 +224,10 @@ func (j *bulkJob) target(task *bulkTask, path string) (*scim.ResourceType, error
 		return nil, errBulkPath("it must be that of a resource type such as /Users, or of one resource")
 	}
 	t := j.server.router.types[parts[0]]
-	task.route = t.collection
+	task.route, task.change.rt = t.collection, t.ResourceType
 	if len(parts) == 2 {
 		task.route, task.id = t.resource, parts[1]
+		task.change.id = task.id
 		task.location = j.server.location(t.ResourceType, task.id)
 	}
 	switch task.Method {
@@ -248,13 +252,13 @@ func (j *bulkJob) call(task *bulkTask, rt *scim.ResourceType, data []byte) (*sto
 				return nil, err
 			}
 		}
-		return s.createResource(ctx, rt, data)
+		return s.createResource(ctx, rt, data, &task.change)
 	case http.MethodPut:
-		return s.replaceResource(ctx, rt, task.id, match, data)
+		return s.replaceResource(ctx, rt, task.id, match, data, &task.change)
 	case http.MethodPatch:
-		return s.patchResource(ctx, rt, task.id, match, data)
+		return s.patchResource(ctx, rt, task.id, match, data, &task.change)
 	default:
-		return nil, s.deleteResource(ctx, rt, task.id, match)
+		return nil, s.deleteResource(ctx, rt, task.id, match, &task.change)
 	}
 }
 
@@ -320,7 +324,7 @@ func (j *bulkJob) complete(task *bulkTask) error {
 	defer cancel()
 	_, data := task.Resolve(j.idOf)
 	addition := append([]byte(`{"Operations":[{"op":"add","value":`), data...)
-	resource, err := j.server.patchResource(ctx, task.route.typ.ResourceType, task.id, store.Match{}, append(addition, `}]}`...))
+	resource, err := j.server.patchResource(ctx, task.route.typ.ResourceType, task.id, store.Match{}, append(addition, `}]}`...), &task.change)
 	if err == nil {
 		task.version = resource.Version
 	}
@@ -339,6 +343,6 @@ func (j *bulkJob) undo(task *bulkTask, cause error) {
 		j.fail(task, errBulkNotUndone(task.location, err))
 		return
 	}
-	task.location = ""
+	task.location, task.change.written = "", false
 	j.fail(task, cause)
 }

@@ -34,6 +34,11 @@ func (j *bulkJob) finish(task *bulkTask) {
 	}
 	method := methodLabel(task.Method)
 	j.server.metrics.bulk.WithLabelValues(method, pattern, strconv.Itoa(task.status)).Inc()
+	j.server.audit.operation(j.x, task)
+	if task.err != nil {
+		task.change.refusal = task.err.scim
+	}
+	j.server.note(&task.change)
 	if !j.server.access.log.Enabled() {
 		return
 	}

@@ -19,6 +19,7 @@ import (
 const (
 	retryWhenBusy     = time.Second
 	retryWhenStarting = 2 * time.Second
+	retryWhenSilent   = 10 * time.Second
 	retryWhenPaused   = 2 * time.Minute
 	// statusClientGone is what the access log says of a request whose client left before
 	// the answer. It is never sent.
@@ -59,6 +60,17 @@ func errUnauthorized(expiredID string) error {
 	}
 	return refuse(http.StatusUnauthorized, "", detail).
 		with("Www-Authenticate", `Bearer realm="SCIM"`, `Basic realm="SCIM", charset="UTF-8"`)
+}
+
+// errIssuerSilent says "later" and not "no": the token may be good.
+func errIssuerSilent(cause error) error {
+	return unavailable("the issuer of the access token does not tell its keys at the moment", retryWhenSilent, cause)
+}
+
+func errTooManyFailures(wait time.Duration) error {
+	return refuse(http.StatusTooManyRequests, "",
+		"too many requests without a valid access token came from this address; those with one are served").
+		with("Retry-After", seconds(wait))
 }
 
 func errNoRoute() error {
@@ -199,11 +211,15 @@ func errPanic() error {
 }
 
 func unavailable(detail string, retryAfter time.Duration, cause error) *refusal {
-	seconds := max(1, int64(math.Ceil(retryAfter.Seconds())))
 	r := refuse(http.StatusServiceUnavailable, "", detail+"; try again later").
-		with("Retry-After", strconv.FormatInt(seconds, 10))
+		with("Retry-After", seconds(retryAfter))
 	r.cause = cause
 	return r
+}
+
+// seconds is a duration as Retry-After has it.
+func seconds(d time.Duration) string {
+	return strconv.FormatInt(max(1, int64(math.Ceil(d.Seconds()))), 10)
 }
 
 // asRefusal turns whatever a layer below answered into what the client is told.

@@ -47,6 +47,9 @@ type exchange struct {
 	resourceID string // of the resource that the answer is about, for the log
 	permanent  string // location of the user that /Me stands for
 	tokenID    string
+	change     *change // what is to be changed, for the audit log; nil when nothing is
+	// unauthenticated says that the credentials were refused.
+	unauthenticated bool
 
 	status    int // 0 until the header has been sent
 	scimType  string
@@ -136,6 +139,9 @@ func (x *exchange) write(body []byte) {
 func (x *exchange) refuse(err error) {
 	refusal := asRefusal(err)
 	x.cause, x.scimType, x.attribute = refusal.cause, refusal.scim.ScimType, loggedAttribute(refusal.scim.Path)
+	if x.change != nil {
+		x.change.refusal = refusal.scim
+	}
 	if x.status != 0 {
 		x.aborted = true
 		return
@@ -174,6 +180,10 @@ func (x *exchange) finish() {
 	}
 	x.server.metrics.observe(x)
 	x.server.access.write(x)
+	x.server.audit.request(x)
+	if x.change != nil {
+		x.server.note(x.change)
+	}
 	if x.aborted {
 		panic(http.ErrAbortHandler) // how net/http is told to cut the connection
 	}

@@ -41,6 +41,8 @@ type endpoint struct {
 	state    *fakeState
 	registry *prometheus.Registry
 	logs     *logBuffer
+	audited  *logBuffer
+	names    UserNames // in the audit log
 	stop     context.CancelFunc
 	stopped  chan error
 }
@@ -63,6 +65,15 @@ func (f *fakeState) Serving() error {
 		return *failure
 	}
 	return nil
+}
+
+// fakeSettings are of the audit log of an endpoint.
+type fakeSettings struct{ *endpoint }
+
+func (f fakeSettings) Provider() string     { return "acme" }
+func (f fakeSettings) UserNames() UserNames { return f.names }
+func (f fakeSettings) NameKey() (string, [32]byte, bool) {
+	return "0123456789ab", [32]byte{1}, true
 }
 
 type logBuffer struct {
@@ -116,7 +127,7 @@ func (e *endpoint) start() {
 
 func newEndpoint(t testing.TB, change ...func(*Config)) *endpoint {
 	t.Helper()
-	e := &endpoint{state: &fakeState{}, logs: &logBuffer{}, registry: prometheus.NewRegistry()}
+	e := &endpoint{state: &fakeState{}, logs: &logBuffer{}, audited: &logBuffer{}, registry: prometheus.NewRegistry()}
 	e.t, _ = t.(*testing.T)
 	verifier := new(token.Verifier)
 	verifier.Set([]token.Digest{token.NewDigest(testToken, time.Now())})
@@ -126,6 +137,10 @@ func newEndpoint(t testing.TB, change ...func(*Config)) *endpoint {
 	config := Config{
 		BaseURL: baseURL, Types: scim.Core(), Store: e.store, Tokens: verifier, State: e.state, Cursors: fixedKey{1},
 		Limits: limits, Metrics: e.registry, Log: funcr.NewJSON(func(line string) { e.logs.add("", line) }, funcr.Options{}),
+	}
+	config.Audit = Audit{
+		Log:       funcr.NewJSON(func(line string) { e.audited.add("", line) }, funcr.Options{}),
+		Namespace: "tenant", Endpoint: "okta", Settings: fakeSettings{e},
 	}
 	for _, c := range change {
 		c(&config)

@@ -65,6 +65,9 @@ func asMe(handle handler) handler {
 			return errMeMissing(s.me.attribute.Name)
 		}
 		x.id = page.Resources[0].ID
+		if x.change != nil {
+			x.change.id = x.id
+		}
 		x.permanent = s.location(s.me.user, x.id)
 		x.w.Header()["Location"] = []string{x.permanent}
 		return handle(s, x)

@@ -34,6 +34,7 @@ type record struct {
 	object     *scim.Object
 	members    []scim.Member
 	deleted    bool
+	refused    bool // a refusal is noted on it
 	generation int
 	created    time.Time
 	modified   time.Time
@@ -66,8 +67,8 @@ func (m *memoryStore) Create(ctx context.Context, rt *scim.ResourceType, p *scim
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r := m.returning(rt, p.Object)
-	if a := m.taken(rt, p.Object, r); a != nil {
-		return nil, scim.ErrUniqueness(rt.Name, a.Path())
+	if a, holder := m.taken(rt, p.Object, r); a != nil {
+		return nil, uniqueness(rt, a, holder)
 	}
 	now := m.now()
 	if r == nil {
@@ -90,6 +91,15 @@ func (m *memoryStore) Get(ctx context.Context, rt *scim.ResourceType, id string)
 		return nil, err
 	}
 	return m.resource(r), nil
+}
+
+func (m *memoryStore) Known(rt *scim.ResourceType, id string) *store.Resource {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if r, err := m.find(rt, id); err == nil {
+		return m.resource(r)
+	}
+	return nil
 }
 
 func (m *memoryStore) List(ctx context.Context, q store.Query) (*store.Page, error) {
@@ -159,8 +169,8 @@ func (m *memoryStore) Update(ctx context.Context, rt *scim.ResourceType, id stri
 	if err != nil || !changed {
 		return current, false, err
 	}
-	if a := m.taken(rt, object, r); a != nil {
-		return nil, false, scim.ErrUniqueness(rt.Name, a.Path())
+	if a, holder := m.taken(rt, object, r); a != nil {
+		return nil, false, uniqueness(rt, a, holder)
 	}
 	r.object, r.modified = object, m.now()
 	if members != nil {
@@ -197,19 +207,34 @@ func (m *memoryStore) find(rt *scim.ResourceType, id string) (*record, error) {
 	return nil, scim.ErrNotFound(rt.Name, id)
 }
 
-// taken gives the unique attribute whose value another resource has, nil for none.
-func (m *memoryStore) taken(rt *scim.ResourceType, o *scim.Object, self *record) *scim.Attribute {
+func uniqueness(rt *scim.ResourceType, a *scim.Attribute, holder string) error {
+	err := scim.ErrUniqueness(rt.Name, a.Path())
+	err.Holder = holder
+	return err
+}
+
+func (m *memoryStore) setRefused(id string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range m.records {
+		r.refused = r.refused || r.id == id
+	}
+}
+
+// taken gives the unique attribute whose value another resource has, nil for none, and
+// that resource's id.
+func (m *memoryStore) taken(rt *scim.ResourceType, o *scim.Object, self *record) (*scim.Attribute, string) {
 	for a := range rt.Attributes() {
 		if a.Uniqueness == scim.UniquenessNone || a.Mutability == scim.ReadOnly || o.Text(a) == "" {
 			continue
 		}
-		if slices.ContainsFunc(m.records, func(r *record) bool {
+		if i := slices.IndexFunc(m.records, func(r *record) bool {
 			return r != self && r.rt == rt && !r.deleted && a.Fold(r.object.Text(a)) == a.Fold(o.Text(a))
-		}) {
-			return a
+		}); i >= 0 {
+			return a, m.records[i].id
 		}
 	}
-	return nil
+	return nil, ""
 }
 
 // returning finds the record of a deleted or deactivated user who comes back, which the
@@ -254,7 +279,9 @@ func (m *memoryStore) resource(r *record) *store.Resource {
 			members = m.reader(m.memberList(r))
 		}
 	}
-	return store.NewResource(r.rt, version(r), object, members)
+	resource := store.NewResource(r.rt, version(r), object, members)
+	resource.Generation, resource.Refused = int64(r.generation), r.refused
+	return resource
 }
 
 func (m *memoryStore) groupsOf(r *record) scim.List {

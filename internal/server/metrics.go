@@ -22,6 +22,7 @@ type metrics struct {
 	size         *prometheus.HistogramVec
 	inFlight     prometheus.Gauge
 	authFailures prometheus.Counter
+	authSlowed   prometheus.Counter
 	panics       prometheus.Counter
 	malformed    *prometheus.CounterVec
 	bulk         *prometheus.CounterVec
@@ -48,6 +49,9 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 		authFailures: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "scim_http_authentication_failures_total", Help: "Requests without a valid token.",
 		}),
+		authSlowed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "scim_http_authentication_slowed_total", Help: "Requests without a valid token that were answered 429, as their source had sent too many.",
+		}),
 		panics: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "scim_http_panics_total", Help: "Panics turned into an answer of status 500.",
 		}),
@@ -62,7 +66,7 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 			Buckets: latency,
 		}, []string{"operation", "type", "outcome"}),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.duration, m.size, m.inFlight, m.authFailures,
+	for _, c := range []prometheus.Collector{m.requests, m.duration, m.size, m.inFlight, m.authFailures, m.authSlowed,
 		m.panics, m.malformed, m.bulk, m.store} {
 		if err := registerer.Register(c); err != nil {
 			return nil, err
@@ -126,6 +130,10 @@ func (m *measuredStore) Update(ctx context.Context, rt *scim.ResourceType, id st
 	r, changed, err := m.next.Update(ctx, rt, id, match, mutate)
 	m.observe("update", rt, start, err)
 	return r, changed, err
+}
+
+func (m *measuredStore) Known(rt *scim.ResourceType, id string) *store.Resource {
+	return m.next.Known(rt, id)
 }
 
 func (m *measuredStore) Delete(ctx context.Context, rt *scim.ResourceType, id string, match store.Match) error {

@@ -62,7 +62,7 @@ func (s *Server) create(x *exchange) error {
 // sendCreated makes a resource of the route's type and answers with it.
 func (x *exchange) sendCreated(projection *scim.Projection, parsed *scim.Parsed) error {
 	rt := x.route.typ.ResourceType
-	resource, err := x.server.createParsed(x.ctx, rt, parsed)
+	resource, err := x.server.createParsed(x.ctx, rt, parsed, x.change)
 	if err != nil {
 		return err
 	}
@@ -71,16 +71,20 @@ func (x *exchange) sendCreated(projection *scim.Projection, parsed *scim.Parsed)
 	return nil
 }
 
-func (s *Server) createResource(ctx context.Context, rt *scim.ResourceType, body []byte) (*store.Resource, error) {
+func (s *Server) createResource(ctx context.Context, rt *scim.ResourceType, body []byte, c *change) (*store.Resource, error) {
 	parsed, err := rt.ParseNew(body)
 	if err != nil {
 		return nil, err
 	}
-	return s.createParsed(ctx, rt, parsed)
+	return s.createParsed(ctx, rt, parsed, c)
 }
 
-func (s *Server) createParsed(ctx context.Context, rt *scim.ResourceType, parsed *scim.Parsed) (*store.Resource, error) {
+func (s *Server) createParsed(ctx context.Context, rt *scim.ResourceType, parsed *scim.Parsed, c *change) (*store.Resource, error) {
+	c.userName = s.userName.of(rt, parsed.Object)
 	resource, err := s.store.Create(ctx, rt, parsed)
+	if err == nil {
+		c.created(resource, parsed)
+	}
 	return resource, s.acknowledge(err)
 }
 
@@ -95,7 +99,7 @@ func (s *Server) replace(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	resource, err := s.replaceResource(x.ctx, x.route.typ.ResourceType, x.id, x.match(), body)
+	resource, err := s.replaceResource(x.ctx, x.route.typ.ResourceType, x.id, x.match(), body, x.change)
 	if err != nil {
 		return err
 	}
@@ -103,7 +107,7 @@ func (s *Server) replace(x *exchange) error {
 	return nil
 }
 
-func (s *Server) replaceResource(ctx context.Context, rt *scim.ResourceType, id string, m store.Match, body []byte) (*store.Resource, error) {
+func (s *Server) replaceResource(ctx context.Context, rt *scim.ResourceType, id string, m store.Match, body []byte, c *change) (*store.Resource, error) {
 	desired, err := rt.Parse(body)
 	if err != nil {
 		return nil, err
@@ -115,8 +119,7 @@ func (s *Server) replaceResource(ctx context.Context, rt *scim.ResourceType, id 
 		}
 		return result, changed, err
 	}
-	resource, _, err := s.store.Update(ctx, rt, id, m, mutate)
-	return resource, s.acknowledge(err)
+	return s.update(ctx, rt, id, m, mutate, c)
 }
 
 // patch changes a resource (RFC 7644 §3.5.2). The answer for a group is 204 unless the
@@ -127,7 +130,7 @@ func (s *Server) patch(x *exchange) error {
 		return err
 	}
 	rt := x.route.typ.ResourceType
-	resource, err := s.patchResource(x.ctx, rt, x.id, x.match(), body)
+	resource, err := s.patchResource(x.ctx, rt, x.id, x.match(), body, x.change)
 	if err != nil {
 		return err
 	}
@@ -141,26 +144,40 @@ func (s *Server) patch(x *exchange) error {
 	return nil
 }
 
-func (s *Server) patchResource(ctx context.Context, rt *scim.ResourceType, id string, m store.Match, body []byte) (*store.Resource, error) {
+func (s *Server) patchResource(ctx context.Context, rt *scim.ResourceType, id string, m store.Match, body []byte, c *change) (*store.Resource, error) {
 	patch, err := rt.ParsePatch(body)
 	if err != nil {
 		return nil, err
 	}
-	resource, _, err := s.store.Update(ctx, rt, id, m, patch.Apply)
+	return s.update(ctx, rt, id, m, patch.Apply, c)
+}
+
+// update changes a resource and notes what has changed.
+func (s *Server) update(ctx context.Context, rt *scim.ResourceType, id string, m store.Match, mutate store.Mutate, c *change) (*store.Resource, error) {
+	var attributes []string
+	resource, changed, err := s.store.Update(ctx, rt, id, m, noting(mutate, &attributes))
+	if err == nil {
+		c.updated(resource, changed, attributes)
+	}
 	return resource, s.acknowledge(err)
 }
 
 // delete removes a resource (RFC 7644 §3.6).
 func (s *Server) delete(x *exchange) error {
-	if err := s.deleteResource(x.ctx, x.route.typ.ResourceType, x.id, x.match()); err != nil {
+	if err := s.deleteResource(x.ctx, x.route.typ.ResourceType, x.id, x.match(), x.change); err != nil {
 		return err
 	}
 	x.sendStatus(http.StatusNoContent)
 	return nil
 }
 
-func (s *Server) deleteResource(ctx context.Context, rt *scim.ResourceType, id string, m store.Match) error {
-	return s.acknowledge(s.store.Delete(ctx, rt, id, m))
+func (s *Server) deleteResource(ctx context.Context, rt *scim.ResourceType, id string, m store.Match, c *change) error {
+	before := s.store.Known(rt, id)
+	err := s.store.Delete(ctx, rt, id, m)
+	if err == nil {
+		c.deleted(before)
+	}
+	return s.acknowledge(err)
 }
 
 // acknowledge lets a write be answered with success while the other servers know this

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -27,6 +28,8 @@ type Store interface {
 	List(ctx context.Context, q store.Query) (*store.Page, error)
 	Update(ctx context.Context, rt *scim.ResourceType, id string, m store.Match, mutate store.Mutate) (*store.Resource, bool, error)
 	Delete(ctx context.Context, rt *scim.ResourceType, id string, m store.Match) error
+	// Known is what is known of a resource at once, perhaps not the newest; nil for nothing.
+	Known(rt *scim.ResourceType, id string) *store.Resource
 }
 
 var _ Store = (*store.Store)(nil)
@@ -41,37 +44,48 @@ type State interface {
 	Paused() bool
 }
 
-// Config is what a Server needs. Everything but Me, Limits and Log is required.
+// Config is what a Server needs. Everything but AccessTokens, Me, Proxies, Limits, Audit,
+// Notes and Log is required.
 type Config struct {
-	BaseURL string         // of the SCIM service; its path is served, and begins meta.location
-	Types   *scim.Registry // the resource types served
-	Store   Store
-	Tokens  TokenVerifier
-	State   State
-	Cursors CursorKeys
-	Me      *Subject // whom every token authenticates; nil when /Me is nobody
-	Limits  Limits
-	Metrics prometheus.Registerer
-	Log     logr.Logger
+	BaseURL      string         // of the SCIM service; its path is served, and begins meta.location
+	Types        *scim.Registry // the resource types served
+	Store        Store
+	Tokens       TokenVerifier
+	AccessTokens AccessTokens // nil for none
+	State        State
+	Cursors      CursorKeys
+	Me           *Subject       // whom every token authenticates; nil when /Me is nobody
+	Proxies      []netip.Prefix // who may say where a request comes from
+	Limits       Limits
+	Audit        Audit
+	Notes        Notes // nil for none
+	Metrics      prometheus.Registerer
+	Log          logr.Logger
 }
 
 // Server is an http.Handler that serves one SCIM endpoint. Serve it with Serve, which
 // also sees to the connections.
 type Server struct {
-	baseURL   string
-	router    *router
-	types     []*resourceType
-	discovery *discovery
-	store     Store
-	tokens    TokenVerifier
-	state     State
-	cursors   CursorKeys
-	me        *me // nil when /Me is nobody
-	bookmarks bookmarks
-	limits    Limits
-	metrics   *metrics
-	log       logr.Logger
-	access    accessLog
+	baseURL      string
+	router       *router
+	types        []*resourceType
+	discovery    *discovery
+	store        Store
+	tokens       TokenVerifier
+	accessTokens AccessTokens
+	state        State
+	cursors      CursorKeys
+	me           *me // nil when /Me is nobody
+	proxies      []netip.Prefix
+	failures     *failures
+	bookmarks    bookmarks
+	limits       Limits
+	metrics      *metrics
+	log          logr.Logger
+	access       accessLog
+	audit        auditLog
+	notes        Notes
+	userName     userAttribute
 
 	now      func() time.Time // tests move it
 	serving  atomic.Int64
@@ -115,20 +129,26 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	return &Server{
-		baseURL:   baseURL,
-		router:    newRouter(base.Path, types, me != nil),
-		types:     types,
-		discovery: newDiscovery(c.Types, baseURL, limits),
-		store:     &measuredStore{next: c.Store, metrics: m},
-		tokens:    c.Tokens,
-		state:     c.State,
-		cursors:   c.Cursors,
-		me:        me,
-		now:       time.Now,
-		limits:    limits,
-		metrics:   m,
-		log:       c.Log,
-		access:    newAccessLog(c.Log.WithName("access")),
+		baseURL:      baseURL,
+		router:       newRouter(base.Path, types, me != nil),
+		types:        types,
+		discovery:    newDiscovery(c.Types, baseURL, limits),
+		store:        &measuredStore{next: c.Store, metrics: m},
+		tokens:       c.Tokens,
+		accessTokens: c.AccessTokens,
+		state:        c.State,
+		cursors:      c.Cursors,
+		me:           me,
+		proxies:      c.Proxies,
+		failures:     newFailures(),
+		now:          time.Now,
+		limits:       limits,
+		metrics:      m,
+		log:          c.Log,
+		access:       newAccessLog(c.Log.WithName("access")),
+		audit:        newAuditLog(c.Audit),
+		notes:        c.Notes,
+		userName:     userAttribute{c.Types.User(), c.Types.User().Attribute("userName")},
 	}, nil
 }
 
@@ -188,9 +208,16 @@ func (s *Server) admit(x *exchange) error {
 	}
 	tokenID, err := s.authenticate(x.r)
 	if err != nil {
+		x.unauthenticated = true
 		return err
 	}
 	x.tokenID = tokenID
+	if isChange(x.r.Method, x.route) {
+		x.change = &change{method: x.r.Method, id: x.id}
+		if x.route.typ != nil {
+			x.change.rt = x.route.typ.ResourceType
+		}
+	}
 	if s.state.Paused() {
 		return errPaused()
 	}

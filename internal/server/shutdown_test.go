@@ -72,6 +72,9 @@ func TestShutdownFailsNoRequest(t *testing.T) {
 			if err != nil {
 				t.Errorf("Serve: %v", err)
 			}
+			if n := strings.Count(e.audited.String(), `"outcome":"success"`); n != requests {
+				t.Errorf("the audit log has %d of %d changes", n, requests)
+			}
 		})
 	}
 }

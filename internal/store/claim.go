@@ -193,7 +193,7 @@ func (s *Store) judge(ctx context.Context, u *unique, claim *api.ScimClaim, who 
 		return nil, err
 	}
 	if state == holds {
-		return nil, scim.ErrUniqueness(u.rt.Name, u.attr.Path())
+		return nil, u.taken(holder)
 	}
 	if err := s.settlePrevious(ctx, u, claim, who); err != nil {
 		return nil, err
@@ -263,6 +263,13 @@ func (s *Store) learn(ctx context.Context, k *kind, o object) error {
 	}
 	s.index.putVersion(k.shelf, v)
 	return nil
+}
+
+// taken says that a value belongs to a resource.
+func (u *unique) taken(holder string) error {
+	err := scim.ErrUniqueness(u.rt.Name, u.attr.Path())
+	err.Holder = holder
+	return err
 }
 
 // stateOf says what a holder that exists is. One who was here before holds nothing until

@@ -9,7 +9,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	api "scim-operator.io/api/v1alpha1"
-	"scim-operator.io/internal/scim"
 )
 
 // yieldToHolder gives a claim that was acquired to another resource that holds the value,
@@ -28,7 +27,7 @@ func (s *Store) yieldToHolder(ctx context.Context, u *unique, got *held, who cla
 		return err
 	}
 	s.log.Info("A claim was missing that a resource must have; it has it again", "claim", got.name, "holder", holder)
-	return scim.ErrUniqueness(u.rt.Name, u.attr.Path())
+	return u.taken(holder)
 }
 
 // holderOf gives the resource other than one that holds a value, "" when the index knows

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -29,6 +30,7 @@ type entry struct {
 	modified   int64 // microseconds since 1970; the same instant until something is changed
 	deleted    *metav1.MicroTime
 	gone       bool // its deletion from the cluster has begun, or it was never finished
+	refused    bool // the condition Refused is there
 
 	name     string   // folded userName or displayName
 	external string   // externalId
@@ -178,6 +180,7 @@ func (s *Store) userEntry(u *api.ScimUser) (*entry, error) {
 	e.pack(s.users.rt, &a.commonAttributes, a.userName, b.Object())
 	e.deleted = u.Spec.DeletedTime
 	e.keepAdopted(u.Spec.AdoptedTime)
+	e.refused = meta.FindStatusCondition(u.Status.Conditions, api.ConditionRefused) != nil
 	e.values = emailHashes(u.Spec.Emails)
 	return e, nil
 }

@@ -71,6 +71,23 @@ func (s *Store) Get(ctx context.Context, rt *scim.ResourceType, id string) (*Res
 	return s.resource(view, k, e), nil
 }
 
+// Known gives what the index has of a resource at this moment, which may not be the
+// newest; nil when it has nothing. A user comes without groups.
+func (s *Store) Known(rt *scim.ResourceType, id string) *Resource {
+	k, err := s.named(rt, id)
+	if err != nil {
+		return nil
+	}
+	view := s.index.view()
+	e, ok := view.shelf(s, k).live.find(id)
+	if !ok {
+		return nil
+	}
+	r := &Resource{}
+	s.describeTo(r, view, k, e, true)
+	return r
+}
+
 // freshOne makes the index show one resource, and what shows with it, as fresh does.
 func (s *Store) freshOne(ctx context.Context, k *kind, id string) error {
 	if s.eventual() {

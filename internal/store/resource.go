@@ -12,6 +12,9 @@ type Resource struct {
 	ID      string
 	Version string // the ETag, W/"<metadata.generation>"
 
+	Generation int64
+	Refused    bool // a user's last request that was refused is noted in the status
+
 	packed  scim.Packed
 	groups  scim.Field // a user's computed groups; the zero Field when there are none
 	members scim.MemberReader
@@ -24,6 +27,9 @@ func NewResource(rt *scim.ResourceType, version string, o *scim.Object, members 
 		Type: rt, ID: o.Text(rt.Attribute("id")), Version: version, packed: rt.Pack(o), members: members,
 	}
 }
+
+// Text gives the value of one of the resource's own string attributes, "" when it has none.
+func (r *Resource) Text(a *scim.Attribute) string { return r.packed.Text(a) }
 
 // AppendJSON appends the resource as JSON, or what a projection leaves of it: id,
 // externalId, meta and a user's computed groups included. Only a group's members are
@@ -69,6 +75,7 @@ func (s *Store) resource(view *snapshot, k *kind, e *entry) *Resource {
 
 func (s *Store) describeTo(r *Resource, view *snapshot, k *kind, e *entry, noGroups bool) {
 	r.Type, r.ID, r.Version, r.packed = k.rt, e.id, e.version(), e.packed
+	r.Generation, r.Refused = e.generation, e.refused
 	switch {
 	case k == s.groups:
 		r.members = groupMembers{store: s, view: view, group: e}

@@ -91,7 +91,7 @@ func (s *Store) reactivate(ctx context.Context, id string, o *scim.Object) (*Res
 			return nil, false, errAgain // renamed meanwhile: the name may be free
 		}
 		if !s.reactivates(current, o) {
-			return nil, false, scim.ErrUniqueness(rt.Name, name.Path())
+			return nil, false, s.users.unique[0].taken(id)
 		}
 		return rt.Replace(current, o)
 	}

@@ -18,6 +18,8 @@ import (
 func ForKind(kind schema.GroupVersionKind) interface{} {
 	switch kind {
 	// Group=scim-operator.io, Version=v1alpha1
+	case v1alpha1.SchemeGroupVersion.WithKind("AccessPolicy"):
+		return &apiv1alpha1.AccessPolicyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AccountExtension"):
 		return &apiv1alpha1.AccountExtensionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AccountPolicy"):
@@ -26,6 +28,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.AccountRulesApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Address"):
 		return &apiv1alpha1.AddressApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AuditPolicy"):
+		return &apiv1alpha1.AuditPolicyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Certificate"):
 		return &apiv1alpha1.CertificateApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CertificateStatus"):
@@ -62,6 +66,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.MeReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("MultiValue"):
 		return &apiv1alpha1.MultiValueApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("OAuthPolicy"):
+		return &apiv1alpha1.OAuthPolicyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ObjectReference"):
 		return &apiv1alpha1.ObjectReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PersonName"):
@@ -70,6 +76,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.PreviewExampleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PreviewStatus"):
 		return &apiv1alpha1.PreviewStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RequiredClaim"):
+		return &apiv1alpha1.RequiredClaimApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ResourceAttribute"):
 		return &apiv1alpha1.ResourceAttributeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RoleRule"):

@@ -298,6 +298,14 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: io.scim-operator.api.v1alpha1.AttributeUniqueness
   scalar: string
+- name: io.scim-operator.api.v1alpha1.AuditPolicy
+  map:
+    fields:
+    - name: userNames
+      type:
+        namedType: io.scim-operator.api.v1alpha1.AuditUserNames
+- name: io.scim-operator.api.v1alpha1.AuditUserNames
+  scalar: string
 - name: io.scim-operator.api.v1alpha1.Certificate
   map:
     fields:
@@ -562,6 +570,35 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: value
       type:
         scalar: string
+- name: io.scim-operator.api.v1alpha1.OAuthPolicy
+  map:
+    fields:
+    - name: audiences
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: issuer
+      type:
+        scalar: string
+    - name: jwksURL
+      type:
+        scalar: string
+    - name: requiredClaims
+      type:
+        list:
+          elementType:
+            namedType: io.scim-operator.api.v1alpha1.RequiredClaim
+          elementRelationship: associative
+          keys:
+          - name
+    - name: subjects
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
 - name: io.scim-operator.api.v1alpha1.ObjectReference
   map:
     fields:
@@ -623,6 +660,18 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: numeric
 - name: io.scim-operator.api.v1alpha1.Provisioning
   scalar: string
+- name: io.scim-operator.api.v1alpha1.RequiredClaim
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: values
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
 - name: io.scim-operator.api.v1alpha1.ResourceAttribute
   map:
     fields:
@@ -992,6 +1041,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+    - name: audit
+      type:
+        namedType: io.scim-operator.api.v1alpha1.AuditPolicy
     - name: consistency
       type:
         namedType: io.scim-operator.api.v1alpha1.Consistency
@@ -1021,6 +1073,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: me
       type:
         namedType: io.scim-operator.api.v1alpha1.MeReference
+    - name: oauth
+      type:
+        namedType: io.scim-operator.api.v1alpha1.OAuthPolicy
     - name: organizationID
       type:
         scalar: string
@@ -1061,6 +1116,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: token
       type:
         namedType: io.scim-operator.api.v1alpha1.TokenPolicy
+    - name: trustedProxies
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
     - name: userTypes
       type:
         namedType: io.scim-operator.api.v1alpha1.UserTypeRules
@@ -1121,6 +1182,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: io.scim-operator.api.v1alpha1.ScimEndpointTemplate
   map:
     fields:
+    - name: audit
+      type:
+        namedType: io.scim-operator.api.v1alpha1.AuditPolicy
     - name: consistency
       type:
         namedType: io.scim-operator.api.v1alpha1.Consistency
@@ -1138,6 +1202,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: me
       type:
         namedType: io.scim-operator.api.v1alpha1.MeReference
+    - name: oauth
+      type:
+        namedType: io.scim-operator.api.v1alpha1.OAuthPolicy
     - name: replicas
       type:
         scalar: numeric
@@ -1155,6 +1222,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: token
       type:
         namedType: io.scim-operator.api.v1alpha1.TokenPolicy
+    - name: trustedProxies
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
 - name: io.scim-operator.api.v1alpha1.ScimGroup
   map:
     fields:

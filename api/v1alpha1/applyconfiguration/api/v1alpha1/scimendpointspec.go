@@ -108,6 +108,32 @@ func (b *ScimEndpointSpecApplyConfiguration) WithToken(value *TokenPolicyApplyCo
 	return b
 }
 
+// WithTrustedProxies adds the given value to the TrustedProxies field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the TrustedProxies field.
+func (b *ScimEndpointSpecApplyConfiguration) WithTrustedProxies(values ...string) *ScimEndpointSpecApplyConfiguration {
+	for i := range values {
+		b.AccessPolicyApplyConfiguration.TrustedProxies = append(b.AccessPolicyApplyConfiguration.TrustedProxies, values[i])
+	}
+	return b
+}
+
+// WithAudit sets the Audit field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Audit field is set to the value of the last call.
+func (b *ScimEndpointSpecApplyConfiguration) WithAudit(value *AuditPolicyApplyConfiguration) *ScimEndpointSpecApplyConfiguration {
+	b.AccessPolicyApplyConfiguration.Audit = value
+	return b
+}
+
+// WithOAuth sets the OAuth field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OAuth field is set to the value of the last call.
+func (b *ScimEndpointSpecApplyConfiguration) WithOAuth(value *OAuthPolicyApplyConfiguration) *ScimEndpointSpecApplyConfiguration {
+	b.AccessPolicyApplyConfiguration.OAuth = value
+	return b
+}
+
 // WithProvisioning sets the Provisioning field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Provisioning field is set to the value of the last call.

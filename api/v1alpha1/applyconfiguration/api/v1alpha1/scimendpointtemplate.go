@@ -41,7 +41,8 @@ type ScimEndpointTemplateApplyConfiguration struct {
 	Me *MeReferenceApplyConfiguration `json:"me,omitempty"`
 	// token says how long the endpoint's token lives, and when another one takes over.
 	// Left out, it lives 180 days and is replaced when generation is raised.
-	Token *TokenPolicyApplyConfiguration `json:"token,omitempty"`
+	Token                          *TokenPolicyApplyConfiguration `json:"token,omitempty"`
+	AccessPolicyApplyConfiguration `json:""`
 }
 
 // ScimEndpointTemplateApplyConfiguration constructs a declarative configuration of the ScimEndpointTemplate type for use with
@@ -121,5 +122,31 @@ func (b *ScimEndpointTemplateApplyConfiguration) WithMe(value *MeReferenceApplyC
 // If called multiple times, the Token field is set to the value of the last call.
 func (b *ScimEndpointTemplateApplyConfiguration) WithToken(value *TokenPolicyApplyConfiguration) *ScimEndpointTemplateApplyConfiguration {
 	b.Token = value
+	return b
+}
+
+// WithTrustedProxies adds the given value to the TrustedProxies field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the TrustedProxies field.
+func (b *ScimEndpointTemplateApplyConfiguration) WithTrustedProxies(values ...string) *ScimEndpointTemplateApplyConfiguration {
+	for i := range values {
+		b.AccessPolicyApplyConfiguration.TrustedProxies = append(b.AccessPolicyApplyConfiguration.TrustedProxies, values[i])
+	}
+	return b
+}
+
+// WithAudit sets the Audit field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Audit field is set to the value of the last call.
+func (b *ScimEndpointTemplateApplyConfiguration) WithAudit(value *AuditPolicyApplyConfiguration) *ScimEndpointTemplateApplyConfiguration {
+	b.AccessPolicyApplyConfiguration.Audit = value
+	return b
+}
+
+// WithOAuth sets the OAuth field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OAuth field is set to the value of the last call.
+func (b *ScimEndpointTemplateApplyConfiguration) WithOAuth(value *OAuthPolicyApplyConfiguration) *ScimEndpointTemplateApplyConfiguration {
+	b.AccessPolicyApplyConfiguration.OAuth = value
 	return b
 }

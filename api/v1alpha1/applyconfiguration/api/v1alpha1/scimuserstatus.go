@@ -14,7 +14,7 @@ import (
 //
 // ScimUserStatus is what the operator made of a user.
 type ScimUserStatusApplyConfiguration struct {
-	// conditions are Active and Ready, and Withheld, AdoptionRequested, AmbiguousMatch,
+	// conditions are Active and Ready, and Withheld, AdoptionRequested, AmbiguousMatch, Refused,
 	// Reconciling or Stalled when True.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// observedGeneration is the newest metadata.generation this status speaks of.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package saml
+package guard
 
 import "net/netip"
 
@@ -42,8 +42,8 @@ var (
 	nat64 = netip.MustParsePrefix("64:ff9b::/96")
 )
 
-// public says whether an address is on the public Internet.
-func public(address netip.Addr) bool {
+// Public says whether an address is on the public Internet.
+func Public(address netip.Addr) bool {
 	address = address.WithZone("").Unmap()
 	if address.Is6() && nat64.Contains(address) {
 		b := address.As16()

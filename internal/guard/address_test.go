@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package saml
+package guard
 
 import (
 	"errors"
@@ -57,11 +57,11 @@ func TestPublicAddresses(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			address := netip.MustParseAddr(row.address)
-			if got := public(address); got != row.public {
+			if got := Public(address); got != row.public {
 				t.Errorf("%s is public: %v", row.address, got)
 			}
 			err := refuseInternal("tcp", netip.AddrPortFrom(address, 443).String(), nil)
-			if (err == nil) != row.public || (err != nil && !errors.Is(err, ErrForbidden)) {
+			if forbidden := (*Forbidden)(nil); (err == nil) != row.public || (err != nil && !errors.As(err, &forbidden)) {
 				t.Errorf("dialling %s: %v", row.address, err)
 			}
 		})

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package issuertest is an OAuth 2.0 issuer for tests: a real HTTPS server with metadata
+// and keys, that makes the tokens that a test asks for.
+package issuertest
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+)
+
+// Issuer is a running issuer.
+type Issuer struct {
+	*httptest.Server
+	// Fetches counts how often its keys were asked for.
+	Fetches atomic.Int64
+	// Down makes it answer 503.
+	Down atomic.Bool
+	// Metadata is the path of its metadata.
+	Metadata string
+
+	t    testing.TB
+	mu   sync.Mutex
+	keys []jose.JSONWebKey // public
+}
+
+// New starts an issuer that ends with the test.
+func New(t testing.TB) *Issuer {
+	t.Helper()
+	i := &Issuer{t: t, Metadata: "/.well-known/openid-configuration"}
+	i.Server = httptest.NewTLSServer(http.HandlerFunc(i.serve))
+	t.Cleanup(i.Close)
+	return i
+}
+
+// Roots trust the issuer.
+func (i *Issuer) Roots() *x509.CertPool {
+	roots := x509.NewCertPool()
+	roots.AddCert(i.Certificate())
+	return roots
+}
+
+func (i *Issuer) serve(w http.ResponseWriter, r *http.Request) {
+	var document any
+	switch {
+	case i.Down.Load():
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	case r.URL.Path == i.Metadata:
+		document = map[string]any{"issuer": i.URL, "jwks_uri": i.URL + "/keys"}
+	case r.URL.Path == "/keys":
+		i.Fetches.Add(1)
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		document = map[string]any{"keys": append([]any{map[string]any{"kty": "unheard-of", "kid": "x"}}, anyOf(i.keys)...)}
+	default:
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	_ = json.NewEncoder(w).Encode(document)
+}
+
+func anyOf(keys []jose.JSONWebKey) []any {
+	var list []any
+	for _, k := range keys {
+		list = append(list, k)
+	}
+	return list
+}
+
+// NewKey makes a key that the issuer publishes, and withdraws those before it.
+func (i *Issuer) NewKey(id string) crypto.PrivateKey {
+	i.t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	i.Publish(jose.JSONWebKey{Key: key.Public(), KeyID: id, Use: "sig"})
+	return key
+}
+
+// Publish replaces the keys that the issuer publishes.
+func (i *Issuer) Publish(keys ...jose.JSONWebKey) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.keys = keys
+}
+
+// Claims are those of a good token, with changes; nil takes a claim away.
+func (i *Issuer) Claims(now time.Time, changes map[string]any) map[string]any {
+	claims := map[string]any{
+		"iss": i.URL, "sub": "okta", "aud": "scim", "iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(time.Hour).Unix(),
+	}
+	maps.Copy(claims, changes)
+	maps.DeleteFunc(claims, func(_ string, v any) bool { return v == nil })
+	return claims
+}
+
+// Sign makes a token.
+func Sign(t testing.TB, algorithm jose.SignatureAlgorithm, key any, id string, claims map[string]any) string {
+	t.Helper()
+	options := (&jose.SignerOptions{}).WithType("JWT")
+	if id != "" {
+		options = options.WithHeader(jose.HeaderKey("kid"), id)
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: key}, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := jwt.Signed(signer).Claims(claims).Serialize()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package oauth
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"scim-operator.io/internal/oauth/issuertest"
+)
+
+// setting is an issuer, a verifier of its tokens and their clock.
+type setting struct {
+	*issuertest.Issuer
+	t        *testing.T
+	now      time.Time
+	verifier *Verifier
+}
+
+func newSetting(t *testing.T, change ...func(*Policy)) *setting {
+	t.Helper()
+	s := &setting{Issuer: issuertest.New(t), t: t, now: time.Now()}
+	p := Policy{Issuer: s.URL, Audiences: []string{"scim", "https://scim.example.com"}, Subjects: []string{"okta", "entra"}}
+	for _, c := range change {
+		c(&p)
+	}
+	s.verifier = New(p, Options{AllowInternal: true, RootCAs: s.Roots(), Now: func() time.Time { return s.now }})
+	return s
+}
+
+// wants checks what becomes of a token.
+func (s *setting) wants(token string, want bool) {
+	s.t.Helper()
+	id, ok, err := s.verifier.Verify(s.t.Context(), token)
+	switch {
+	case err != nil:
+		s.t.Errorf("it is not known: %v", err)
+	case ok != want:
+		s.t.Errorf("let in: %v, want %v", ok, want)
+	case ok && (!strings.HasPrefix(id, IDPrefix) || len(id) != len(IDPrefix)+idDigits || strings.Contains(id, "okta")):
+		s.t.Errorf("the ID %q", id)
+	}
+}
+
+func (s *setting) wantsLater(token string) {
+	s.t.Helper()
+	_, ok, err := s.verifier.Verify(s.t.Context(), token)
+	var later *Unavailable
+	if ok || !errors.As(err, &later) || later.RetryAfter <= 0 {
+		s.t.Errorf("let in: %v, error %v; want to be told to come later", ok, err)
+	}
+}
+
+func TestClaims(t *testing.T) {
+	type claims = map[string]any
+	at := func(d time.Duration) int64 { return time.Now().Add(d).Unix() }
+	for _, row := range []struct {
+		name    string
+		changes claims
+		want    bool
+	}{
+		{"a good token", nil, true},
+		{"the other audience", claims{"aud": "https://scim.example.com"}, true},
+		{"one of several audiences", claims{"aud": []string{"other", "scim"}}, true},
+		{"another audience", claims{"aud": "other"}, false},
+		{"no audience", claims{"aud": nil}, false},
+		{"the other subject", claims{"sub": "entra"}, true},
+		{"another subject", claims{"sub": "okta2"}, false},
+		{"no subject", claims{"sub": nil}, false},
+		{"another issuer", claims{"iss": "https://evil.example.com"}, false},
+		{"no issuer", claims{"iss": nil}, false},
+		{"expired", claims{"exp": at(-time.Minute)}, false},
+		{"expired a moment ago", claims{"exp": at(-10 * time.Second)}, true},
+		{"without an end", claims{"exp": nil}, false},
+		{"not yet valid", claims{"nbf": at(time.Minute)}, false},
+		{"issued in the future", claims{"iat": at(time.Minute)}, false},
+		{"issued a moment ahead", claims{"iat": at(10 * time.Second), "nbf": at(10 * time.Second)}, true},
+		{"an end that is no time", claims{"exp": "tomorrow"}, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := newSetting(t)
+			key := s.NewKey("1")
+			s.wants(issuertest.Sign(t, jose.ES256, key, "1", s.Claims(s.now, row.changes)), row.want)
+		})
+	}
+}
+
+func TestRequiredClaims(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		claim string
+		value any
+		want  bool
+	}{
+		{"the value", "azp", "a", true},
+		{"another of the values", "azp", "b", true},
+		{"another value", "azp", "c", false},
+		{"none", "azp", nil, false},
+		{"in a list", "azp", []string{"x", "a"}, true},
+		{"not in the list", "azp", []string{"x"}, false},
+		{"a word among others, where the claim is no list", "azp", "a b", false},
+		{"a scope", "scope", "openid a", true},
+		{"another scope", "scope", "openid ab", false},
+		{"an object", "azp", map[string]any{"a": "a"}, false},
+		{"true", "flag", true, true},
+		{"a number", "flag", 7, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := newSetting(t, func(p *Policy) {
+				p.Subjects, p.Claims = nil, []Claim{{Name: row.claim, Values: []string{"a", "b", "true", "7"}}}
+			})
+			key := s.NewKey("1")
+			s.wants(issuertest.Sign(t, jose.ES256, key, "1", s.Claims(s.now, map[string]any{row.claim: row.value})), row.want)
+		})
+	}
+}
+
+func TestSignatures(t *testing.T) {
+	s := newSetting(t)
+	strong, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	curve, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	edwardsPublic, edwards, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Publish(
+		jose.JSONWebKey{Key: strong.Public(), KeyID: "rsa"},
+		jose.JSONWebKey{Key: curve.Public(), KeyID: "ec", Algorithm: "ES384", Use: "sig"},
+		jose.JSONWebKey{Key: edwardsPublic, KeyID: "ed"},
+		jose.JSONWebKey{Key: strong.Public(), KeyID: "encryption", Use: "enc"},
+		jose.JSONWebKey{Key: strong.Public(), KeyID: "other algorithm", Algorithm: "RS512"},
+		jose.JSONWebKey{Key: []byte("a secret that everybody can read"), KeyID: "shared"},
+	)
+	claims := s.Claims(s.now, nil)
+	der, err := x509.MarshalPKIXPublicKey(strong.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	public := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
+	good := issuertest.Sign(t, jose.RS256, strong, "rsa", claims)
+	parts := strings.Split(good, ".")
+	encode := func(v any) string {
+		text, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return base64.RawURLEncoding.EncodeToString(text)
+	}
+	s.wants(good, true) // the keys are known from here on
+	for _, row := range []struct {
+		name, token string
+		want        bool
+	}{
+		{"PS512", issuertest.Sign(t, jose.PS512, strong, "rsa", claims), true},
+		{"ES384", issuertest.Sign(t, jose.ES384, curve, "ec", claims), true},
+		{"EdDSA", issuertest.Sign(t, jose.EdDSA, edwards, "ed", claims), true},
+		{"without the ID of a key", issuertest.Sign(t, jose.ES384, curve, "", claims), true},
+		{"the key of a stranger", issuertest.Sign(t, jose.ES384, stranger, "ec", claims), false},
+		{"a key for encryption", issuertest.Sign(t, jose.RS256, strong, "encryption", claims), false},
+		{"a key for another algorithm", issuertest.Sign(t, jose.RS256, strong, "other algorithm", claims), false},
+		{"HS256 with the public key", issuertest.Sign(t, jose.HS256, public, "rsa", claims), false},
+		{"HS256 with a published secret", issuertest.Sign(t, jose.HS256, []byte("a secret that everybody can read"), "shared", claims), false},
+		{"alg none", encode(map[string]any{"alg": "none", "typ": "JWT"}) + "." + parts[1] + ".", false},
+		{"alg none with a signature", encode(map[string]any{"alg": "none", "kid": "rsa"}) + "." + parts[1] + "." + parts[2], false},
+		{"other claims under the signature", parts[0] + "." + encode(s.Claims(s.now, map[string]any{"sub": "entra"})) + "." + parts[2], false},
+		{"no signature", parts[0] + "." + parts[1] + ".", false},
+		{"a part too few", parts[0] + "." + parts[1], false},
+		{"a token of the endpoint", "scimop_x", false},
+		{"nothing", "", false},
+		{"too long", issuertest.Sign(t, jose.RS256, strong, "rsa", s.Claims(s.now, map[string]any{"x": strings.Repeat("x", maxToken)})), false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s.now = s.now.Add(minRefetch) // so that the keys may be asked for again
+			s.t = t
+			s.wants(row.token, row.want)
+		})
+	}
+}
+
+func TestKeysAreKeptAndRefreshed(t *testing.T) {
+	s := newSetting(t)
+	sign := func(key any, id string) string { return issuertest.Sign(t, jose.ES256, key, id, s.Claims(s.now, nil)) }
+	first := s.NewKey("1")
+	for range 3 {
+		s.wants(sign(first, "1"), true)
+	}
+	if n := s.Fetches.Load(); n != 1 {
+		t.Errorf("the keys were asked for %d times, want once", n)
+	}
+
+	second := s.NewKey("2")
+	s.wantsLater(sign(second, "2")) // it was asked a moment ago
+	s.now = s.now.Add(minRefetch)
+	s.wants(sign(second, "2"), true)
+	s.wantsLater(sign(first, "1"))
+	s.now = s.now.Add(minRefetch)
+	s.wants(sign(first, "1"), false) // it is not published any more
+	if n := s.Fetches.Load(); n != 3 {
+		t.Errorf("the keys were asked for %d times, want 3", n)
+	}
+
+	s.Down.Store(true)
+	s.now = s.now.Add(2 * keysLifetime)
+	s.wants(sign(second, "2"), true) // those known stay in use
+	third := s.NewKey("3")
+	s.wantsLater(sign(third, "3"))
+	s.Down.Store(false)
+	s.now = s.now.Add(minRefetch)
+	s.wants(sign(third, "3"), true)
+}
+
+func TestWhereKeysAre(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		change func(*setting)
+		policy func(*setting, *Policy)
+		later  string // what is wrong
+	}{
+		{name: "OpenID Connect Discovery"},
+		{name: "RFC 8414", change: func(s *setting) { s.Metadata = "/.well-known/oauth-authorization-server" }},
+		{name: "told by the administrator", change: func(s *setting) { s.Metadata = "-" },
+			policy: func(s *setting, p *Policy) { p.JWKSURL = s.URL + "/keys" }},
+		{name: "nowhere", change: func(s *setting) { s.Metadata = "-" }, later: "404"},
+		{name: "without TLS", policy: func(s *setting, p *Policy) { p.JWKSURL = strings.Replace(s.URL, "https", "http", 1) + "/keys" }, later: "not https"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := newSetting(t)
+			if row.change != nil {
+				row.change(s)
+			}
+			policy := s.verifier.policy
+			if row.policy != nil {
+				row.policy(s, &policy)
+			}
+			s.verifier = New(policy, Options{AllowInternal: true, RootCAs: s.Roots(), Now: func() time.Time { return s.now }})
+			token := issuertest.Sign(t, jose.ES256, s.NewKey("1"), "1", s.Claims(s.now, nil))
+			if row.later == "" {
+				s.wants(token, true)
+				return
+			}
+			s.wantsLater(token)
+			if _, _, err := s.verifier.Verify(t.Context(), token); err == nil || !strings.Contains(err.Error(), row.later) {
+				t.Errorf("error %v, want one about %q", err, row.later)
+			}
+		})
+	}
+}
+
+func TestInternalAddressesAreNotAsked(t *testing.T) {
+	s := newSetting(t)
+	s.verifier = New(s.verifier.policy, Options{RootCAs: s.Roots()})
+	token := issuertest.Sign(t, jose.ES256, s.NewKey("1"), "1", s.Claims(s.now, nil))
+	s.wantsLater(token)
+	if _, _, err := s.verifier.Verify(t.Context(), token); err == nil || !strings.Contains(err.Error(), "is an internal address") {
+		t.Errorf("error %v", err)
+	}
+	if n := s.Fetches.Load(); n != 0 {
+		t.Errorf("it was asked %d times", n)
+	}
+}

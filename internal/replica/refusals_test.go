@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package replica
+
+import (
+	"context"
+	"strconv"
+	"testing"
+	"time"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clocktesting "k8s.io/utils/clock/testing"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"scim-operator.io/api/v1alpha1"
+)
+
+// user makes a user whom the manager has looked at.
+func (f *fixture) newUser() *v1alpha1.ScimUser {
+	f.t.Helper()
+	u := &v1alpha1.ScimUser{
+		ObjectMeta: metav1.ObjectMeta{Namespace: f.namespace, GenerateName: "u-"},
+		Spec:       v1alpha1.ScimUserSpec{EndpointRef: v1alpha1.EndpointReference{Name: endpointName}, UserName: "ada"},
+	}
+	f.create(u)
+	return u
+}
+
+// decide is what the manager does: it replaces the list of conditions, with what others
+// have in it.
+func (f *fixture) decide(u *v1alpha1.ScimUser) {
+	f.t.Helper()
+	f.read(u)
+	before := u.DeepCopy()
+	u.Status.ObservedGeneration = ptr.To(u.Generation)
+	meta.SetStatusCondition(&u.Status.Conditions, metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue,
+		Reason: v1alpha1.ReasonSucceeded, Message: "x", ObservedGeneration: u.Generation})
+	if err := admin.Status().Patch(context.Background(), u, client.MergeFrom(before)); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+func (f *fixture) read(u *v1alpha1.ScimUser) {
+	f.t.Helper()
+	if err := admin.Get(context.Background(), client.ObjectKeyFromObject(u), u); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// noted is the condition Refused of a user as it is now.
+func (f *fixture) noted(u *v1alpha1.ScimUser) *metav1.Condition {
+	f.t.Helper()
+	f.read(u)
+	return meta.FindStatusCondition(u.Status.Conditions, v1alpha1.ConditionRefused)
+}
+
+func (f *fixture) mayNote() {
+	f.t.Helper()
+	f.create(&rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Name: "notes", Namespace: f.namespace}, Rules: []rbacv1.PolicyRule{
+		{APIGroups: []string{v1alpha1.GroupName}, Resources: []string{"scimusers"}, Verbs: []string{"get"}},
+		{APIGroups: []string{v1alpha1.GroupName}, Resources: []string{"scimusers/status"}, Verbs: []string{"patch"}},
+	}})
+	f.create(&rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "notes", Namespace: f.namespace},
+		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "notes"},
+		Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: f.user()}}})
+}
+
+func TestRefusalsAreNoted(t *testing.T) {
+	f := newFixture(t)
+	f.mayNote()
+	clock := clocktesting.NewFakeClock(time.Now())
+	withClock := func(c *Config) { c.Clock = clock }
+	one, two := f.start("okta-scim-1", withClock), f.start("okta-scim-2", withClock)
+	u := f.newUser()
+	f.decide(u)
+	is := func(reason string) func() bool {
+		return func() bool { c := f.noted(u); return c != nil && c.Reason == reason }
+	}
+
+	one.Refused(u.Name, u.Generation, "invalidValue", "active: it must be true or false")
+	eventually(t, "the refusal is noted", is(v1alpha1.ReasonInvalidValue))
+	c := f.noted(u)
+	if c.Status != metav1.ConditionTrue || c.Message != "active: it must be true or false" || c.ObservedGeneration != u.Generation || c.LastTransitionTime.IsZero() {
+		t.Errorf("the condition is %+v", c)
+	}
+	if len(u.Status.Conditions) != 2 {
+		t.Errorf("the conditions are %+v", u.Status.Conditions)
+	}
+
+	// The manager leaves it, and what is noted again changes nothing.
+	f.decide(u)
+	revision := u.ResourceVersion
+	two.Refused(u.Name, u.Generation, "invalidValue", "active: it must be true or false")
+	eventually(t, "the note has been taken up", func() bool { return two.refusals.idle() })
+	if f.noted(u); u.ResourceVersion != revision {
+		t.Error("the same note was written again")
+	}
+
+	// Not twice in a minute.
+	one.Refused(u.Name, u.Generation, "mutability", "id: it cannot be changed")
+	eventually(t, "the note waits", clock.HasWaiters)
+	if c := f.noted(u); c == nil || c.Reason != v1alpha1.ReasonInvalidValue {
+		t.Errorf("within a minute: %+v", c)
+	}
+	eventually(t, "the next is noted a minute later", func() bool { clock.Step(noteInterval); return is(v1alpha1.ReasonMutability)() })
+
+	// Another replica may take it away, and only it.
+	two.Accepted(u.Name)
+	eventually(t, "the refusal is gone", func() bool { return f.noted(u) == nil })
+	if len(u.Status.Conditions) != 1 {
+		t.Errorf("the conditions are %+v", u.Status.Conditions)
+	}
+	revision = u.ResourceVersion
+	two.Accepted(u.Name)
+	eventually(t, "the note has been taken up", func() bool { return two.refusals.idle() })
+	if f.read(u); u.ResourceVersion != revision {
+		t.Error("something was written where nothing was noted")
+	}
+}
+
+func TestARefusalOfAnOlderUserIsNotNoted(t *testing.T) {
+	f := newFixture(t)
+	f.mayNote()
+	r := f.start("okta-scim-1")
+	u := f.newUser()
+	u.Spec.DisplayName = "Ada"
+	if err := admin.Update(context.Background(), u); err != nil {
+		t.Fatal(err)
+	}
+	f.decide(u)
+	r.Refused(u.Name, u.Generation-1, "invalidValue", "x")
+	eventually(t, "the note has been taken up", func() bool { return r.refusals.idle() })
+	if c := f.noted(u); c != nil {
+		t.Errorf("noted: %+v", c)
+	}
+}
+
+func TestARefusalWaitsForTheManager(t *testing.T) {
+	f := newFixture(t)
+	f.mayNote()
+	clock := clocktesting.NewFakeClock(time.Now())
+	r := f.start("okta-scim-1", func(c *Config) { c.Clock = clock })
+	u := f.newUser()
+	r.Refused(u.Name, u.Generation, "invalidValue", "x")
+	eventually(t, "the note waits", clock.HasWaiters)
+	if c := f.noted(u); c != nil {
+		t.Errorf("noted in a status that nobody has written: %+v", c)
+	}
+	f.decide(u)
+	eventually(t, "it is noted", func() bool { clock.Step(noteRetry); return f.noted(u) != nil })
+}
+
+func TestNotesAreBounded(t *testing.T) {
+	f := newRefusals(clocktesting.NewFakeClock(time.Now()))
+	for i := range 2 * maxNotes {
+		f.add("u-"+strconv.Itoa(i), note{reason: v1alpha1.ReasonInvalidValue})
+	}
+	if n := len(f.pending); n != maxNotes {
+		t.Errorf("%d notes wait, want %d", n, maxNotes)
+	}
+	f.queue.ShutDown()
+}
+
+// idle says that no note waits or is being written.
+func (f *refusals) idle() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.pending) == 0 && !f.writing
+}

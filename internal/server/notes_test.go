@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// notebook keeps what was taken down.
+type notebook struct {
+	mu    sync.Mutex
+	notes []string
+}
+
+func (n *notebook) add(text string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.notes = append(n.notes, text)
+}
+
+func (n *notebook) Refused(id string, _ int64, scimType, message string) {
+	n.add(id + " " + scimType + " " + message)
+}
+
+func (n *notebook) Accepted(id string) { n.add(id + " accepted") }
+
+func TestRefusalsAreTakenDownOnTheUser(t *testing.T) {
+	const (
+		nobody = "00000000-0000-4000-8000-000000000000"
+		patch  = `{"Operations":[{"op":"replace","path":"active","value":"perhaps"}]}`
+		bulk   = `{"schemas":["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],"Operations":[{"method":"PATCH","path":"/Users/%[1]s","data":` + patch + `}]}`
+	)
+	for _, row := range []struct {
+		name, method, path, body string
+		want                     []string
+	}{
+		{"a value that is not valid", "PATCH", "/Users/%[1]s", patch, []string{"%[1]s invalidValue PATCH was refused with 400: "}},
+		{"a document that is not one", "PUT", "/Users/%[1]s", `{`, []string{"%[1]s invalidSyntax PUT was refused with 400: "}},
+		{"a name that somebody else has", "PUT", "/Users/%[1]s", `{"userName":"bob"}`, []string{"%[1]s uniqueness PUT was refused with 409: another User has this userName"}},
+		{"an operation of Bulk", "POST", "/Bulk", bulk, []string{"%[1]s invalidValue PATCH was refused with 400: "}},
+		{"who has the name of one who is to be created", "POST", "/Users", `{"userName":"ADA"}`, []string{"%[1]s uniqueness POST of another user was refused with 409: another User has this userName"}},
+		{"one who is to be created and cannot", "POST", "/Users", `{}`, nil},
+		{"nobody", "PATCH", "/Users/" + nobody, patch, nil},
+		{"a group", "PATCH", "/Groups/%[2]s", patch, nil},
+		{"a change that is accepted, where nothing was noted", "PUT", "/Users/%[1]s", `{"userName":"ada","title":"x"}`, nil},
+		{"a read", "GET", "/Users/%[1]s?attributes=", "", nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			notes := &notebook{}
+			e := serve(t, func(c *Config) { c.Notes = notes })
+			ids := []any{e.create("/Users", `{"userName":"ada"}`), e.create("/Groups", `{"displayName":"crew"}`)}
+			e.create("/Users", `{"userName":"bob"}`)
+			fill := func(text string) string { return strings.Split(fmt.Sprintf(text+"\x00%[1]s%[2]s", ids...), "\x00")[0] }
+			e.do(row.method, fill(row.path), fill(row.body))
+			e.stop()
+			if err := <-e.stopped; err != nil {
+				t.Fatal(err)
+			}
+			e.stopped <- nil
+			if !slices.EqualFunc(notes.notes, row.want, func(got, want string) bool { return strings.HasPrefix(got, fill(want)) }) {
+				t.Errorf("%q, want %q", notes.notes, row.want)
+			}
+		})
+	}
+}
+
+func TestARefusalIsForgottenByTheNextChange(t *testing.T) {
+	notes := &notebook{}
+	e := serve(t, func(c *Config) { c.Notes = notes })
+	id := e.create("/Users", `{"userName":"ada"}`)
+	e.store.setRefused(id)
+	e.do("GET", "/Users/"+id, "")
+	for _, r := range [][]string{
+		{"PUT", `{"userName":"ada","title":"x"}`}, {"PUT", `{"userName":"ada","title":"x"}`}, {"DELETE", ""},
+	} {
+		if a := e.do(r[0], "/Users/"+id, r[1]); a.status >= 300 {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+	}
+	e.eventually("all has been noted", func() bool {
+		notes.mu.Lock()
+		defer notes.mu.Unlock()
+		return slices.Equal(notes.notes, []string{id + " accepted", id + " accepted", id + " accepted"})
+	})
+}

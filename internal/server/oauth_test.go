@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"scim-operator.io/internal/oauth"
+	"scim-operator.io/internal/oauth/issuertest"
+)
+
+func TestAccessTokensOfAnIssuer(t *testing.T) {
+	issuer := issuertest.New(t)
+	key := issuer.NewKey("1")
+	var later atomic.Int64 // how far the clock has been moved
+	e := serve(t, func(c *Config) {
+		c.AccessTokens = oauth.New(
+			oauth.Policy{Issuer: issuer.URL, Audiences: []string{"scim"}, Subjects: []string{"okta"}},
+			oauth.Options{AllowInternal: true, RootCAs: issuer.Roots(), Now: func() time.Time { return time.Now().Add(time.Duration(later.Load())) }})
+	})
+	token := func(changes map[string]any) string {
+		return "Bearer " + issuertest.Sign(t, jose.ES256, key, "1", issuer.Claims(time.Now(), changes))
+	}
+	issuer.Down.Store(true)
+	a := e.do("GET", "/Users", "", "Authorization", token(nil))
+	wantError(t, a, http.StatusServiceUnavailable, "")
+	if a.header.Get("Retry-After") == "" {
+		t.Error("there is no Retry-After")
+	}
+	if a := e.do("GET", "/Users", ""); a.status != http.StatusOK {
+		t.Errorf("a token of the endpoint, while the issuer is silent: %d %s", a.status, a.body)
+	}
+
+	issuer.Down.Store(false)
+	later.Store(int64(time.Minute))
+	if a := e.do("POST", "/Users", `{"userName":"ada"}`, "Authorization", token(nil)); a.status != http.StatusCreated {
+		t.Errorf("a good token: %d %s", a.status, a.body)
+	}
+	if a := e.do("GET", "/Users?cursor=&count=1", "", "Authorization", token(nil)); a.status != http.StatusOK {
+		t.Errorf("a page: %d %s", a.status, a.body)
+	}
+	a = e.do("GET", "/Users", "", "Authorization", token(map[string]any{"sub": "somebody"}))
+	wantError(t, a, http.StatusUnauthorized, "")
+	if detail := a.json(t)["detail"].(string); !strings.HasPrefix(detail, "the access token is missing or not valid (") {
+		t.Errorf("the detail says more than it should: %q", detail)
+	}
+
+	lines := e.auditLines(3)
+	if lines[0]["outcome"] != "failed" || lines[0]["status"] != 503.0 {
+		t.Errorf("while the issuer was silent: %v", lines[0])
+	}
+	if id, _ := lines[1]["tokenID"].(string); !strings.HasPrefix(id, oauth.IDPrefix) || strings.Contains(id, "okta") {
+		t.Errorf("the token is named %q", id)
+	}
+}
