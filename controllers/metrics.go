@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"scim-operator.io/api/v1alpha1"
@@ -23,6 +24,9 @@ var (
 	certificateMetric = prometheus.NewDesc("scim_operator_saml_last_certificate_expiry_timestamp_seconds",
 		"When the last of an IdentityProvider's SAML signing certificates expires.",
 		[]string{"namespace", "name"}, nil)
+	heldMetric = prometheus.NewDesc("scim_operator_held_users",
+		"How many users of a ScimEndpoint are active only until a person has approved or rejected that they leave.",
+		[]string{"namespace", "name"}, nil)
 )
 
 // states tells Prometheus what the status of providers and endpoints says, as it is in
@@ -34,6 +38,7 @@ type states struct{ reader client.Reader }
 func (s states) Describe(descriptions chan<- *prometheus.Desc) {
 	descriptions <- conditionMetric
 	descriptions <- certificateMetric
+	descriptions <- heldMetric
 }
 
 // Collect implements prometheus.Collector. Before the caches have synced there is nothing
@@ -54,6 +59,9 @@ func (s states) Collect(metrics chan<- prometheus.Metric) {
 		for i := range endpoints.Items {
 			ep := &endpoints.Items[i]
 			collectConditions(metrics, "ScimEndpoint", ep, ep.Status.Conditions)
+			if d := ep.Status.Deprovisioning; d != nil {
+				metrics <- prometheus.MustNewConstMetric(heldMetric, prometheus.GaugeValue, float64(ptr.Deref(d.Held, 0)), ep.Namespace, ep.Name)
+			}
 		}
 	}
 }

@@ -93,6 +93,7 @@ var _ = Describe("An endpoint's status", func() {
 			"replicas":           7,
 			"readyReplicas":      7,
 			"rules":              map[string]any{"observedRules": "made up"},
+			"deprovisioning":     map[string]any{"holdID": "made up"},
 			"tokens":             []v1alpha1.TokenStatus{{ID: "0123456789ab", SecretName: "x", CreatedTime: metav1.Now()}},
 		}
 		status := reflect.TypeFor[v1alpha1.ScimEndpointStatus]()

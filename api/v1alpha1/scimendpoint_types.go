@@ -210,6 +210,11 @@ type ScimEndpointSpec struct {
 	OrganizationID string `json:"organizationID,omitempty"`
 
 	AccountPolicy `json:",inline"`
+
+	// deprovisioning says how people leave. Left out, whom the identity provider deletes
+	// stays as an inactive record, and nobody is held but the last holder of a protected role.
+	// +optional
+	Deprovisioning *Deprovisioning `json:"deprovisioning,omitempty"`
 }
 
 // ScimEndpointStatus is what became of a ScimEndpoint's spec.
@@ -271,6 +276,10 @@ type ScimEndpointStatus struct {
 	// the preview would do.
 	// +optional
 	Rules *RulesStatus `json:"rules,omitempty"`
+
+	// deprovisioning says how people leave, and who is held.
+	// +optional
+	Deprovisioning *DeprovisioningStatus `json:"deprovisioning,omitempty"`
 }
 
 // TokenStatus describes a token without revealing it.

@@ -4,6 +4,9 @@
 // or end user, of which organizations, with which roles) and writes it into the
 // ScimUser's status. It releases a user's claims before the user goes.
 //
+// Who leaves is decided one after the other, so that a guard holds when an identity provider
+// wants many to leave at once.
+//
 // Three things make it decide again: a change of the user; a change of a group, which
 // enqueues the users whom it touches; and a change of an endpoint's rules, for which a
 // second controller goes through the endpoint's directory at a limited rate and enqueues
@@ -28,13 +31,15 @@ import (
 // +kubebuilder:rbac:groups=scim-operator.io,resources=scimusers/status,verbs=patch
 // +kubebuilder:rbac:groups=scim-operator.io,resources=scimclaims,verbs=list;delete
 // +kubebuilder:rbac:groups=scim-operator.io,resources=scimgroups;scimgroupslices,verbs=get;list;watch
-// +kubebuilder:rbac:groups=scim-operator.io,resources=scimendpoints,verbs=get;list;watch
+// +kubebuilder:rbac:groups=scim-operator.io,resources=identityproviders;scimendpoints,verbs=get;list;watch
 // +kubebuilder:rbac:groups=scim-operator.io,resources=scimendpoints/status,verbs=patch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // Reconciler reconciles ScimUsers.
 type Reconciler struct {
+	client   client.Client
 	claims   claims.Releaser
+	census   *census
 	reporter *outcome.Reporter
 	decider  *decider
 	now      func() time.Time
@@ -61,7 +66,10 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, user *v1
 	if !user.DeletionTimestamp.IsZero() {
 		return outcome.Result{}, r.terminate(ctx, user)
 	}
-	decideActive(user)
+	next, err := r.leave(ctx, pass, user)
+	if err != nil {
+		return outcome.Result{}, err
+	}
 	decision, err := r.decider.decide(ctx, user)
 	if err != nil {
 		return outcome.Result{}, err
@@ -73,6 +81,7 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, user *v1
 	return outcome.Result{
 		Reason:  v1alpha1.ReasonSucceeded,
 		Message: "The status says what the operator made of this user.",
+		Next:    next,
 	}, nil
 }
 
@@ -82,11 +91,6 @@ func (r *Reconciler) terminate(ctx context.Context, user *v1alpha1.ScimUser) err
 		return err
 	}
 	return outcome.Waiting(v1alpha1.ReasonTerminating, "The user is being deleted from the cluster.")
-}
-
-func decideActive(user *v1alpha1.ScimUser) {
-	active, reason, message := identity.Active(user)
-	outcome.Set(user, v1alpha1.ConditionActive, active, reason, message)
 }
 
 // show writes a decision into the status.

@@ -88,6 +88,7 @@ func TestAlerts(t *testing.T) {
 		idp       = `scim_operator_condition{kind="IdentityProvider",namespace="acme",name="okta",`
 		endpoint  = `scim_operator_condition{kind="ScimEndpoint",namespace="acme",name="okta",`
 		expiry    = `scim_operator_saml_last_certificate_expiry_timestamp_seconds{namespace="acme",name="okta"}`
+		held      = `scim_operator_held_users{namespace="acme",name="okta",`
 		requests  = `scim_http_requests_total{namespace="acme",scim_operator_io_endpoint="okta",`
 		strangers = `scim_http_authentication_failures_total{namespace="acme",scim_operator_io_endpoint="okta",pod="1"}`
 	)
@@ -107,6 +108,8 @@ func TestAlerts(t *testing.T) {
 		{"no server takes requests, as two managers see", []string{running, endpoint + `pod="1",type="Available"} 0x60`, endpoint + `pod="2",type="Available"} 0x60`},
 			[]string{"ScimEndpointUnavailable"}},
 		{"sign-on ends in ten days", []string{running, expiry + ` 867600x60`}, []string{"ScimSignOnEnds"}},
+		{"users are held, as two managers see", []string{running, held + `pod="1"} 7x60`, held + `pod="2"} 7x60`}, []string{"ScimDeprovisioningHeld"}},
+		{"nobody is held any more", []string{running, held + `pod="1"} 7x30 0x30`}, nil},
 		{"one answer in fifty is 500", []string{running, requests + `pod="1",code="500"} 0+1x60`, requests + `pod="2",code="200"} 0+49x60`}, []string{"ScimServerFaults"}},
 		{"the token is an old one", []string{running, strangers + ` 0+1x60`, requests + `pod="1",code="401"} 0+1x60`}, []string{"ScimAuthenticationFailures"}},
 	} {

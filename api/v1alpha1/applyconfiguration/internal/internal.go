@@ -98,6 +98,8 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.ConditionStatus
   scalar: string
+- name: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+  scalar: string
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1
   map:
     elementType:
@@ -354,6 +356,74 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
 - name: io.scim-operator.api.v1alpha1.Consistency
   scalar: string
+- name: io.scim-operator.api.v1alpha1.Departure
+  map:
+    fields:
+    - name: heldBecause
+      type:
+        scalar: string
+    - name: holdID
+      type:
+        scalar: string
+    - name: time
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: wish
+      type:
+        namedType: io.scim-operator.api.v1alpha1.DeprovisioningPolicy
+- name: io.scim-operator.api.v1alpha1.Deprovisioning
+  map:
+    fields:
+    - name: guard
+      type:
+        namedType: io.scim-operator.api.v1alpha1.DeprovisioningGuard
+    - name: policy
+      type:
+        namedType: io.scim-operator.api.v1alpha1.DeprovisioningPolicy
+    - name: retention
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+- name: io.scim-operator.api.v1alpha1.DeprovisioningGuard
+  map:
+    fields:
+    - name: maxPercent
+      type:
+        scalar: numeric
+    - name: maxUsers
+      type:
+        scalar: numeric
+    - name: window
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+- name: io.scim-operator.api.v1alpha1.DeprovisioningPolicy
+  scalar: string
+- name: io.scim-operator.api.v1alpha1.DeprovisioningStatus
+  map:
+    fields:
+    - name: examples
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: held
+      type:
+        scalar: numeric
+    - name: holdID
+      type:
+        scalar: string
+    - name: policy
+      type:
+        namedType: io.scim-operator.api.v1alpha1.DeprovisioningPolicy
+    - name: since
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: verdict
+      type:
+        namedType: io.scim-operator.api.v1alpha1.HoldVerdict
+    - name: window
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
 - name: io.scim-operator.api.v1alpha1.EndpointReference
   map:
     fields:
@@ -426,6 +496,8 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: io.scim-operator.api.v1alpha1.GatewayReference
           elementRelationship: atomic
+- name: io.scim-operator.api.v1alpha1.HoldVerdict
+  scalar: string
 - name: io.scim-operator.api.v1alpha1.IdentityProvider
   map:
     fields:
@@ -464,6 +536,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: io.scim-operator.api.v1alpha1.IdentityProviderStatus
   map:
     fields:
+    - name: active
+      type:
+        scalar: numeric
     - name: conditions
       type:
         list:
@@ -475,12 +550,21 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: connection
       type:
         namedType: io.scim-operator.api.v1alpha1.ConnectionStatus
+    - name: deprovisioning
+      type:
+        namedType: io.scim-operator.api.v1alpha1.DeprovisioningStatus
     - name: groups
+      type:
+        scalar: numeric
+    - name: held
       type:
         scalar: numeric
     - name: observedGeneration
       type:
         scalar: numeric
+    - name: onDisable
+      type:
+        namedType: io.scim-operator.api.v1alpha1.OnDisable
     - name: provisioning
       type:
         namedType: io.scim-operator.api.v1alpha1.Provisioning
@@ -491,6 +575,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: io.scim-operator.api.v1alpha1.SAMLStatus
     - name: technicians
+      type:
+        scalar: numeric
+    - name: unresolvedMembers
       type:
         scalar: numeric
     - name: users
@@ -556,6 +643,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+- name: io.scim-operator.api.v1alpha1.OnDisable
+  scalar: string
 - name: io.scim-operator.api.v1alpha1.PersonName
   map:
     fields:
@@ -743,9 +832,15 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+    - name: deprovisioning
+      type:
+        namedType: io.scim-operator.api.v1alpha1.Deprovisioning
     - name: endpoint
       type:
         namedType: io.scim-operator.api.v1alpha1.ScimEndpointTemplate
+    - name: onDisable
+      type:
+        namedType: io.scim-operator.api.v1alpha1.OnDisable
     - name: organizationID
       type:
         scalar: string
@@ -975,6 +1070,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: consistency
       type:
         namedType: io.scim-operator.api.v1alpha1.Consistency
+    - name: deprovisioning
+      type:
+        namedType: io.scim-operator.api.v1alpha1.Deprovisioning
     - name: exposure
       type:
         namedType: io.scim-operator.api.v1alpha1.Exposure
@@ -1043,6 +1141,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - type
+    - name: deprovisioning
+      type:
+        namedType: io.scim-operator.api.v1alpha1.DeprovisioningStatus
     - name: observedGeneration
       type:
         scalar: numeric
@@ -1386,6 +1487,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - type
+    - name: departure
+      type:
+        namedType: io.scim-operator.api.v1alpha1.Departure
     - name: observedGeneration
       type:
         scalar: numeric

@@ -22,6 +22,9 @@ type ScimEndpointSpecApplyConfiguration struct {
 	// provider says otherwise.
 	OrganizationID                  *string `json:"organizationID,omitempty"`
 	AccountPolicyApplyConfiguration `json:""`
+	// deprovisioning says how people leave. Left out, whom the identity provider deletes
+	// stays as an inactive record, and nobody is held but the last holder of a protected role.
+	Deprovisioning *DeprovisioningApplyConfiguration `json:"deprovisioning,omitempty"`
 }
 
 // ScimEndpointSpecApplyConfiguration constructs a declarative configuration of the ScimEndpointSpec type for use with
@@ -158,5 +161,13 @@ func (b *ScimEndpointSpecApplyConfiguration) WithAllowedOrganizationIDs(values .
 // If called multiple times, the Preview field is set to the value of the last call.
 func (b *ScimEndpointSpecApplyConfiguration) WithPreview(value *AccountRulesApplyConfiguration) *ScimEndpointSpecApplyConfiguration {
 	b.AccountPolicyApplyConfiguration.Preview = value
+	return b
+}
+
+// WithDeprovisioning sets the Deprovisioning field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Deprovisioning field is set to the value of the last call.
+func (b *ScimEndpointSpecApplyConfiguration) WithDeprovisioning(value *DeprovisioningApplyConfiguration) *ScimEndpointSpecApplyConfiguration {
+	b.Deprovisioning = value
 	return b
 }
