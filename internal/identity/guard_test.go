@@ -150,6 +150,7 @@ func TestStand(t *testing.T) {
 		{"rejected, and approved after all", deactivates, reasonRejected, under(reasonRejected, deactivate), Terms{Approved: "h1"}, nil, v1alpha1.ReasonDeactivatedByProvider, false, ptr.To(reasonNone)},
 		{"rejected, and the wish is taken back", stays, reasonRejected, under(reasonRejected, deactivate), Terms{Rejected: "h1"}, nil, active, true, nil},
 		{"a deactivation was rejected, and the user is deleted", deletes, reasonRejected, under(reasonRejected, deactivate), Terms{}, nil, "ask", false, nil},
+		{"the same while the annotation is there", deletes, reasonRejected, under(reasonRejected, deactivate), Terms{Rejected: "h1"}, nil, "ask", false, nil},
 		{"a deletion was rejected, and the user comes back inactive", deactivates, reasonRejected, under(reasonRejected, deleted), Terms{}, nil, reasonRejected, true, ptr.To(reasonRejected)},
 
 		{"provisioning ends", stays, active, nil, Terms{Ended: true}, nil, disabled, false, nil},

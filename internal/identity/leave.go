@@ -101,10 +101,10 @@ func decided(user *v1alpha1.ScimUser, t *Terms, now time.Time) *v1alpha1.Departu
 	case d.Gone():
 	case said == v1alpha1.HoldApproved:
 		d.HeldBecause, d.Time = "", metav1.Time{Time: now.Truncate(time.Second)}
-	case said == v1alpha1.HoldRejected:
-		d.HeldBecause = v1alpha1.ReasonDeprovisioningRejected
 	case rejected && d.Wish == v1alpha1.DeprovisioningDeactivate && wish(user) == v1alpha1.DeprovisioningDelete:
 		return nil // it asks for more than was rejected
+	case said == v1alpha1.HoldRejected:
+		d.HeldBecause = v1alpha1.ReasonDeprovisioningRejected
 	}
 	if d.HeldBecause != v1alpha1.ReasonDeprovisioningRejected {
 		d.Wish = wish(user)
