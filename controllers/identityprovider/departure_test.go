@@ -23,7 +23,8 @@ func isActive(ctx context.Context, user *v1alpha1.ScimUser, active bool, departu
 	Expect(env.Client.Get(ctx, client.ObjectKeyFromObject(user), user)).To(Succeed())
 	patch := client.MergeFrom(user.DeepCopy())
 	outcome.Set(user, v1alpha1.ConditionReady, true, v1alpha1.ReasonSucceeded, "For the test.")
-	outcome.Set(user, v1alpha1.ConditionActive, active, "ForTheTest", "For the test.")
+	reason := map[bool]string{true: v1alpha1.ReasonProvisioned, false: v1alpha1.ReasonDeactivatedByProvider}[active]
+	outcome.Set(user, v1alpha1.ConditionActive, active, reason, "For the test.")
 	user.Status.ObservedGeneration, user.Status.Departure = ptr.To(user.Generation), departure
 	Expect(env.Client.Status().Patch(ctx, user, patch)).To(Succeed())
 }
