@@ -34,7 +34,7 @@ const name = "okta"
 var (
 	env *testenv.Env
 	// watched are the namespaces that the manager works in.
-	watched = []string{"test-1", "test-2"}
+	watched = []string{"test-1", "test-2", "test-4"}
 )
 
 func TestControllers(t *testing.T) {
@@ -232,5 +232,49 @@ var _ = Describe("A namespace", func() {
 		Eventually(provider(ctx, "test-2")).Should(And(beReady(),
 			HaveField("Status.Connection.BaseURL", "https://test-2.example.com/scim/v2")))
 		Expect(provider(ctx, "test-3")(Default).Status.ObservedGeneration).To(HaveValue(BeEquivalentTo(-1)))
+	})
+})
+
+var _ = Describe("The end of a provider", func() {
+	It("makes its users inactive where it asks for that, before it goes, and never deletes them", func(ctx SpecContext) {
+		namespace := watched[2]
+		idp := newProvider(namespace)
+		idp.Spec.SCIM.OnDisable = v1alpha1.OnDisableDeactivate
+		Expect(env.Client.Create(ctx, idp)).To(Succeed())
+		startServers(ctx, namespace)
+		Eventually(provider(ctx, namespace)).Should(beReady())
+		for _, id := range []string{"alice", "barbara", "carol"} {
+			Expect(env.Client.Create(ctx, &v1alpha1.ScimUser{
+				ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: id},
+				Spec:       v1alpha1.ScimUserSpec{EndpointRef: v1alpha1.EndpointReference{Name: name}, UserName: id},
+			})).To(Succeed())
+		}
+		active := func(g Gomega) map[string]int {
+			var users v1alpha1.ScimUserList
+			g.Expect(env.Client.List(ctx, &users, client.InNamespace(namespace))).To(Succeed())
+			counts := map[string]int{}
+			for i := range users.Items {
+				if c := meta.FindStatusCondition(users.Items[i].Status.Conditions, v1alpha1.ConditionActive); c != nil {
+					counts[string(c.Status)+" "+c.Reason]++
+				}
+			}
+			return counts
+		}
+		Eventually(active).Should(Equal(map[string]int{"True Provisioned": 3}))
+		set := func(p v1alpha1.Provisioning) {
+			testenv.Change(ctx, env, idp, func(idp *v1alpha1.IdentityProvider) { idp.Spec.SCIM.Provisioning = p })
+		}
+		set(v1alpha1.ProvisioningDisabled)
+		Eventually(active).Should(Equal(map[string]int{"False ProvisioningDisabled": 3}))
+		Eventually(provider(ctx, namespace), 2*testenv.Bound).Should(And(beReady(), HaveField("Status.Active", HaveValue(BeEquivalentTo(0)))))
+		set(v1alpha1.ProvisioningEnabled)
+		Eventually(active).Should(Equal(map[string]int{"True Provisioned": 3}))
+		Eventually(func() error { return env.Get(ctx, namespace, name, &v1alpha1.ScimEndpoint{}) }).Should(Succeed())
+		Eventually(func() map[string]float64 { return metricsOf(namespace) }).Should(HaveKeyWithValue("scim_operator_held_users okta", 0.0))
+
+		Expect(env.Client.Delete(ctx, idp)).To(Succeed())
+		Eventually(func() error { return env.Get(ctx, namespace, name, idp) }).Should(Satisfy(apierrors.IsNotFound))
+		Expect(active(Default)).To(Equal(map[string]int{"False ProvisioningDisabled": 3}))
+		Consistently(active, testenv.Quiet).Should(Equal(map[string]int{"False ProvisioningDisabled": 3}))
 	})
 })

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"scim-operator.io/api/v1alpha1"
@@ -30,6 +31,9 @@ var (
 	expiringMetric = prometheus.NewDesc("scim_operator_token_expiring",
 		"Whether the last token of a ScimEndpoint expires soon or has expired (1), as its condition TokenReady says, or not (0).",
 		[]string{"namespace", "name"}, nil)
+	heldMetric = prometheus.NewDesc("scim_operator_held_users",
+		"How many users of a ScimEndpoint are active only until a person has approved or rejected that they leave.",
+		[]string{"namespace", "name"}, nil)
 )
 
 // states tells Prometheus what the status of providers and endpoints says, as it is in
@@ -43,6 +47,7 @@ func (s states) Describe(descriptions chan<- *prometheus.Desc) {
 	descriptions <- certificateMetric
 	descriptions <- tokenMetric
 	descriptions <- expiringMetric
+	descriptions <- heldMetric
 }
 
 // Collect implements prometheus.Collector. Before the caches have synced there is nothing
@@ -64,6 +69,9 @@ func (s states) Collect(metrics chan<- prometheus.Metric) {
 			ep := &endpoints.Items[i]
 			collectConditions(metrics, "ScimEndpoint", ep, ep.Status.Conditions)
 			collectTokens(metrics, ep)
+			if d := ep.Status.Deprovisioning; d != nil {
+				metrics <- prometheus.MustNewConstMetric(heldMetric, prometheus.GaugeValue, float64(ptr.Deref(d.Held, 0)), ep.Namespace, ep.Name)
+			}
 		}
 	}
 }

@@ -134,6 +134,7 @@ var _ = Describe("An endpoint's status", func() {
 			"rules":              map[string]any{"observedRules": "made up"},
 			"tokenGeneration":    7,
 			"lastRequestTime":    metav1.Now(),
+			"deprovisioning":     map[string]any{"holdID": "made up"},
 			"tokens":             []v1alpha1.TokenStatus{{ID: "0123456789ab", SecretName: "x", CreatedTime: metav1.Now()}},
 		}
 		status := reflect.TypeFor[v1alpha1.ScimEndpointStatus]()

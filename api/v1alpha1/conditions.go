@@ -119,6 +119,13 @@ const (
 	// ReasonDeactivated: no identity provider has provisioned the user, and somebody has
 	// set active to false.
 	ReasonDeactivated = "Deactivated"
+	// ReasonHeldByGuard: the identity provider wants the user to be inactive, as it wants of
+	// more users than the guard lets go; the user is active until a person decides.
+	ReasonHeldByGuard = "HeldByGuard"
+	// ReasonLastProtectedRoleHolder: so does the last one who has a protected role.
+	ReasonLastProtectedRoleHolder = "LastProtectedRoleHolder"
+	// ReasonDeprovisioningRejected: a person has decided that the user stays active.
+	ReasonDeprovisioningRejected = "DeprovisioningRejected"
 )
 
 // Reasons that have to do with users who were here before.
@@ -129,6 +136,16 @@ const (
 	ReasonSeveralMatch = "SeveralMatch"
 	// ReasonAdopted is that of the event that tells of an adoption.
 	ReasonAdopted = "Adopted"
+)
+
+// Reasons of Ready that come from people who leave.
+const (
+	// ReasonDeprovisioningHeld: users are held, and a person has to decide about them.
+	ReasonDeprovisioningHeld = "DeprovisioningHeld"
+	// ReasonApplyingVerdict: what a person decided about them is being carried out.
+	ReasonApplyingVerdict = "ApplyingVerdict"
+	// ReasonDeactivatingUsers: users become inactive because their provisioning has ended.
+	ReasonDeactivatingUsers = "DeactivatingUsers"
 )
 
 // Reasons of a ScimUser's Withheld condition, the gravest first.
@@ -189,6 +206,13 @@ const (
 	// creation that was under way under this id was given up and must not succeed any
 	// more. It is never live.
 	AbandonedAnnotation = "scim-operator.io/abandoned"
+	// ApproveHeldAnnotation and RejectHeldAnnotation say what a person decided about a hold,
+	// whose holdID is their value.
+	ApproveHeldAnnotation = "scim-operator.io/approve-held"
+	RejectHeldAnnotation  = "scim-operator.io/reject-held"
+	// DepartureFinalizer keeps an IdentityProvider with onDisable: Deactivate until its users
+	// are inactive.
+	DepartureFinalizer = "scim-operator.io/departure"
 	// ChildSuffix ends the name of every child of a ScimEndpoint, the ServiceAccount's
 	// included: the admission policy recognises a server's identity by it.
 	ChildSuffix = "-scim"

@@ -136,6 +136,17 @@ type SCIMSpec struct {
 
 	LinkingPolicy `json:",inline"`
 
+	// deprovisioning says how people leave. Left out, whom the identity provider deletes
+	// stays as an inactive record, and nobody is held but the last holder of a protected role.
+	// +optional
+	Deprovisioning *Deprovisioning `json:"deprovisioning,omitempty"`
+
+	// onDisable says what becomes of users when provisioning is Disabled or the
+	// IdentityProvider deleted: Keep leaves them as they are, Deactivate makes them inactive
+	// until provisioning is enabled again. Left out, it is Keep.
+	// +optional
+	OnDisable OnDisable `json:"onDisable,omitempty"`
+
 	// endpoint becomes part of the ScimEndpoint's spec.
 	// +optional
 	Endpoint *ScimEndpointTemplate `json:"endpoint,omitempty"`
@@ -181,6 +192,30 @@ type IdentityProviderStatus struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Groups *int64 `json:"groups,omitempty"`
+
+	// active is the number of users of this identity provider who may sign in, those included
+	// whom it has deleted and who are held.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Active *int64 `json:"active,omitempty"`
+
+	// held is the number of users who are active only until a person has decided about it.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Held *int64 `json:"held,omitempty"`
+
+	// unresolvedMembers is the number of members of groups that name nobody yet.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	UnresolvedMembers *int64 `json:"unresolvedMembers,omitempty"`
+
+	// onDisable is the value in force.
+	// +optional
+	OnDisable OnDisable `json:"onDisable,omitempty"`
+
+	// deprovisioning is that of the endpoint: how people leave, and who is held.
+	// +optional
+	Deprovisioning *DeprovisioningStatus `json:"deprovisioning,omitempty"`
 
 	// rules says how far the rules for users have been applied, and what the ones in
 	// the preview would do.
@@ -312,6 +347,14 @@ func (p *IdentityProvider) EffectiveProvisioning() Provisioning {
 		return ProvisioningDisabled
 	}
 	return p.Spec.SCIM.Provisioning
+}
+
+// EffectiveOnDisable is the value in force when the spec leaves it out.
+func (p *IdentityProvider) EffectiveOnDisable() OnDisable {
+	if p.Spec.SCIM == nil || p.Spec.SCIM.OnDisable == "" {
+		return OnDisableKeep
+	}
+	return p.Spec.SCIM.OnDisable
 }
 
 // GetConditions lets shared helpers read the conditions.

@@ -231,6 +231,11 @@ type ScimEndpointSpec struct {
 	// +kubebuilder:validation:items:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="self.all(d, d.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$'))",message="emailDomains must be DNS names in lower case such as acme.com, without an @"
 	EmailDomains []string `json:"emailDomains,omitempty"`
+
+	// deprovisioning says how people leave. Left out, whom the identity provider deletes
+	// stays as an inactive record, and nobody is held but the last holder of a protected role.
+	// +optional
+	Deprovisioning *Deprovisioning `json:"deprovisioning,omitempty"`
 }
 
 // ScimEndpointStatus is what became of a ScimEndpoint's spec.
@@ -302,6 +307,10 @@ type ScimEndpointStatus struct {
 	// the preview would do.
 	// +optional
 	Rules *RulesStatus `json:"rules,omitempty"`
+
+	// deprovisioning says how people leave, and who is held.
+	// +optional
+	Deprovisioning *DeprovisioningStatus `json:"deprovisioning,omitempty"`
 }
 
 // ServerStatus is one running replica of an endpoint.

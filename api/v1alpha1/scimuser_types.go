@@ -445,6 +445,11 @@ type ScimUserStatus struct {
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=128
 	WithheldRoles []string `json:"withheldRoles,omitempty"`
+
+	// departure is there while the identity provider wants a user who was active to be
+	// inactive, and says what became of it.
+	// +optional
+	Departure *Departure `json:"departure,omitempty"`
 }
 
 // ScimUser is a person whom an identity provider has provisioned. Its name is the SCIM id.

@@ -22,20 +22,20 @@ import (
 var kind = v1alpha1.GroupVersion.WithKind("IdentityProvider")
 
 // provision keeps the ScimEndpoint that the spec asks for and sets ScimReady. It returns
-// how far the endpoint's rules for users have been applied, nil when there is none.
-func (r *Reconciler) provision(ctx context.Context, idp *v1alpha1.IdentityProvider, signOn signOn) (*v1alpha1.RulesStatus, error) {
+// what the endpoint says of its users, nothing when there is none.
+func (r *Reconciler) provision(ctx context.Context, idp *v1alpha1.IdentityProvider, signOn signOn) (mirrored, error) {
 	if idp.Status.Provisioning == v1alpha1.ProvisioningDisabled {
-		return nil, r.disable(ctx, idp)
+		return mirrored{}, r.disable(ctx, idp)
 	}
 	endpoint, err := r.enable(ctx, idp, signOn)
 	var failure *outcome.Failure
 	switch {
 	case endpoint != nil:
-		return endpoint.Status.Rules, err
+		return mirrored{endpoint.Status.Rules, endpoint.Status.Deprovisioning}, err
 	case err != nil && !errors.As(err, &failure):
-		return idp.Status.Rules, err // a passing fault says nothing about them
+		return mirrorIn(idp), err // a passing fault says nothing about them
 	default:
-		return nil, err
+		return mirrored{}, err
 	}
 }
 
@@ -52,7 +52,7 @@ func (r *Reconciler) disable(ctx context.Context, idp *v1alpha1.IdentityProvider
 		return outcome.Waiting(v1alpha1.ReasonProgressing, message)
 	}
 	notReady(idp, v1alpha1.ReasonProvisioningDisabled, "Provisioning is disabled: nothing is served. Users and groups stay.")
-	return nil
+	return r.awaitDepartures(ctx, idp, v1alpha1.ReasonDeactivatingUsers)
 }
 
 // enable applies the endpoint once single sign-on has been configured. What exists is
@@ -108,6 +108,7 @@ func endpointFor(idp *v1alpha1.IdentityProvider) (*v1alpha1ac.ScimEndpointApplyC
 		AccountPolicy:  idp.Spec.SCIM.AccountPolicy,
 		LinkingPolicy:  idp.Spec.SCIM.LinkingPolicy,
 		EmailDomains:   idp.Spec.EmailDomains,
+		Deprovisioning: idp.Spec.SCIM.Deprovisioning,
 	}
 	if template := idp.Spec.SCIM.Endpoint; template != nil {
 		spec.ScimEndpointTemplate = *template
@@ -198,9 +199,9 @@ func endpointFailure(endpoint *v1alpha1.ScimEndpoint) *outcome.Failure {
 		return outcome.Waiting(v1alpha1.ReasonEndpointNotReady, "ScimEndpoint %s is being set up.", endpoint.Name)
 	case outcome.IsTrue(endpoint, v1alpha1.ConditionReady):
 		return nil
-	case ready.Reason == v1alpha1.ReasonInvalidExpression:
+	case ready.Reason == v1alpha1.ReasonInvalidExpression, ready.Reason == v1alpha1.ReasonDeprovisioningHeld:
 		return outcome.Stalled(ready.Reason, "%s", ready.Message)
-	case ready.Reason == v1alpha1.ReasonApplyingRules:
+	case ready.Reason == v1alpha1.ReasonApplyingRules, ready.Reason == v1alpha1.ReasonApplyingVerdict:
 		return outcome.Waiting(ready.Reason, "%s", ready.Message)
 	case outcome.IsTrue(endpoint, v1alpha1.ConditionStalled):
 		return outcome.Stalled(v1alpha1.ReasonEndpointNotReady, "ScimEndpoint %s is stalled: %s", endpoint.Name, ready.Message)

@@ -18,7 +18,7 @@ import (
 	"scim-operator.io/controllers/internal/outcome"
 )
 
-// +kubebuilder:rbac:groups=scim-operator.io,resources=identityproviders,verbs=get;list;watch
+// +kubebuilder:rbac:groups=scim-operator.io,resources=identityproviders,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=scim-operator.io,resources=identityproviders/status,verbs=patch
 // +kubebuilder:rbac:groups=scim-operator.io,resources=identityproviders/finalizers,verbs=update
 // +kubebuilder:rbac:groups=scim-operator.io,resources=scimendpoints,verbs=get;list;watch;create;patch;delete
@@ -55,15 +55,18 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 
 func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, idp *v1alpha1.IdentityProvider) (outcome.Result, error) {
 	if !idp.DeletionTimestamp.IsZero() {
-		return outcome.Result{}, outcome.Waiting(v1alpha1.ReasonTerminating,
-			"The identity provider is being deleted, and its endpoint with it. Users and groups stay.")
+		return r.terminate(ctx, idp)
 	}
-	idp.Status.Provisioning = idp.EffectiveProvisioning()
+	if err := r.keep(ctx, idp); err != nil {
+		return outcome.Result{}, err
+	}
+	idp.Status.Provisioning, idp.Status.OnDisable = idp.EffectiveProvisioning(), idp.EffectiveOnDisable()
 
 	signOn := r.checkSignOn(ctx, idp)
 	warnOfSignOn(pass, idp)
-	rules, err := r.provision(ctx, idp, signOn)
-	next := r.showProgress(idp, rules)
+	said, err := r.provision(ctx, idp, signOn)
+	warnOfHold(pass, idp, said)
+	next := r.showProgress(idp, said)
 	err = outcome.Join(signOn.err, err, observeRules(idp))
 	result := success(idp)
 	result.Next = outcome.Earliest(signOn.next, next)

@@ -28,7 +28,7 @@ const (
 )
 
 // counts of an endpoint's directory.
-type counts struct{ users, technicians, groups int64 }
+type counts struct{ users, active, held, technicians, groups, unresolved int64 }
 
 // tally counts users and groups as they come and go. Counting them anew would copy the
 // whole directory for every change of it.
@@ -47,8 +47,11 @@ func (t *tally) add(endpoint client.ObjectKey, c counts, sign int64) {
 	defer t.mu.Unlock()
 	sum := t.counted[endpoint]
 	sum.users += sign * c.users
+	sum.active += sign * c.active
+	sum.held += sign * c.held
 	sum.technicians += sign * c.technicians
 	sum.groups += sign * c.groups
+	sum.unresolved += sign * c.unresolved
 	if sum == (counts{}) {
 		delete(t.counted, endpoint)
 		return
@@ -81,32 +84,57 @@ func (t *tally) forget(endpoint client.ObjectKey) {
 	delete(t.written, endpoint)
 }
 
-// showProgress brings the counts in the status, and how far the rules for users have been
-// applied, up to date, or says how long to wait. The endpoint of a provider has the
-// provider's name.
-func (r *Reconciler) showProgress(idp *v1alpha1.IdentityProvider, rules *v1alpha1.RulesStatus) time.Duration {
+// mirrored is what the status shows of the endpoint's.
+type mirrored struct {
+	rules          *v1alpha1.RulesStatus
+	deprovisioning *v1alpha1.DeprovisioningStatus
+}
+
+func mirrorIn(idp *v1alpha1.IdentityProvider) mirrored {
+	return mirrored{idp.Status.Rules, idp.Status.Deprovisioning}
+}
+
+func (m mirrored) holdID() string {
+	if m.deprovisioning == nil {
+		return ""
+	}
+	return m.deprovisioning.HoldID
+}
+
+// showProgress brings the counts in the status, and what the endpoint says of its users, up
+// to date, or says how long to wait; a hold that begins or ends waits for nothing. The
+// endpoint of a provider has the provider's name.
+func (r *Reconciler) showProgress(idp *v1alpha1.IdentityProvider, said mirrored) time.Duration {
 	key := client.ObjectKeyFromObject(idp)
 	c := r.tally.get(key)
 	if shown, ok := countsIn(idp); ok {
-		if shown == c && equality.Semantic.DeepEqual(idp.Status.Rules, rules) {
+		mirror := mirrorIn(idp)
+		if shown == c && equality.Semantic.DeepEqual(mirror.rules, said.rules) && equality.Semantic.DeepEqual(mirror.deprovisioning, said.deprovisioning) {
 			return 0
 		}
-		if wait := r.tally.wait(key, r.now()); wait > 0 {
+		if wait := r.tally.wait(key, r.now()); wait > 0 && mirror.holdID() == said.holdID() {
 			return wait
 		}
 		r.tally.wrote(key, r.now())
 	}
-	idp.Status.Rules = rules
-	idp.Status.Users, idp.Status.Technicians, idp.Status.Groups = ptr.To(c.users), ptr.To(c.technicians), ptr.To(c.groups)
+	s := &idp.Status
+	s.Rules, s.Deprovisioning = said.rules, said.deprovisioning
+	s.Users, s.Active, s.Held, s.Technicians = ptr.To(c.users), ptr.To(c.active), ptr.To(c.held), ptr.To(c.technicians)
+	s.Groups, s.UnresolvedMembers = ptr.To(c.groups), ptr.To(c.unresolved)
 	return 0
 }
 
 func countsIn(idp *v1alpha1.IdentityProvider) (c counts, ok bool) {
 	s := idp.Status
-	if s.Users == nil || s.Technicians == nil || s.Groups == nil {
-		return counts{}, false
+	for _, field := range []struct{ from, to *int64 }{
+		{s.Users, &c.users}, {s.Active, &c.active}, {s.Held, &c.held}, {s.Technicians, &c.technicians}, {s.Groups, &c.groups}, {s.UnresolvedMembers, &c.unresolved},
+	} {
+		if field.from == nil {
+			return counts{}, false
+		}
+		*field.to = *field.from
 	}
-	return counts{users: *s.Users, technicians: *s.Technicians, groups: *s.Groups}, true
+	return c, true
 }
 
 // observeRules fails until the status shows that the rules for users have been applied,
@@ -126,14 +154,20 @@ type weight func(client.Object) (endpoint client.ObjectKey, c counts)
 func userWeight(obj client.Object) (client.ObjectKey, counts) {
 	user := obj.(*v1alpha1.ScimUser)
 	key := client.ObjectKey{Namespace: user.Namespace, Name: user.Spec.EndpointRef.Name}
-	switch {
-	case !user.Live() || !user.Linked():
-		return key, counts{}
-	case user.Status.UserType == v1alpha1.AccountTechnician:
-		return key, counts{users: 1, technicians: 1}
-	default:
-		return key, counts{users: 1}
+	var c counts
+	if user.Live() && user.Linked() {
+		c.users = 1
+		if user.Status.UserType == v1alpha1.AccountTechnician {
+			c.technicians = 1
+		}
 	}
+	if outcome.IsTrue(user, v1alpha1.ConditionActive) {
+		c.active = 1
+	}
+	if c.active == 1 && user.Status.Departure.Held() {
+		c.held = 1
+	}
+	return key, c
 }
 
 func groupWeight(obj client.Object) (client.ObjectKey, counts) {
@@ -142,7 +176,7 @@ func groupWeight(obj client.Object) (client.ObjectKey, counts) {
 	if !group.Live() {
 		return key, counts{}
 	}
-	return key, counts{groups: 1}
+	return key, counts{groups: 1, unresolved: ptr.Deref(group.Status.UnresolvedMembers, 0)}
 }
 
 // counter is the event handler that keeps the tally: it sees every object once when the

@@ -4,6 +4,9 @@
 // or end user, of which organizations, with which roles) and writes it into the
 // ScimUser's status. It releases a user's claims before the user goes.
 //
+// Who leaves is decided one after the other, so that a guard holds when an identity provider
+// wants many to leave at once.
+//
 // Three things make it decide again: a change of the user; a change of a group, which
 // enqueues the users whom it touches; and a change of an endpoint's rules, for which a
 // second controller goes through the endpoint's directory at a limited rate and enqueues
@@ -28,13 +31,15 @@ import (
 // +kubebuilder:rbac:groups=scim-operator.io,resources=scimusers/status,verbs=patch
 // +kubebuilder:rbac:groups=scim-operator.io,resources=scimclaims,verbs=list;delete
 // +kubebuilder:rbac:groups=scim-operator.io,resources=scimgroups;scimgroupslices,verbs=get;list;watch
-// +kubebuilder:rbac:groups=scim-operator.io,resources=scimendpoints,verbs=get;list;watch
+// +kubebuilder:rbac:groups=scim-operator.io,resources=identityproviders;scimendpoints,verbs=get;list;watch
 // +kubebuilder:rbac:groups=scim-operator.io,resources=scimendpoints/status,verbs=patch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // Reconciler reconciles ScimUsers.
 type Reconciler struct {
+	client   client.Client
 	claims   claims.Releaser
+	census   *census
 	reporter *outcome.Reporter
 	decider  *decider
 	now      func() time.Time
@@ -63,8 +68,11 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, user *v1
 		return outcome.Result{}, r.terminate(ctx, user)
 	}
 	forgetRefusal(user)
-	decideActive(user)
 	tellOrigin(pass, user)
+	next, err := r.leave(ctx, pass, user)
+	if err != nil {
+		return outcome.Result{}, err
+	}
 	decision, err := r.decider.decide(ctx, user)
 	if err != nil {
 		return outcome.Result{}, err
@@ -76,6 +84,7 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, user *v1
 	return outcome.Result{
 		Reason:  v1alpha1.ReasonSucceeded,
 		Message: "The status says what the operator made of this user.",
+		Next:    next,
 	}, nil
 }
 
@@ -93,11 +102,6 @@ func forgetRefusal(user *v1alpha1.ScimUser) {
 	if outcome.Find(user, v1alpha1.ConditionRefused).ObservedGeneration < user.Generation {
 		outcome.Remove(user, v1alpha1.ConditionRefused)
 	}
-}
-
-func decideActive(user *v1alpha1.ScimUser) {
-	active, reason, message := identity.Active(user)
-	outcome.Set(user, v1alpha1.ConditionActive, active, reason, message)
 }
 
 // show writes a decision into the status.

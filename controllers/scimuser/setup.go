@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"scim-operator.io/api/v1alpha1"
@@ -62,14 +63,29 @@ func setup(ctx context.Context, mgr ctrl.Manager, o options) error {
 	d := &decider{reader: mgr.GetClient(), rules: newRulebook()}
 	users, sweeps := &enqueue.Outlet{}, &enqueue.Outlet{}
 	s := &sweeper{client: mgr.GetClient(), decider: d, users: users, requests: sweeps, now: o.now, rate: o.rate, states: map[client.ObjectKey]*state{}}
-	if err := setupUsers(mgr, o, d, users, s); err != nil {
+	u := &usher{client: mgr.GetClient(), users: users, requests: &enqueue.Outlet{}, now: o.now, rate: o.rate, walks: map[client.ObjectKey]*walk{}}
+	u.census = newCensus(u.changed)
+	informer, err := mgr.GetCache().GetInformer(ctx, &v1alpha1.ScimUser{})
+	if err != nil {
+		return fmt.Errorf("watch users to count them: %w", err)
+	}
+	registration, err := informer.AddEventHandler(u.census)
+	if err != nil {
+		return fmt.Errorf("count users: %w", err)
+	}
+	if err := setupUsers(mgr, o, d, s, u.census, counted{registration}); err != nil {
+		return err
+	}
+	if err := setupUsher(mgr, u, counted{registration}); err != nil {
 		return err
 	}
 	return setupSweeper(mgr, s)
 }
 
-func setupUsers(mgr ctrl.Manager, o options, d *decider, users *enqueue.Outlet, s *sweeper) error {
+func setupUsers(mgr ctrl.Manager, o options, d *decider, s *sweeper, c *census, seen counted) error {
 	r := &Reconciler{
+		client:   mgr.GetClient(),
+		census:   c,
 		claims:   claims.Releaser{Client: mgr.GetClient(), Live: mgr.GetAPIReader()},
 		reporter: outcome.NewQuietReporter(mgr.GetClient(), mgr.GetEventRecorder("scim-operator")),
 		decider:  d,
@@ -80,9 +96,21 @@ func setupUsers(mgr ctrl.Manager, o options, d *decider, users *enqueue.Outlet, 
 		For(&v1alpha1.ScimUser{}).
 		Watches(&v1alpha1.ScimGroup{}, t).
 		Watches(&v1alpha1.ScimGroupSlice{}, touchedBySlice{t}).
-		WatchesRawSource(users.Source()).
+		WatchesRawSource(s.users.Source()).
+		WatchesRawSource(seen).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, ReconciliationTimeout: timeout}).
 		Complete(r)
+}
+
+func setupUsher(mgr ctrl.Manager, u *usher, seen counted) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("scimuser-departures").
+		For(&v1alpha1.ScimEndpoint{}, builder.WithPredicates(decisions())).
+		Watches(&v1alpha1.IdentityProvider{}, &handler.EnqueueRequestForObject{}, builder.WithPredicates(decisions())).
+		WatchesRawSource(u.requests.Source()).
+		WatchesRawSource(seen).
+		WithOptions(controller.Options{MaxConcurrentReconciles: sweepWorkers, ReconciliationTimeout: timeout}).
+		Complete(u)
 }
 
 func setupSweeper(mgr ctrl.Manager, s *sweeper) error {

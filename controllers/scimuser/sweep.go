@@ -190,10 +190,14 @@ func (s *sweeper) look(ctx context.Context, rules edition, up *members.Upward, s
 	return nil
 }
 
-// bucket lists some of an endpoint's users. They are the cache's own.
 func (s *sweeper) bucket(ctx context.Context, endpoint client.ObjectKey, bucket int) ([]v1alpha1.ScimUser, error) {
+	return bucketOfUsers(ctx, s.client, endpoint, bucket)
+}
+
+// bucketOfUsers lists some of an endpoint's users. They are the cache's own.
+func bucketOfUsers(ctx context.Context, reader client.Reader, endpoint client.ObjectKey, bucket int) ([]v1alpha1.ScimUser, error) {
 	var users v1alpha1.ScimUserList
-	err := s.client.List(ctx, &users, client.InNamespace(endpoint.Namespace),
+	err := reader.List(ctx, &users, client.InNamespace(endpoint.Namespace),
 		client.MatchingFields{endpointIndex: bucketKey(endpoint.Name, bucket)}, client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return nil, fmt.Errorf("list the users of an endpoint: %w", err)

@@ -38,6 +38,14 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ConfigMapKeyReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ConnectionStatus"):
 		return &apiv1alpha1.ConnectionStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Departure"):
+		return &apiv1alpha1.DepartureApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Deprovisioning"):
+		return &apiv1alpha1.DeprovisioningApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("DeprovisioningGuard"):
+		return &apiv1alpha1.DeprovisioningGuardApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("DeprovisioningStatus"):
+		return &apiv1alpha1.DeprovisioningStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EndpointReference"):
 		return &apiv1alpha1.EndpointReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EnterpriseUser"):

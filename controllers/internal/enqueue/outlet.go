@@ -5,6 +5,7 @@ package enqueue
 import (
 	"context"
 	"sync"
+	"time"
 
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
@@ -38,6 +39,18 @@ func (o *Outlet) Add(requests ...reconcile.Request) bool {
 // AddLow enqueues requests that let all others go first.
 func (o *Outlet) AddLow(requests ...reconcile.Request) bool {
 	return o.add(ptr.To(handler.LowPriority), requests)
+}
+
+// AddAfter enqueues a request once some time has passed since the first time it was asked to.
+func (o *Outlet) AddAfter(request reconcile.Request, delay time.Duration) bool {
+	o.mu.Lock()
+	q := o.queue
+	o.mu.Unlock()
+	if q == nil {
+		return false
+	}
+	q.AddAfter(request, delay)
+	return true
 }
 
 func (o *Outlet) add(priority *int, requests []reconcile.Request) bool {

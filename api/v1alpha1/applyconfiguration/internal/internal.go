@@ -364,6 +364,74 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
 - name: io.scim-operator.api.v1alpha1.Consistency
   scalar: string
+- name: io.scim-operator.api.v1alpha1.Departure
+  map:
+    fields:
+    - name: heldBecause
+      type:
+        scalar: string
+    - name: holdID
+      type:
+        scalar: string
+    - name: time
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: wish
+      type:
+        namedType: io.scim-operator.api.v1alpha1.DeprovisioningPolicy
+- name: io.scim-operator.api.v1alpha1.Deprovisioning
+  map:
+    fields:
+    - name: guard
+      type:
+        namedType: io.scim-operator.api.v1alpha1.DeprovisioningGuard
+    - name: policy
+      type:
+        namedType: io.scim-operator.api.v1alpha1.DeprovisioningPolicy
+    - name: retention
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+- name: io.scim-operator.api.v1alpha1.DeprovisioningGuard
+  map:
+    fields:
+    - name: maxPercent
+      type:
+        scalar: numeric
+    - name: maxUsers
+      type:
+        scalar: numeric
+    - name: window
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+- name: io.scim-operator.api.v1alpha1.DeprovisioningPolicy
+  scalar: string
+- name: io.scim-operator.api.v1alpha1.DeprovisioningStatus
+  map:
+    fields:
+    - name: examples
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: held
+      type:
+        scalar: numeric
+    - name: holdID
+      type:
+        scalar: string
+    - name: policy
+      type:
+        namedType: io.scim-operator.api.v1alpha1.DeprovisioningPolicy
+    - name: since
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: verdict
+      type:
+        namedType: io.scim-operator.api.v1alpha1.HoldVerdict
+    - name: window
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
 - name: io.scim-operator.api.v1alpha1.EndpointReference
   map:
     fields:
@@ -436,6 +504,8 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: io.scim-operator.api.v1alpha1.GatewayReference
           elementRelationship: atomic
+- name: io.scim-operator.api.v1alpha1.HoldVerdict
+  scalar: string
 - name: io.scim-operator.api.v1alpha1.IdentityProvider
   map:
     fields:
@@ -480,6 +550,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: io.scim-operator.api.v1alpha1.IdentityProviderStatus
   map:
     fields:
+    - name: active
+      type:
+        scalar: numeric
     - name: conditions
       type:
         list:
@@ -491,12 +564,21 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: connection
       type:
         namedType: io.scim-operator.api.v1alpha1.ConnectionStatus
+    - name: deprovisioning
+      type:
+        namedType: io.scim-operator.api.v1alpha1.DeprovisioningStatus
     - name: groups
+      type:
+        scalar: numeric
+    - name: held
       type:
         scalar: numeric
     - name: observedGeneration
       type:
         scalar: numeric
+    - name: onDisable
+      type:
+        namedType: io.scim-operator.api.v1alpha1.OnDisable
     - name: provisioning
       type:
         namedType: io.scim-operator.api.v1alpha1.Provisioning
@@ -507,6 +589,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: io.scim-operator.api.v1alpha1.SAMLStatus
     - name: technicians
+      type:
+        scalar: numeric
+    - name: unresolvedMembers
       type:
         scalar: numeric
     - name: users
@@ -605,6 +690,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+- name: io.scim-operator.api.v1alpha1.OnDisable
+  scalar: string
 - name: io.scim-operator.api.v1alpha1.Origin
   scalar: string
 - name: io.scim-operator.api.v1alpha1.PersonName
@@ -806,6 +893,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+    - name: deprovisioning
+      type:
+        namedType: io.scim-operator.api.v1alpha1.Deprovisioning
     - name: endpoint
       type:
         namedType: io.scim-operator.api.v1alpha1.ScimEndpointTemplate
@@ -815,6 +905,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: linkingApproval
       type:
         namedType: io.scim-operator.api.v1alpha1.LinkingApproval
+    - name: onDisable
+      type:
+        namedType: io.scim-operator.api.v1alpha1.OnDisable
     - name: organizationID
       type:
         scalar: string
@@ -1047,6 +1140,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: consistency
       type:
         namedType: io.scim-operator.api.v1alpha1.Consistency
+    - name: deprovisioning
+      type:
+        namedType: io.scim-operator.api.v1alpha1.Deprovisioning
     - name: emailDomains
       type:
         list:
@@ -1139,6 +1235,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - type
+    - name: deprovisioning
+      type:
+        namedType: io.scim-operator.api.v1alpha1.DeprovisioningStatus
     - name: lastRequestTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
@@ -1506,6 +1605,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - type
+    - name: departure
+      type:
+        namedType: io.scim-operator.api.v1alpha1.Departure
     - name: observedGeneration
       type:
         scalar: numeric

@@ -30,6 +30,17 @@ type IdentityProviderStatusApplyConfiguration struct {
 	Technicians *int64 `json:"technicians,omitempty"`
 	// groups is the number of groups that this identity provider has provisioned.
 	Groups *int64 `json:"groups,omitempty"`
+	// active is the number of users of this identity provider who may sign in, those included
+	// whom it has deleted and who are held.
+	Active *int64 `json:"active,omitempty"`
+	// held is the number of users who are active only until a person has decided about it.
+	Held *int64 `json:"held,omitempty"`
+	// unresolvedMembers is the number of members of groups that name nobody yet.
+	UnresolvedMembers *int64 `json:"unresolvedMembers,omitempty"`
+	// onDisable is the value in force.
+	OnDisable *apiv1alpha1.OnDisable `json:"onDisable,omitempty"`
+	// deprovisioning is that of the endpoint: how people leave, and who is held.
+	Deprovisioning *DeprovisioningStatusApplyConfiguration `json:"deprovisioning,omitempty"`
 	// rules says how far the rules for users have been applied, and what the ones in
 	// the preview would do.
 	Rules *RulesStatusApplyConfiguration `json:"rules,omitempty"`
@@ -107,6 +118,46 @@ func (b *IdentityProviderStatusApplyConfiguration) WithTechnicians(value int64) 
 // If called multiple times, the Groups field is set to the value of the last call.
 func (b *IdentityProviderStatusApplyConfiguration) WithGroups(value int64) *IdentityProviderStatusApplyConfiguration {
 	b.Groups = &value
+	return b
+}
+
+// WithActive sets the Active field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Active field is set to the value of the last call.
+func (b *IdentityProviderStatusApplyConfiguration) WithActive(value int64) *IdentityProviderStatusApplyConfiguration {
+	b.Active = &value
+	return b
+}
+
+// WithHeld sets the Held field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Held field is set to the value of the last call.
+func (b *IdentityProviderStatusApplyConfiguration) WithHeld(value int64) *IdentityProviderStatusApplyConfiguration {
+	b.Held = &value
+	return b
+}
+
+// WithUnresolvedMembers sets the UnresolvedMembers field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the UnresolvedMembers field is set to the value of the last call.
+func (b *IdentityProviderStatusApplyConfiguration) WithUnresolvedMembers(value int64) *IdentityProviderStatusApplyConfiguration {
+	b.UnresolvedMembers = &value
+	return b
+}
+
+// WithOnDisable sets the OnDisable field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OnDisable field is set to the value of the last call.
+func (b *IdentityProviderStatusApplyConfiguration) WithOnDisable(value apiv1alpha1.OnDisable) *IdentityProviderStatusApplyConfiguration {
+	b.OnDisable = &value
+	return b
+}
+
+// WithDeprovisioning sets the Deprovisioning field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Deprovisioning field is set to the value of the last call.
+func (b *IdentityProviderStatusApplyConfiguration) WithDeprovisioning(value *DeprovisioningStatusApplyConfiguration) *IdentityProviderStatusApplyConfiguration {
+	b.Deprovisioning = value
 	return b
 }
 

@@ -26,6 +26,9 @@ type ScimEndpointSpecApplyConfiguration struct {
 	// emailDomains are the domains whose e-mail addresses the identity provider speaks
 	// for, such as acme.com. Linking goes by no address of another domain.
 	EmailDomains []string `json:"emailDomains,omitempty"`
+	// deprovisioning says how people leave. Left out, whom the identity provider deletes
+	// stays as an inactive record, and nobody is held but the last holder of a protected role.
+	Deprovisioning *DeprovisioningApplyConfiguration `json:"deprovisioning,omitempty"`
 }
 
 // ScimEndpointSpecApplyConfiguration constructs a declarative configuration of the ScimEndpointSpec type for use with
@@ -222,5 +225,13 @@ func (b *ScimEndpointSpecApplyConfiguration) WithEmailDomains(values ...string) 
 	for i := range values {
 		b.EmailDomains = append(b.EmailDomains, values[i])
 	}
+	return b
+}
+
+// WithDeprovisioning sets the Deprovisioning field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Deprovisioning field is set to the value of the last call.
+func (b *ScimEndpointSpecApplyConfiguration) WithDeprovisioning(value *DeprovisioningApplyConfiguration) *ScimEndpointSpecApplyConfiguration {
+	b.Deprovisioning = value
 	return b
 }

@@ -41,6 +41,8 @@ type ScimEndpointStatusApplyConfiguration struct {
 	// rules says how far the rules for users have been applied, and what the ones in
 	// the preview would do.
 	Rules *RulesStatusApplyConfiguration `json:"rules,omitempty"`
+	// deprovisioning says how people leave, and who is held.
+	Deprovisioning *DeprovisioningStatusApplyConfiguration `json:"deprovisioning,omitempty"`
 }
 
 // ScimEndpointStatusApplyConfiguration constructs a declarative configuration of the ScimEndpointStatus type for use with
@@ -151,5 +153,13 @@ func (b *ScimEndpointStatusApplyConfiguration) WithServers(values ...*ServerStat
 // If called multiple times, the Rules field is set to the value of the last call.
 func (b *ScimEndpointStatusApplyConfiguration) WithRules(value *RulesStatusApplyConfiguration) *ScimEndpointStatusApplyConfiguration {
 	b.Rules = value
+	return b
+}
+
+// WithDeprovisioning sets the Deprovisioning field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Deprovisioning field is set to the value of the last call.
+func (b *ScimEndpointStatusApplyConfiguration) WithDeprovisioning(value *DeprovisioningStatusApplyConfiguration) *ScimEndpointStatusApplyConfiguration {
+	b.Deprovisioning = value
 	return b
 }

@@ -20,6 +20,13 @@ type SCIMSpecApplyConfiguration struct {
 	OrganizationID                  *string `json:"organizationID,omitempty"`
 	AccountPolicyApplyConfiguration `json:""`
 	LinkingPolicyApplyConfiguration `json:""`
+	// deprovisioning says how people leave. Left out, whom the identity provider deletes
+	// stays as an inactive record, and nobody is held but the last holder of a protected role.
+	Deprovisioning *DeprovisioningApplyConfiguration `json:"deprovisioning,omitempty"`
+	// onDisable says what becomes of users when provisioning is Disabled or the
+	// IdentityProvider deleted: Keep leaves them as they are, Deactivate makes them inactive
+	// until provisioning is enabled again. Left out, it is Keep.
+	OnDisable *apiv1alpha1.OnDisable `json:"onDisable,omitempty"`
 	// endpoint becomes part of the ScimEndpoint's spec.
 	Endpoint *ScimEndpointTemplateApplyConfiguration `json:"endpoint,omitempty"`
 }
@@ -108,6 +115,22 @@ func (b *SCIMSpecApplyConfiguration) WithLinking(value apiv1alpha1.Linking) *SCI
 // If called multiple times, the LinkingApproval field is set to the value of the last call.
 func (b *SCIMSpecApplyConfiguration) WithLinkingApproval(value apiv1alpha1.LinkingApproval) *SCIMSpecApplyConfiguration {
 	b.LinkingPolicyApplyConfiguration.LinkingApproval = &value
+	return b
+}
+
+// WithDeprovisioning sets the Deprovisioning field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Deprovisioning field is set to the value of the last call.
+func (b *SCIMSpecApplyConfiguration) WithDeprovisioning(value *DeprovisioningApplyConfiguration) *SCIMSpecApplyConfiguration {
+	b.Deprovisioning = value
+	return b
+}
+
+// WithOnDisable sets the OnDisable field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OnDisable field is set to the value of the last call.
+func (b *SCIMSpecApplyConfiguration) WithOnDisable(value apiv1alpha1.OnDisable) *SCIMSpecApplyConfiguration {
+	b.OnDisable = &value
 	return b
 }
 

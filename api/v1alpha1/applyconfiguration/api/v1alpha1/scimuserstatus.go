@@ -33,6 +33,9 @@ type ScimUserStatusApplyConfiguration struct {
 	// withheldRoles are protected roles that a rule or the identity provider asks for
 	// and that the account does not get.
 	WithheldRoles []string `json:"withheldRoles,omitempty"`
+	// departure is there while the identity provider wants a user who was active to be
+	// inactive, and says what became of it.
+	Departure *DepartureApplyConfiguration `json:"departure,omitempty"`
 }
 
 // ScimUserStatusApplyConfiguration constructs a declarative configuration of the ScimUserStatus type for use with
@@ -113,5 +116,13 @@ func (b *ScimUserStatusApplyConfiguration) WithWithheldRoles(values ...string) *
 	for i := range values {
 		b.WithheldRoles = append(b.WithheldRoles, values[i])
 	}
+	return b
+}
+
+// WithDeparture sets the Departure field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Departure field is set to the value of the last call.
+func (b *ScimUserStatusApplyConfiguration) WithDeparture(value *DepartureApplyConfiguration) *ScimUserStatusApplyConfiguration {
+	b.Departure = value
 	return b
 }

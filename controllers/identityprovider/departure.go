@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package identityprovider
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/controllers/internal/outcome"
+)
+
+// keep puts the finalizer on a provider whose users are to be inactive when it goes, and on
+// no other.
+func (r *Reconciler) keep(ctx context.Context, idp *v1alpha1.IdentityProvider) error {
+	wanted := idp.EffectiveOnDisable() == v1alpha1.OnDisableDeactivate
+	if wanted == controllerutil.ContainsFinalizer(idp, v1alpha1.DepartureFinalizer) {
+		return nil
+	}
+	change := controllerutil.RemoveFinalizer
+	if wanted {
+		change = controllerutil.AddFinalizer
+	}
+	// A copy: the answer must not replace the object whose status is reported.
+	after := idp.DeepCopy()
+	change(after, v1alpha1.DepartureFinalizer)
+	patch := client.MergeFromWithOptions(idp, client.MergeFromWithOptimisticLock{})
+	if err := r.client.Patch(ctx, after, patch, outcome.Owner); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("change the finalizer: %w", err)
+	}
+	return nil
+}
+
+// terminate lets a provider go that is being deleted: one with onDisable: Deactivate once
+// nothing is served and its users are inactive.
+func (r *Reconciler) terminate(ctx context.Context, idp *v1alpha1.IdentityProvider) (outcome.Result, error) {
+	going := outcome.Waiting(v1alpha1.ReasonTerminating,
+		"The identity provider is being deleted, and its endpoint with it. Users and groups stay.")
+	if !controllerutil.ContainsFinalizer(idp, v1alpha1.DepartureFinalizer) {
+		return outcome.Result{}, going
+	}
+	idp.Status.OnDisable = idp.EffectiveOnDisable()
+	if idp.Status.OnDisable == v1alpha1.OnDisableDeactivate {
+		gone, err := r.children.Remove(ctx, owner(idp), idp.Name, &v1alpha1.ScimEndpoint{})
+		if err != nil {
+			return outcome.Result{}, err
+		}
+		idp.Status.Connection = nil
+		next := r.showProgress(idp, mirrored{})
+		if err := r.awaitDepartures(ctx, idp, v1alpha1.ReasonTerminating); err != nil {
+			return outcome.Result{Next: next}, err
+		}
+		if !gone {
+			return outcome.Result{Next: next}, going
+		}
+	}
+	after := idp.DeepCopy()
+	controllerutil.RemoveFinalizer(after, v1alpha1.DepartureFinalizer)
+	patch := client.MergeFromWithOptions(idp, client.MergeFromWithOptimisticLock{})
+	if err := r.client.Patch(ctx, after, patch, outcome.Owner); client.IgnoreNotFound(err) != nil {
+		return outcome.Result{}, fmt.Errorf("remove the finalizer: %w", err)
+	}
+	return outcome.Result{}, going
+}
+
+// awaitDepartures fails until the users of a provider whose provisioning has ended are
+// inactive, where its onDisable asks for it. Another controller deactivates them. Users of
+// an endpoint that is somebody else's are not waited for.
+func (r *Reconciler) awaitDepartures(ctx context.Context, idp *v1alpha1.IdentityProvider, reason string) error {
+	key := client.ObjectKeyFromObject(idp)
+	if idp.EffectiveOnDisable() != v1alpha1.OnDisableDeactivate || r.tally.get(key).active == 0 {
+		return nil
+	}
+	err := r.client.Get(ctx, key, &v1alpha1.ScimEndpoint{}, client.UnsafeDisableDeepCopy)
+	switch {
+	case err == nil:
+		return nil
+	case !apierrors.IsNotFound(err):
+		return fmt.Errorf("look whether there is an endpoint: %w", err)
+	}
+	return outcome.Waiting(reason, "Provisioning has ended, and users become inactive; status.active says how many are left.")
+}
+
+// warnOfHold sends an event when a hold takes the place of another; the first is announced
+// with the condition Ready.
+func warnOfHold(pass *outcome.Pass, idp *v1alpha1.IdentityProvider, said mirrored) {
+	before, now := idp.Status.Deprovisioning, said.deprovisioning
+	if before == nil || now == nil || before.HoldID == "" || now.HoldID == "" || before.HoldID == now.HoldID {
+		return
+	}
+	pass.Warn(v1alpha1.ReasonDeprovisioningHeld, fmt.Sprintf("Users are held again, with hold %s.", now.HoldID))
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package scimendpoint
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	eventsv1 "k8s.io/api/events/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/controllers/internal/testenv"
+)
+
+var _ = Describe("Users who are held", func() {
+	It("keep the endpoint from being Ready until a person has decided, and serving goes on", func(ctx SpecContext) {
+		namespace := env.Namespace(ctx)
+		ep := newEndpoint(namespace, nil)
+		env.Create(ctx, ep)
+		reportDeployment(ctx, ep, 1)
+		Eventually(observed(ctx, ep)).Should(ready())
+		// Another controller holds users; here none does.
+		holds := func(d v1alpha1.DeprovisioningStatus) {
+			testenv.Change(ctx, env, ep, func(*v1alpha1.ScimEndpoint) {})
+			patch := client.MergeFrom(ep.DeepCopy())
+			d.Policy = v1alpha1.DeprovisioningDeactivate
+			ep.Status.Deprovisioning = &d
+			Expect(env.Client.Status().Patch(ctx, ep, patch)).To(Succeed())
+		}
+		calls := func(g Gomega) []string {
+			var events eventsv1.EventList
+			g.Expect(env.Client.List(ctx, &events, client.InNamespace(namespace))).To(Succeed())
+			var notes []string
+			for _, e := range events.Items {
+				if e.Reason == v1alpha1.ReasonDeprovisioningHeld {
+					notes = append(notes, e.Note)
+				}
+			}
+			return notes
+		}
+		holds(v1alpha1.DeprovisioningStatus{HoldID: "hold-1", Held: ptr.To[int64](7)})
+		approve := "scim-operator.io/approve-held: hold-"
+		Eventually(observed(ctx, ep)).Should(And(
+			testenv.StalledBecause(v1alpha1.ReasonDeprovisioningHeld),
+			testenv.Condition(v1alpha1.ConditionReady, HaveField("Message", And(ContainSubstring(approve+"1"), ContainSubstring("scim-operator.io/reject-held: hold-1")))),
+			testenv.IsTrue(v1alpha1.ConditionAvailable, v1alpha1.ReasonReplicasReady),
+		))
+		Eventually(calls).Should(ConsistOf(ContainSubstring(approve + "1")))
+
+		By("holding more, and others")
+		holds(v1alpha1.DeprovisioningStatus{HoldID: "hold-1", Held: ptr.To[int64](9)})
+		holds(v1alpha1.DeprovisioningStatus{HoldID: "hold-2", Held: ptr.To[int64](2)})
+		Eventually(calls).Should(ConsistOf(ContainSubstring(approve+"1"), ContainSubstring(approve+"2")))
+
+		By("letting them go")
+		holds(v1alpha1.DeprovisioningStatus{HoldID: "hold-2", Verdict: v1alpha1.HoldApproved, Held: ptr.To[int64](1)})
+		Eventually(observed(ctx, ep)).Should(testenv.ReconcilingBecause(v1alpha1.ReasonApplyingVerdict))
+		holds(v1alpha1.DeprovisioningStatus{})
+		Eventually(observed(ctx, ep)).Should(ready())
+	})
+})

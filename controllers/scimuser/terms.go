@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package scimuser
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/internal/identity"
+)
+
+// termsOf are what the users of an endpoint leave by, as the cache knows its endpoint and
+// the provider of the same name. A provider has no say over an endpoint that is not its own.
+func termsOf(ctx context.Context, reader client.Reader, key client.ObjectKey) (*identity.Terms, error) {
+	ep, idp := &v1alpha1.ScimEndpoint{}, &v1alpha1.IdentityProvider{}
+	served, err := read(ctx, reader, key, ep)
+	if err != nil {
+		return nil, err
+	}
+	provided, err := read(ctx, reader, key, idp)
+	if err != nil {
+		return nil, err
+	}
+	provided = provided && (!served || metav1.IsControlledBy(ep, idp))
+	t := &identity.Terms{Served: served, Orphaned: !served && !provided}
+	annotations := ep.Annotations
+	if provided {
+		annotations = idp.Annotations
+		t.Ended = idp.EffectiveOnDisable() == v1alpha1.OnDisableDeactivate &&
+			(!idp.DeletionTimestamp.IsZero() || idp.EffectiveProvisioning() == v1alpha1.ProvisioningDisabled)
+	}
+	t.Approved, t.Rejected = annotations[v1alpha1.ApproveHeldAnnotation], annotations[v1alpha1.RejectHeldAnnotation]
+	switch {
+	case served:
+		t.Deprovisioning, t.ProtectedRoles = ep.Spec.Deprovisioning, ep.Spec.ProtectedRoles
+	case provided && idp.Spec.SCIM != nil:
+		t.Deprovisioning, t.ProtectedRoles = idp.Spec.SCIM.Deprovisioning, idp.Spec.SCIM.ProtectedRoles
+	}
+	return t, nil
+}
+
+func read(ctx context.Context, reader client.Reader, key client.ObjectKey, obj client.Object) (found bool, err error) {
+	err = reader.Get(ctx, key, obj, client.UnsafeDisableDeepCopy)
+	if apierrors.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read the %T of the user: %w", obj, err)
+	}
+	return true, nil
+}
