@@ -39,7 +39,7 @@ type revisionsAnswer struct {
 	Groups uint64            `json:"groups"`
 	Types  map[string]uint64 `json:"types,omitempty"`
 	// Changed are users who have changed since the revision asked about; all, if Complete.
-	Changed  []string `json:"changed,omitempty"`
+	Changed  []uint64 `json:"changed,omitempty"`
 	Complete bool     `json:"complete,omitempty"`
 }
 
@@ -79,7 +79,9 @@ func (r *Replica) Handler(revisions func(since uint64) store.Revisions) http.Han
 			r.switchboard.serve(w, answer)
 			return
 		}
-		reply(w, answer(math.MaxUint64))
+		once := answer(math.MaxUint64)
+		once.Complete = false // it was not asked about any revision
+		reply(w, once)
 	})
 	mux.HandleFunc("GET "+confirmPath, r.confirm)
 	return (&gate{ofOne: maxRequestsOfOne, ofOthers: maxRequestsOfOthers, isPeer: r.isPeer}).bounded(mux)

@@ -420,7 +420,7 @@ func TestAnswersOnTheWire(t *testing.T) {
 		want   string
 	}{
 		{revisionsAnswer{identity: identity{"a", "1"}, Users: 7, Groups: 8}, `{"name":"a","incarnation":"1","users":7,"groups":8}`},
-		{revisionsAnswer{identity: identity{"a", "1"}, Users: 7, Changed: []string{"x"}, Complete: true}, `{"name":"a","incarnation":"1","users":7,"groups":0,"changed":["x"],"complete":true}`},
+		{revisionsAnswer{identity: identity{"a", "1"}, Users: 7, Changed: []uint64{1 << 63}, Complete: true}, `{"name":"a","incarnation":"1","users":7,"groups":0,"changed":[9223372036854775808],"complete":true}`},
 		{confirmAnswer{identity{"a", "1"}, true}, `{"name":"a","incarnation":"1","confirmed":true}`},
 	} {
 		got, err := json.Marshal(row.answer)

@@ -26,17 +26,20 @@ type AccessTokens interface {
 // authenticate gives the ID of the token that the request presents.
 func (s *Server) authenticate(r *http.Request) (tokenID string, err error) {
 	presented, ok := credentials(r.Header["Authorization"])
+	expired := ""
 	if ok {
-		tokenID, ok = s.tokens.Verify(presented)
+		if tokenID, ok = s.tokens.Verify(presented); !ok {
+			expired = tokenID
+		}
 	}
-	if !ok && s.accessTokens != nil && presented != "" {
+	if !ok && s.accessTokens != nil && presented != "" && expired == "" {
 		if tokenID, ok, err = s.accessTokens.Verify(r.Context(), presented); err != nil {
 			return "", errIssuerSilent(err)
 		}
 	}
 	if !ok {
 		s.metrics.authFailures.Inc()
-		return "", s.slowed(r, errUnauthorized(tokenID))
+		return "", s.slowed(r, errUnauthorized(expired))
 	}
 	return tokenID, nil
 }

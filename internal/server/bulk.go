@@ -58,6 +58,7 @@ type bulkTask struct {
 	number int // counted from 1
 	state  bulkState
 	lacks  bool   // it was created without some of what it refers to
+	back   bool   // it was there before, and must not be removed
 	route  *route // nil when the path is of no resource
 
 	change change // for the audit log
@@ -183,6 +184,7 @@ func (j *bulkJob) carryOut(task *bulkTask) {
 	case http.MethodPost:
 		status = http.StatusCreated
 		task.id, task.location = resource.ID, j.server.location(rt, resource.ID)
+		task.back = resource.Existing
 	case http.MethodDelete:
 		status = http.StatusNoContent
 	}
@@ -334,6 +336,10 @@ func (j *bulkJob) complete(task *bulkTask) error {
 // undo removes a resource that cannot be completed.
 func (j *bulkJob) undo(task *bulkTask, cause error) {
 	task.version = ""
+	if task.back {
+		j.fail(task, errBulkNotUndone(task.location, cause))
+		return
+	}
 	ctx, cancel := j.settleContext()
 	defer cancel()
 	remove := func() error {

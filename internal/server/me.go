@@ -80,7 +80,7 @@ func (s *Server) createMe(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	parsed, err := s.me.user.Parse(body)
+	parsed, err := s.me.user.ParseNew(body)
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ func (s *Server) create(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	parsed, err := x.route.typ.Parse(body)
+	parsed, err := x.route.typ.ParseNew(body)
 	if err != nil {
 		return err
 	}

@@ -128,7 +128,9 @@ func (s *Store) adopt(ctx context.Context, before *api.ScimUser, o *scim.Object,
 	case err == nil:
 		s.index.put(s.users.shelf, e)
 		s.log.Info("A user who was here before was adopted", "id", e.id)
-		return s.resource(s.index.view(), s.users, e), nil
+		adopted := s.resource(s.index.view(), s.users, e)
+		adopted.Existing = true
+		return adopted, nil
 	case apierrors.IsConflict(err), apierrors.IsNotFound(err), apierrors.IsForbidden(err) && s.changed(ctx, before):
 		s.undo(ctx, claim)
 		return nil, errAgain

@@ -81,8 +81,6 @@ func (s *Store) behind(ctx context.Context, user string, kinds ...*kind) ([]*kin
 	late := time.Now().Add(s.timeouts.barrier)
 	for _, k := range kinds {
 		if a.epoch > k.refresher.epoch.Load() {
-			// Once for all who come later, whatever becomes of this reader.
-			k.refresher.join()
 			behind = append(behind, k)
 			continue
 		}
@@ -128,15 +126,6 @@ func (x *index) seen(s *shelf) uint64 {
 	return s.seen()
 }
 
-// newsSince gives the revision of the newest change that readers have been able to see,
-// and the ids of the resources that changed after since, if all of them are known.
-func (x *index) newsSince(s *shelf, since uint64) (newest uint64, changed []string, complete bool) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	changed, complete = s.recent.since(since)
-	return s.newest.Load(), changed, complete
-}
-
 // waitFor returns true when readers see everything up to the revision, and false when
 // they do not before ctx ends.
 func (x *index) waitFor(ctx context.Context, s *shelf, revision uint64) bool {
@@ -152,6 +141,14 @@ func (x *index) waitFor(ctx context.Context, s *shelf, revision uint64) bool {
 		case <-ctx.Done():
 			return false
 		}
+	}
+}
+
+// renewLater has a kind renewed for all who come later, where what a lost peer had
+// acknowledged may be missing, whatever becomes of this reader.
+func (s *Store) renewLater(k *kind) {
+	if s.barrier.peers != nil && s.barrier.peers.Epoch() > k.refresher.epoch.Load() {
+		k.refresher.join()
 	}
 }
 
@@ -192,8 +189,12 @@ func (s *Store) renew(ctx context.Context, k *kind) error {
 	return nil
 }
 
-// eventPatience is how long an event is waited for that makes a list needless.
-const eventPatience = 25 * time.Millisecond
+const (
+	// eventPatience is how long an event is waited for that makes a list needless.
+	eventPatience = 25 * time.Millisecond
+	// listedAtOnce is the number of resources whose list takes no longer than that.
+	listedAtOnce = 500
+)
 
 // renewIndex goes the way that is cheapest: often nothing has been written anywhere since
 // the index was renewed; a list of everything takes as long as there are resources, and
@@ -207,7 +208,7 @@ func (s *Store) renewIndex(ctx context.Context, k *kind) (how string, err error)
 		return "revision", nil
 	}
 	// Where much is written, the next event says that the watch has come there.
-	if s.index.waitUntil(ctx, time.Now().Add(eventPatience), k.shelf, newest) {
+	if s.index.size(k.shelf) > listedAtOnce && s.index.waitUntil(ctx, time.Now().Add(eventPatience), k.shelf, newest) {
 		return "event", nil
 	}
 	if s.index.size(k.shelf) > s.timeouts.relistBelow {

@@ -237,7 +237,7 @@ const (
 func (s *Store) holderState(ctx context.Context, u *unique, id, value string) (holderState, error) {
 	o := u.newObject()
 	if err := s.client.get(ctx, u.resource, id, o); apierrors.IsNotFound(err) {
-		return missing, nil
+		return missing, s.learnAbsent(ctx, u.kind, id)
 	} else if err != nil {
 		return 0, s.answer(err, u.kind)
 	}
@@ -262,6 +262,19 @@ func (s *Store) learn(ctx context.Context, k *kind, o object) error {
 		return err
 	}
 	s.index.putVersion(k.shelf, v)
+	return nil
+}
+
+// learnAbsent makes readers see, here and on the other replicas, that a resource does not
+// exist. There may be one again by then, of a creation that was under way.
+func (s *Store) learnAbsent(ctx context.Context, k *kind, id string) error {
+	revision, absent, err := s.absentAt(ctx, k, id)
+	if err != nil {
+		return s.answer(err, k)
+	}
+	if absent {
+		s.index.drop(k.shelf, id, revision)
+	}
 	return nil
 }
 
@@ -375,7 +388,7 @@ func (s *Store) fence(ctx context.Context, u *unique, id, value string) (holderS
 	o := u.newObject()
 	switch err := s.client.mergePatch(ctx, u.resource, id, patch, o); {
 	case apierrors.IsNotFound(err):
-		return missing, nil
+		return missing, s.learnAbsent(ctx, u.kind, id)
 	case apierrors.IsForbidden(err) && u.kind == s.users:
 		// Another endpoint has adopted the user, who is nobody's business here any more.
 		if state, read := s.holderState(ctx, u, id, value); read != nil || state == abandoned {

@@ -124,15 +124,23 @@ func (s *Store) deletedAt(ctx context.Context, k *kind, base *entry, left object
 	if left.GetUID() == base.uid {
 		return revisionOf(left)
 	}
+	revision, _, err := s.absentAt(ctx, k, base.id)
+	return revision, err
+}
+
+// absentAt is a revision that the API server has come to, and whether no resource has the
+// id at it.
+func (s *Store) absentAt(ctx context.Context, k *kind, id string) (revision uint64, absent bool, err error) {
 	none := k.newList()
-	if err := s.client.list(ctx, k.resource, metav1.ListOptions{FieldSelector: "metadata.name=" + base.id}, none); err != nil {
-		return 0, err
+	if err := s.client.list(ctx, k.resource, metav1.ListOptions{FieldSelector: "metadata.name=" + id}, none); err != nil {
+		return 0, false, err
 	}
 	list, err := meta.ListAccessor(none)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	return revisionOf(&metav1.ObjectMeta{Name: "list", ResourceVersion: list.GetResourceVersion()})
+	revision, err = revisionOf(&metav1.ObjectMeta{Name: "list", ResourceVersion: list.GetResourceVersion()})
+	return revision, meta.LenList(none) == 0, err
 }
 
 // finishDeletion releases what a deleted resource holds: first its claims, then, by its

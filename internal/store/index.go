@@ -3,6 +3,7 @@
 package store
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 )
@@ -213,7 +214,8 @@ func chunksOf(e *entry) ([]*chunk, string) {
 func (x *index) replace(s *shelf, versions []groupOrUser, revision uint64, fromWatch bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if fromWatch && revision < s.watched {
+	wasReset := fromWatch && revision < s.watched
+	if wasReset {
 		// The API server's history was set back, as by a restored backup.
 		x.reset(s)
 	}
@@ -224,6 +226,9 @@ func (x *index) replace(s *shelf, versions []groupOrUser, revision uint64, fromW
 	}
 	x.dropAbsent(s, present, revision)
 	s.listed = max(s.listed, revision)
+	if wasReset {
+		s.recent.restart(revision)
+	}
 	s.recent.forget(revision) // a list does not tell all that came before it
 	if fromWatch {
 		s.watched = revision
@@ -261,7 +266,7 @@ func (x *index) reset(s *shelf) {
 	s.live, s.retired = newTable(), newTable()
 	s.listed, s.watched, s.synced = 0, 0, synced
 	s.newest.Store(0)
-	s.recent = recent{}
+	s.recent.restart(math.MaxUint64)
 	clear(s.tombs)
 	clear(s.pending)
 	x.stale.Store(true)

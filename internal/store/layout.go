@@ -81,12 +81,12 @@ func withAdded(chunks []*chunk, added []scim.Member) []*chunk {
 	var last *chunk
 	bytes := 0
 	for _, m := range added {
-		if last == nil || !fits(len(last.members)+1, bytes+len(m.Value)+memberOverhead) {
+		if last == nil || !fits(len(last.members)+1, bytes+jsonBytes(m.Value)) {
 			last, bytes = &chunk{}, 0
 			chunks = append(chunks, last)
 		}
 		last.members = append(last.members, member{value: m.Value, typ: memberTypeOf(m.Type)})
-		bytes += len(m.Value) + memberOverhead
+		bytes += jsonBytes(m.Value)
 	}
 	return chunks
 }
@@ -94,7 +94,19 @@ func withAdded(chunks []*chunk, added []scim.Member) []*chunk {
 func (c *chunk) bytes() int {
 	total := 0
 	for _, m := range c.members {
-		total += len(m.value) + memberOverhead
+		total += jsonBytes(m.value)
+	}
+	return total
+}
+
+// jsonBytes is what a member takes as JSON, in which some characters become six bytes.
+func jsonBytes(value string) int {
+	total := len(value) + memberOverhead
+	for i := range len(value) {
+		switch c := value[i]; {
+		case c < ' ', c >= 0x7f, c == '<', c == '>', c == '&', c == '"', c == '\\':
+			total += len(`\u0000`) - 1
+		}
 	}
 	return total
 }

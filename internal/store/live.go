@@ -30,10 +30,10 @@ func (s *Store) live(ctx context.Context, k *kind, id string) (*entry, error) {
 		o := k.newObject()
 		if err := s.client.get(ctx, k.resource, id, o); err != nil {
 			if apierrors.IsNotFound(err) {
-				if known > 0 {
-					s.index.drop(k.shelf, id, known)
+				if known == 0 {
+					return nil, nil
 				}
-				return nil, nil
+				return nil, s.learnAbsent(ctx, k, id)
 			}
 			return nil, s.answer(err, k)
 		}

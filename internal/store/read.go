@@ -107,6 +107,7 @@ func (s *Store) freshOne(ctx context.Context, k *kind, id string) error {
 			others = append(others, other)
 			continue
 		}
+		s.renewLater(k)
 		e, err := s.live(ctx, k, id)
 		if err != nil {
 			return err

@@ -13,6 +13,7 @@ type Resource struct {
 	Version string // the ETag, W/"<metadata.generation>"
 
 	Generation int64
+	Existing   bool // a creation has come upon it: a user who was there, and live, before
 	Refused    bool // a user's last request that was refused is noted in the status
 
 	packed  scim.Packed

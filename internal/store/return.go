@@ -86,6 +86,9 @@ func (s *Store) reactivates(live, o *scim.Object) bool {
 // succeeds; the others have come upon an active user.
 func (s *Store) reactivate(ctx context.Context, id string, o *scim.Object) (*Resource, error) {
 	rt, name := s.users.rt, s.userAttributes.userName
+	if _, asked := o.Bool(s.userAttributes.active); !asked {
+		o = o.With(s.userAttributes.active, true) // who comes back is active, as somebody new is
+	}
 	replace := func(current *scim.Object, _ *scim.Members) (*scim.Object, bool, error) {
 		if scim.FoldName(current.Text(name)) != scim.FoldName(o.Text(name)) {
 			return nil, false, errAgain // renamed meanwhile: the name may be free
@@ -96,6 +99,11 @@ func (s *Store) reactivate(ctx context.Context, id string, o *scim.Object) (*Res
 		return rt.Replace(current, o)
 	}
 	r, _, err := s.Update(ctx, rt, id, Match{}, replace)
+	if err == nil {
+		back := *r // which others may have been answered with
+		back.Existing = true
+		r = &back
+	}
 	if refusal := (*scim.Error)(nil); errors.As(err, &refusal) && refusal.Status == http.StatusNotFound {
 		return nil, errAgain
 	}

@@ -35,6 +35,8 @@ func TestADeactivatedUserWhoIsCreatedAgainIsTheSame(t *testing.T) {
 				t.Fatalf("%v, %v; the user before is %s", again, err, u.ID)
 			} else if title, name := again.Object().Lookup("title"), again.Object().Lookup("userName"); title != nil || name != "Frank" {
 				t.Errorf("title is %v and userName is %v", title, name)
+			} else if active := again.Object().Lookup("active"); active != true || !again.Existing {
+				t.Errorf("active is %v, and that the user was there before is %v", active, again.Existing)
 			}
 			w.requireUnique()
 		})

@@ -2,7 +2,11 @@
 
 package store
 
-import "sync/atomic"
+import (
+	"hash/fnv"
+	"sync"
+	"sync/atomic"
+)
 
 // shelf is what the index knows of one type of resource: the resources, and how far
 // through the API server's history it has come. The index's lock guards it.
@@ -74,31 +78,46 @@ func (s *shelf) seen() uint64 {
 
 // see records that readers see a change of a resource from now on.
 func (s *shelf) see(id string, revision uint64) {
-	s.recent.add(id, revision)
-	if revision > s.newest.Load() {
-		s.newest.Store(revision)
-	}
+	s.recent.add(id, revision, &s.newest)
 }
 
-// recent are the last changes that readers have been able to see.
+// recent are the last changes that readers have been able to see. It has a lock of its own,
+// so that whoever asks for them waits for no list that is being taken in.
 type recent struct {
-	changes [64]struct {
-		id       string
-		revision uint64
-	}
-	count  int
-	before uint64 // there may have been other changes up to this revision
+	mu      sync.Mutex
+	changes [64]change64
+	count   int
+	before  uint64 // there may have been other changes up to this revision
 }
 
-func (r *recent) add(id string, revision uint64) {
+type change64 struct {
+	id       uint64 // see idHash
+	revision uint64
+}
+
+// idHash stands for an id among replicas, so that the answer to a question has a bound. Two
+// ids of one hash cost a reader some waiting.
+func idHash(id string) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(id)) // it never fails
+	return h.Sum64()
+}
+
+// add records a change, and that newest is no older.
+func (r *recent) add(id string, revision uint64, newest *atomic.Uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	oldest := &r.changes[r.count%len(r.changes)]
 	r.before = max(r.before, oldest.revision)
-	oldest.id, oldest.revision = id, revision
+	oldest.id, oldest.revision = idHash(id), revision
 	r.count++
+	newest.Store(max(newest.Load(), revision))
 }
 
 // since gives whom changes after a revision concern, unless some have been forgotten.
-func (r *recent) since(revision uint64) (ids []string, complete bool) {
+func (r *recent) since(revision uint64) (ids []uint64, complete bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.before > revision {
 		return nil, false
 	}
@@ -111,7 +130,19 @@ func (r *recent) since(revision uint64) (ids []string, complete bool) {
 }
 
 // forget makes the changes up to a revision forgotten.
-func (r *recent) forget(revision uint64) { r.before = max(r.before, revision) }
+func (r *recent) forget(revision uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.before = max(r.before, revision)
+}
+
+// restart forgets everything, and knows what comes after a revision.
+func (r *recent) restart(revision uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.changes[:])
+	r.before = revision
+}
 
 // settle ends the waiting for a version that is no newer than what is known now.
 func (s *shelf) settle(id string, revision uint64) {

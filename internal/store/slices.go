@@ -116,11 +116,12 @@ func (s *Store) discardSlices(ctx context.Context, chunks []*chunk) {
 	if len(chunks) == 0 {
 		return
 	}
-	ctx = context.WithoutCancel(ctx) // it outlives the write
-	s.chores.do(func() {
+	s.chores.do(ctx, func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, s.timeouts.write)
 		defer cancel()
-		s.removeSlices(ctx, chunks)
+		if p := contained(func() { s.removeSlices(ctx, chunks) }); p != nil {
+			s.logPanic(s.groups, chunks[0].slice, p)
+		}
 	})
 }
 
@@ -128,16 +129,18 @@ func (s *Store) discardSlices(ctx context.Context, chunks []*chunk) {
 // they are done before it.
 type chores chan struct{}
 
-// do does a chore, and makes who has it done wait for it while no place is free.
-func (c chores) do(chore func()) {
+// do does a chore, and makes who has it done wait for it while no place is free, as long
+// as ctx allows.
+func (c chores) do(ctx context.Context, chore func(context.Context)) {
 	select {
 	case c <- struct{}{}:
+		later := context.WithoutCancel(ctx)
 		go func() {
 			defer func() { <-c }()
-			chore()
+			chore(later)
 		}()
 	default:
-		chore()
+		chore(ctx)
 	}
 }
 

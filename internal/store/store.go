@@ -217,9 +217,9 @@ type Revisions struct {
 	Users, Groups uint64
 	Types         map[string]uint64
 
-	// Changed are the ids of the users whom changes after the revision concern that was
-	// asked about. Complete says that these are all.
-	Changed  []string
+	// Changed are hashes of the ids of the users whom changes after the revision concern
+	// that was asked about. Complete says that these are all.
+	Changed  []uint64
 	Complete bool
 }
 
@@ -238,7 +238,7 @@ func (r *Revisions) Advance(other Revisions) {
 
 // spares says that nothing about a user has changed since the revision asked about.
 func (r *Revisions) spares(id string) bool {
-	return id != "" && r.Complete && !slices.Contains(r.Changed, id)
+	return id != "" && r.Complete && !slices.Contains(r.Changed, idHash(id))
 }
 
 // of gives that of a kind's resources.
@@ -271,8 +271,8 @@ type Peers interface {
 // Revisions gives the newest resourceVersions that this replica has acknowledged or
 // shown, and the users whom those after since concern. Peers ask for them.
 func (s *Store) Revisions(since uint64) Revisions {
-	r := Revisions{Groups: s.groups.shelf.newest.Load()}
-	r.Users, r.Changed, r.Complete = s.index.newsSince(s.users.shelf, since)
+	r := Revisions{Users: s.users.shelf.newest.Load(), Groups: s.groups.shelf.newest.Load()}
+	r.Changed, r.Complete = s.users.shelf.recent.since(since) // after that: it has all of those
 	for _, k := range s.kinds {
 		if k.declared == nil {
 			continue

@@ -106,6 +106,7 @@ func (s *Store) current(ctx context.Context, k *kind, id string) (*entry, error)
 		return nil, err
 	}
 	if len(behind) > 0 {
+		s.renewLater(k)
 		return s.live(ctx, k, id)
 	}
 	e, _ := s.index.view().shelf(s, k).live.find(id)
@@ -149,6 +150,7 @@ func (s *Store) write(ctx context.Context, m *merged) (*entry, error) {
 	var refusal *scim.Error
 	switch {
 	case err == nil:
+		s.index.put(m.kind.shelf, e) // before somebody else can have the name
 		s.releaseEach(ctx, old)
 		return e, nil
 	case refused(err), errors.As(err, &refusal):
