@@ -209,6 +209,7 @@ curl curl
 END
   mkdir -p "$demo_dir"
   use_cluster
+  echo "$cluster" >"$demo_dir/cluster"
   find_ingress
   start_cluster
   build_image
@@ -232,6 +233,11 @@ END
 }
 
 down() {
+  # The demo may have been made on another kind of cluster than the one that is named now.
+  local made=""
+  [ ! -f "$demo_dir/cluster" ] || made=$(<"$demo_dir/cluster")
+  cluster=${CLUSTER:-${made:-$cluster}}
+  [ -z "$made" ] || [ "$made" = "$cluster" ] || die "this demo was made with CLUSTER=$made: run 'CLUSTER=$made make demo-down'"
   use_cluster
   case $cluster in
     local) "$HACK_DIR/cluster/cluster.sh" down ;;

@@ -26,6 +26,7 @@ var everything = []schema.GroupVersionKind{
 	scimv1.GroupVersion.WithKind("ScimGroup"),
 	scimv1.GroupVersion.WithKind("ScimGroupSlice"),
 	scimv1.GroupVersion.WithKind("ScimClaim"),
+	scimv1.GroupVersion.WithKind("ScimResource"),
 	{Version: "v1", Kind: "Secret"},
 	{Version: "v1", Kind: "ConfigMap"},
 	{Version: "v1", Kind: "Service"},
