@@ -22,7 +22,7 @@ type OAuthPolicy struct {
 	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() == 'https' && url(self).getHostname() != '' && !self.contains('@') && !self.contains('#')",message="jwksURL must be an https URL without a fragment or user information"
 	JWKSURL string `json:"jwksURL,omitempty"`
 
-	// audiences: a token must be for one of them.
+	// audiences of whom a token must be for one.
 	// +required
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
@@ -31,7 +31,7 @@ type OAuthPolicy struct {
 	// +kubebuilder:validation:items:MaxLength=1024
 	Audiences []string `json:"audiences,omitempty"`
 
-	// subjects: a token must be about one of them. Left out, about any.
+	// subjects of whom a token must be about one. Left out, it may be about any.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
@@ -57,8 +57,8 @@ type RequiredClaim struct {
 	// +kubebuilder:validation:MaxLength=256
 	Name string `json:"name,omitempty"`
 
-	// values: the claim must be one of them or, where it is a list or, as scope, several
-	// words, have one of them in it.
+	// values of which the claim must be one or, where it is a list or, as scope, several
+	// words, must have one in it.
 	// +required
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1

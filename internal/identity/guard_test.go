@@ -165,6 +165,7 @@ func TestStand(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			u := user(nil)
+			u.Spec.EndpointRef.Name = "okta"
 			u.Annotations, u.Status.Departure = row.own, row.departure
 			if row.wish == deactivates {
 				u.Spec.Active = ptr.To(false)

@@ -16,9 +16,9 @@ type OAuthPolicyApplyConfiguration struct {
 	// <issuer>/.well-known/openid-configuration or, where there is none, what RFC 8414 has
 	// in its place.
 	JWKSURL *string `json:"jwksURL,omitempty"`
-	// audiences: a token must be for one of them.
+	// audiences of whom a token must be for one.
 	Audiences []string `json:"audiences,omitempty"`
-	// subjects: a token must be about one of them. Left out, about any.
+	// subjects of whom a token must be about one. Left out, it may be about any.
 	Subjects []string `json:"subjects,omitempty"`
 	// requiredClaims are claims that a token must have, such as the client ID or a scope.
 	RequiredClaims []RequiredClaimApplyConfiguration `json:"requiredClaims,omitempty"`

@@ -11,8 +11,8 @@ package v1alpha1
 type RequiredClaimApplyConfiguration struct {
 	// name of the claim, such as azp, client_id, roles or scope.
 	Name *string `json:"name,omitempty"`
-	// values: the claim must be one of them or, where it is a list or, as scope, several
-	// words, have one of them in it.
+	// values of which the claim must be one or, where it is a list or, as scope, several
+	// words, must have one in it.
 	Values []string `json:"values,omitempty"`
 }
 
