@@ -98,6 +98,8 @@ var _ = Describe("A user's status", func() {
 			"organizations":      []string{"acme"},
 			"roles":              []string{"Admin"},
 			"withheldRoles":      []string{"Admin"},
+			"origin":             "Adopted",
+			"departure":          map[string]any{"wish": "Delete", "time": metav1.Now()},
 		}
 		status := reflect.TypeFor[v1alpha1.ScimUserStatus]()
 		for i := range status.NumField() {

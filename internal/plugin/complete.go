@@ -68,7 +68,7 @@ func (k *kubectl) completeToken(c *cobra.Command, args []string, typed string) (
 }
 
 func providersLike(ctx context.Context, s *session, _ []string, typed string) ([]string, error) {
-	names, _, err := s.providerNames(ctx)
+	names, err := s.providerNames(ctx)
 	return beginning(names, typed), err
 }
 

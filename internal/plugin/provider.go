@@ -151,7 +151,7 @@ func owns(idp, endpoint *unstructured.Unstructured) bool {
 // noProvider names what there is in the place of what there is not.
 func (s *session) noProvider(ctx context.Context, name string) error {
 	missing := fmt.Errorf("there is no IdentityProvider and no ScimEndpoint %q in the namespace %q", name, s.namespace)
-	names, _, err := s.providerNames(ctx)
+	names, err := s.providerNames(ctx)
 	if err != nil {
 		return missing
 	}
@@ -162,23 +162,21 @@ func (s *session) noProvider(ctx context.Context, name string) error {
 }
 
 // providerNames lists what may be given as PROVIDER, in order.
-func (s *session) providerNames(ctx context.Context) (names []string, whole bool, err error) {
-	whole = true
+func (s *session) providerNames(ctx context.Context) (names []string, err error) {
 	for _, kind := range []string{kindIdentityProvider, kindScimEndpoint} {
 		r := reading{session: s, list: namesOf(kind), size: pageSize, bound: maxProviders}
-		all, err := r.each(ctx, func(page client.ObjectList) bool {
+		_, err := r.each(ctx, func(page client.ObjectList) bool {
 			for _, item := range page.(*metav1.PartialObjectMetadataList).Items {
 				names = append(names, item.Name)
 			}
 			return false
 		})
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
-		whole = whole && all
 	}
 	slices.Sort(names)
-	return slices.Compact(names), whole, nil
+	return slices.Compact(names), nil
 }
 
 // providers are all of the namespace by name, or the one that is named.

@@ -83,10 +83,10 @@ func TestAnExpiredToken(t *testing.T) {
 	verifier.Set([]token.Digest{expired, token.NewDigest(testToken, time.Now())})
 	e.tokens = verifier
 	for presented, want := range map[string]string{
-		"scimop_expired":  "the access token has expired, or has been replaced by another one",
-		"scimop_expire":   "the access token is missing or not valid",
-		"scimop_expired ": "the access token has expired", // blanks around it are none of it
-		expired.ID:        "the access token is missing or not valid",
+		"scimop_expired":       "the access token has expired, or has been replaced by another one",
+		"scimop_expire":        "the access token is missing or not valid",
+		"scimop_expired\u0020": "the access token has expired", // blanks around it are none of it
+		expired.ID:             "the access token is missing or not valid",
 	} {
 		request, err := http.NewRequest(http.MethodGet, "http://"+e.address+basePath+"/Users", nil)
 		if err != nil {

@@ -127,7 +127,7 @@ func (x *exchange) write(body []byte) {
 	if x.r.Method == http.MethodHead || x.aborted {
 		return
 	}
-	n, err := x.w.Write(body)
+	n, err := x.w.Write(body) //nolint:gosec // JSON, and said to be, which no browser takes for a page
 	x.bytes += int64(n)
 	if err != nil {
 		x.cause, x.aborted = err, true
