@@ -88,7 +88,7 @@ var _ = Describe("A user's status", func() {
 			return as.Status().Patch(ctx, u.DeepCopy(), mergePatch(map[string]any{"status": map[string]any{field: value}}))
 		}
 		condition := func(conditionType, reason string) []metav1.Condition {
-			return []metav1.Condition{{Type: conditionType, Status: metav1.ConditionTrue, Reason: reason, LastTransitionTime: metav1.Now(), Message: "x"}}
+			return []metav1.Condition{{Type: conditionType, Status: metav1.ConditionTrue, ObservedGeneration: 1, Reason: reason, LastTransitionTime: metav1.Now(), Message: "x"}}
 		}
 		values := map[string]any{
 			"conditions":         condition(v1alpha1.ConditionActive, v1alpha1.ReasonProvisioned),
