@@ -107,11 +107,15 @@ var _ = Describe("A user's status", func() {
 			Expect(values).To(HaveKey(field), "what would a server write there?")
 			Expect(write(server, field, values[field])).To(Satisfy(apierrors.IsForbidden), field)
 		}
-		refused := condition(v1alpha1.ConditionRefused, v1alpha1.ReasonMutability)
+		// What the manager has said of the user by then.
+		ready := condition(v1alpha1.ConditionReady, v1alpha1.ReasonSucceeded)
+		Expect(env.Client.Status().Patch(ctx, u.DeepCopy(),
+			mergePatch(map[string]any{"status": map[string]any{"observedGeneration": 1, "conditions": ready}}))).To(Succeed())
+		refused := append(condition(v1alpha1.ConditionRefused, v1alpha1.ReasonMutability), ready...)
 		Expect(write(env.As(serverOf(namespace, "another"), "system:masters"), "conditions", refused)).
 			To(And(Satisfy(apierrors.IsForbidden), MatchError(ContainSubstring("another endpoint has no say over it"))))
 		Expect(write(server, "conditions", refused)).To(Succeed())
-		Expect(write(server, "conditions", []metav1.Condition{})).To(Succeed())
+		Expect(write(server, "conditions", ready)).To(Succeed())
 	})
 })
 
