@@ -61,7 +61,7 @@ func TestAuditLines(t *testing.T) {
 		want               []fields
 	}{
 		{"a user is created", "POST", "/Users", `{"userName":"bob","title":"x","password":"p","name":{"givenName":"Bob"}}`, nil,
-			[]fields{{"resourceType": "User", "outcome": "success", "status": 201.0, "attributes": "userName name.givenName title"}}},
+			[]fields{{"resourceType": "User", "outcome": "success", "status": 201.0, "attributes": "userName name.givenName title active"}}},
 		{"a user is changed", "PATCH", "/Users/%[1]s", fmt.Sprintf(patch, jobTitle), nil,
 			[]fields{{"resourceType": "User", "resourceID": "%[1]s", "outcome": "success", "status": 200.0, "attributes": "title"}}},
 		{"a user is replaced", "PUT", "/Users/%[1]s", `{"userName":"ada","nickName":"A"}`, nil,
