@@ -39,7 +39,10 @@ func (s *Server) authenticate(r *http.Request) (tokenID string, err error) {
 	}
 	if !ok {
 		s.metrics.authFailures.Inc()
-		return "", s.slowed(r, errUnauthorized(expired))
+		if expired != "" {
+			return "", errUnauthorized(expired) // its bearer guesses nothing, and has to be told
+		}
+		return "", s.slowed(r, errUnauthorized(""))
 	}
 	return tokenID, nil
 }

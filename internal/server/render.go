@@ -15,9 +15,9 @@ const (
 	// streamAfter is how much of an answer is gathered before it is sent on. An answer
 	// that stays below has a Content-Length; a larger one, such as a group with its
 	// 100,000 members, is never in memory as a whole.
-	streamAfter = 32 << 10
+	streamAfter = 256 << 10
 	// keepBuffer is the largest buffer kept for the next answer.
-	keepBuffer = 2 * streamAfter
+	keepBuffer = streamAfter + streamAfter/4
 )
 
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
