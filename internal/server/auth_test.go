@@ -101,6 +101,28 @@ func TestAnExpiredToken(t *testing.T) {
 	}
 }
 
+// However often it is sent: an identity provider that is told "later" goes on for ever.
+func TestAnExpiredTokenIsNotSlowed(t *testing.T) {
+	e := serve(t)
+	expired := token.NewDigest("scimop_expired", time.Now().Add(-time.Hour))
+	expired.ExpiresTime = time.Now().Add(-time.Minute)
+	verifier := &token.Verifier{}
+	verifier.Set([]token.Digest{expired})
+	e.tokens = verifier
+	for range 100 {
+		wantError(t, e.do("GET", "/Users", "", "Authorization", "Bearer scimop_expired"), http.StatusUnauthorized, "")
+	}
+	slowed := 0
+	for range 100 {
+		if e.do("GET", "/Users", "", "Authorization", "Bearer scimop_guessed").status == http.StatusTooManyRequests {
+			slowed++
+		}
+	}
+	if slowed == 0 {
+		t.Error("nobody who guesses is slowed")
+	}
+}
+
 func TestNobodyIsToldWhatExistsWithoutAToken(t *testing.T) {
 	e := serve(t)
 	for _, path := range []string{"/", "/scim/v2", "/scim/v2/Users", "/scim/v2/Nonsense", "/scim/v2/Schemas", "/scim/v2/Me", "/metrics"} {

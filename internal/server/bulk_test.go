@@ -162,6 +162,24 @@ func TestBulkLeavesNoReferenceToWhatItUndoes(t *testing.T) {
 	}
 }
 
+// Who was there before the request is there after it, whatever else of it fails.
+func TestBulkRemovesNobodyWhoWasThere(t *testing.T) {
+	reporting := func(bulkID, userName, more, manager string) string {
+		return fmt.Sprintf(`{"method":"POST","path":"/Users","bulkId":%q,"data":{"userName":%q,%s%q:{"manager":{"value":%q}}}}`,
+			bulkID, userName, more, "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User", manager)
+	}
+	e := serve(t)
+	e.create("/Users", `{"userName":"ada"}`)
+	cleo := e.create("/Users", `{"userName":"cleo","externalId":"7","active":false}`)
+	statuses, _ := e.bulk(reporting("a", "ada", "", "bulkId:c"), reporting("c", "cleo", `"externalId":"7","active":true,`, "bulkId:a"))
+	if statuses != "409 500" {
+		t.Errorf("statuses %s", statuses)
+	}
+	if a := e.do("GET", "/Users/"+cleo, ""); a.status != http.StatusOK {
+		t.Errorf("who was there before is answered %d", a.status)
+	}
+}
+
 func TestBulkSaysWhatItCouldNotUndo(t *testing.T) {
 	e := serve(t)
 	e.store.before = func(_ context.Context, operation string) error {

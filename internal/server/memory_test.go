@@ -70,14 +70,16 @@ func (m *memoryStore) Create(ctx context.Context, rt *scim.ResourceType, p *scim
 	if a, holder := m.taken(rt, p.Object, r); a != nil {
 		return nil, uniqueness(rt, a, holder)
 	}
-	now := m.now()
+	now, existing := m.now(), r != nil && !r.deleted
 	if r == nil {
 		r = &record{rt: rt, id: uuid.NewString(), created: now}
 		m.records = append(m.records, r)
 	}
 	r.object, r.members, r.deleted, r.modified = p.Object, p.Members, false, now
 	r.generation++
-	return m.resource(r), nil
+	created := m.resource(r)
+	created.Existing = existing
+	return created, nil
 }
 
 func (m *memoryStore) Get(ctx context.Context, rt *scim.ResourceType, id string) (*store.Resource, error) {

@@ -3,8 +3,10 @@
 package store
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -168,6 +170,24 @@ func TestEmptiedSlicesAreJoined(t *testing.T) {
 	empty(1, 10)
 	if most := 2*(list.count/1000+1) + spareSlices; len(list.chunks) > most {
 		t.Errorf("%d members are in %d slices; at most %d should be", list.count, len(list.chunks), most)
+	}
+}
+
+// Some characters take six bytes as JSON; no object passes 256 KiB with them either.
+func TestMembersOfManyEscapesFit(t *testing.T) {
+	for _, character := range []string{"<", "\"", "\\", "é", "\u2028", "a"} {
+		members := scim.NewMembers(nil)
+		for i := range 300 {
+			value := strings.Repeat(character, 1024/len(character)-8) + fmt.Sprint(i)
+			members.Add(scim.Member{Value: value})
+		}
+		list := plan(newMemberList(), members).named()
+		for _, c := range list.chunks {
+			encoded, err := json.Marshal(c.stored())
+			if err != nil || len(encoded) > 256<<10 {
+				t.Errorf("%q: %d members are %d bytes, %v", character, len(c.members), len(encoded), err)
+			}
+		}
 	}
 }
 
