@@ -256,7 +256,7 @@ func (o *serveOptions) newProcess(ctx context.Context, config *rest.Config, log,
 		return nil, err
 	}
 	p.server, err = server.New(server.Config{
-		BaseURL: o.baseURL, Types: types, Store: p.store, Tokens: p.replica, AccessTokens: o.accessTokens(endpoint), State: p.replica, Cursors: p.replica,
+		BaseURL: o.baseURL, Types: types, Store: p.store, Tokens: p.replica, AccessTokens: o.accessTokens(endpoint), State: p.replica, Cursors: p.replica, Peers: p.replica,
 		Limits: o.limits, Metrics: p.registry, Log: log.WithName("server"), Me: me(endpoint), Proxies: proxies,
 		Audit: server.Audit{Log: audit, Namespace: o.namespace, Endpoint: o.endpoint, Settings: auditSettings{p.replica}},
 		Notes: p.replica,
@@ -303,7 +303,7 @@ func (p *serveProcess) run(ctx context.Context) error {
 
 	ops := &http.Server{Handler: p.opsHandler(), MaxHeaderBytes: 16 << 10,
 		ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 5 * time.Minute}
-	peers := p.replica.PeerServer(p.store.Revisions)
+	peers := p.replica.PeerServer(replica.Answers{Revisions: p.store.Revisions, Bookmark: p.server.Bookmark})
 	var parts sync.WaitGroup
 	failed := make(chan error, 4)
 	part := func(name string, run func() error) {

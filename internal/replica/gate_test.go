@@ -29,11 +29,11 @@ func alone(peers ...peer) *Replica {
 func TestStrangersDoNotKeepPeersOut(t *testing.T) {
 	r := alone(peer{Name: "b", Address: "10.0.0.2:8082", Incarnation: "1"}, peer{Name: "c", Address: "[fd00::3]:8082", Incarnation: "1"})
 	hold, under := make(chan struct{}), make(chan struct{}, 1000)
-	handler := r.Handler(func(uint64) store.Revisions {
+	handler := r.Handler(Answers{Revisions: func(uint64) store.Revisions {
 		under <- struct{}{}
 		<-hold
 		return store.Revisions{}
-	})
+	}})
 	var asking sync.WaitGroup
 	ask := func(from string) *httptest.ResponseRecorder {
 		answer := httptest.NewRecorder()
@@ -78,7 +78,7 @@ func TestStrangersDoNotKeepPeersOut(t *testing.T) {
 }
 
 func TestAQuestionHasNoBody(t *testing.T) {
-	handler := alone().Handler(func(uint64) store.Revisions { return store.Revisions{} })
+	handler := alone().Handler(Answers{Revisions: func(uint64) store.Revisions { return store.Revisions{} }})
 	for _, body := range []io.Reader{strings.NewReader("x"), io.MultiReader(strings.NewReader("x"))} {
 		answer := httptest.NewRecorder()
 		handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, revisionsPath, body))

@@ -18,6 +18,7 @@ const (
 	peerPath      = "/peer/v1/"
 	revisionsPath = peerPath + "revisions"
 	confirmPath   = peerPath + "confirm"
+	bookmarkPath  = peerPath + "bookmark"
 
 	// confirmWait is how long a question to confirm waits for this replica's own watch to
 	// show who asks.
@@ -25,6 +26,7 @@ const (
 	// answerTimeout is how long an answer may take to leave.
 	answerTimeout = 10 * time.Second
 	maxName       = 253
+	maxPage       = 64
 )
 
 // identity leads every answer: an address may by now belong to somebody else.
@@ -48,10 +50,21 @@ type confirmAnswer struct {
 	Confirmed bool `json:"confirmed"`
 }
 
+type bookmarkAnswer struct {
+	identity
+	Bookmark string `json:"bookmark,omitempty"`
+}
+
+// Answers are what a replica tells its peers of itself.
+type Answers struct {
+	Revisions func(since uint64) store.Revisions
+	Bookmark  func(page string) string
+}
+
 // PeerServer serves Handler, on a PeerListener.
-func (r *Replica) PeerServer(revisions func(since uint64) store.Revisions) *http.Server {
+func (r *Replica) PeerServer(a Answers) *http.Server {
 	return &http.Server{
-		Handler: r.Handler(revisions), MaxHeaderBytes: 4 << 10,
+		Handler: r.Handler(a), MaxHeaderBytes: 4 << 10,
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second, WriteTimeout: answerTimeout,
 		IdleTimeout: peerIdle + time.Minute, // the peer closes first, so that it meets no closed connection
 	}
@@ -64,11 +77,11 @@ func (r *Replica) PeerListener(l net.Listener) net.Listener {
 }
 
 // Handler answers the questions of peers. Nothing it says is secret, and nothing it is
-// asked changes anything.
-func (r *Replica) Handler(revisions func(since uint64) store.Revisions) http.Handler {
+// asked changes anything that is stored.
+func (r *Replica) Handler(a Answers) http.Handler {
 	mux := http.NewServeMux()
 	answer := func(since uint64) revisionsAnswer {
-		newest := revisions(since)
+		newest := a.Revisions(since)
 		return revisionsAnswer{
 			identity: r.identity(), Users: newest.Users, Groups: newest.Groups, Types: newest.Types,
 			Changed: newest.Changed, Complete: newest.Complete,
@@ -84,6 +97,14 @@ func (r *Replica) Handler(revisions func(since uint64) store.Revisions) http.Han
 		reply(w, once)
 	})
 	mux.HandleFunc("GET "+confirmPath, r.confirm)
+	mux.HandleFunc("GET "+bookmarkPath, func(w http.ResponseWriter, req *http.Request) {
+		page := req.URL.Query().Get("page")
+		if page == "" || len(page) > maxPage {
+			http.Error(w, "page is required", http.StatusBadRequest)
+			return
+		}
+		reply(w, bookmarkAnswer{identity: r.identity(), Bookmark: a.Bookmark(page)})
+	})
 	return (&gate{ofOne: maxRequestsOfOne, ofOthers: maxRequestsOfOthers, isPeer: r.isPeer}).bounded(mux)
 }
 

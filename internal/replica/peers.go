@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -85,6 +86,35 @@ func (r *Replica) askRevisions(ctx context.Context, v *view, i int, since uint64
 		r.silent.add(p)
 	}
 	return err
+}
+
+// Bookmarks implements server.Peers.
+func (r *Replica) Bookmarks(ctx context.Context, page string) []string {
+	v := r.roster.view()
+	if len(v.peers) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.config.AskTimeout)
+	defer cancel()
+	bookmarks := make([]string, len(v.peers))
+	var asked sync.WaitGroup
+	for i, p := range v.peers {
+		asked.Go(func() { bookmarks[i] = r.askBookmark(ctx, p, page) })
+	}
+	asked.Wait()
+	return slices.DeleteFunc(bookmarks, func(b string) bool { return b == "" })
+}
+
+func (r *Replica) askBookmark(ctx context.Context, p peer, page string) string {
+	if r.silent.has(p) {
+		return ""
+	}
+	var answer bookmarkAnswer
+	err := r.ask(ctx, p, bookmarkPath, url.Values{"page": {page}}, &answer)
+	if err != nil || answer.identity != (identity{p.Name, p.Incarnation}) {
+		return ""
+	}
+	return answer.Bookmark
 }
 
 // askToConfirm says whether a peer knows this replica, and whether it was heard at all.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -60,6 +61,11 @@ func TestReplicasFindEachOtherAndAsk(t *testing.T) {
 	if b.asked.Load() != 1 || c.asked.Load() != 1 {
 		t.Errorf("asked %d and %d times, want once each", b.asked.Load(), c.asked.Load())
 	}
+	bookmarks := a.Bookmarks(background, "page")
+	slices.Sort(bookmarks)
+	if !slices.Equal(bookmarks, []string{"page at b", "page at c"}) {
+		t.Errorf("Bookmarks: %q", bookmarks)
+	}
 }
 
 func TestAPeerThatLeavesIsForgottenAndRemembered(t *testing.T) {
@@ -93,6 +99,9 @@ func TestASilentPeerMakesReadersAskTheAPIServer(t *testing.T) {
 	eventually(t, "a hears of b", func() bool { return len(a.roster.view().peers) == 1 })
 	if _, err := a.Revisions(background, 0); err == nil {
 		t.Fatal("a peer has not answered, and nobody is told")
+	}
+	if got := a.Bookmarks(background, "page"); len(got) != 0 {
+		t.Errorf("a silent peer remembers %q", got)
 	}
 	_, err := a.Revisions(background, 0)
 	if err == nil || !strings.Contains(err.Error(), "a moment ago") {
@@ -145,6 +154,9 @@ func TestAnswersOfSomebodyElseAreRefused(t *testing.T) {
 		eventually(t, "a hears of "+name, func() bool { return a.roster.view().knows(peer{impostor.Name, impostor.Address, impostor.Incarnation}) })
 		if _, err := a.Revisions(background, 0); err == nil {
 			t.Errorf("%s is believed", name)
+		}
+		if got := a.Bookmarks(background, "page"); len(got) != 0 {
+			t.Errorf("%s is believed to remember %q", name, got)
 		}
 	}
 }
@@ -400,7 +412,10 @@ func TestQuestionsThatAreNone(t *testing.T) {
 		confirmPath + "?name=b": 400,
 		confirmPath + "?name=b&incarnation=" + strings.Repeat("x", 300): 400,
 		peerPath + "secrets": 404,
-		revisionsPath:        200,
+		bookmarkPath:         400,
+		bookmarkPath + "?page=" + strings.Repeat("x", 65): 400,
+		bookmarkPath + "?page=x":                          200,
+		revisionsPath:                                     200,
 	} {
 		response, err := a.server.Client().Get(a.server.URL + path)
 		if err != nil {
@@ -421,6 +436,7 @@ func TestAnswersOnTheWire(t *testing.T) {
 	}{
 		{revisionsAnswer{identity: identity{"a", "1"}, Users: 7, Groups: 8}, `{"name":"a","incarnation":"1","users":7,"groups":8}`},
 		{revisionsAnswer{identity: identity{"a", "1"}, Users: 7, Changed: []uint64{1 << 63}, Complete: true}, `{"name":"a","incarnation":"1","users":7,"groups":0,"changed":[9223372036854775808],"complete":true}`},
+		{bookmarkAnswer{identity{"a", "1"}, "x"}, `{"name":"a","incarnation":"1","bookmark":"x"}`},
 		{confirmAnswer{identity{"a", "1"}, true}, `{"name":"a","incarnation":"1","confirmed":true}`},
 	} {
 		got, err := json.Marshal(row.answer)

@@ -223,7 +223,10 @@ func (f *fixture) startOn(listener net.Listener, name string, change ...func(*Co
 	}
 	r.server = &httptest.Server{
 		Listener: r.PeerListener(listener),
-		Config:   r.PeerServer(func(uint64) store.Revisions { r.asked.Add(1); return *r.revisions.Load() }),
+		Config: r.PeerServer(Answers{
+			Revisions: func(uint64) store.Revisions { r.asked.Add(1); return *r.revisions.Load() },
+			Bookmark:  func(page string) string { return page + " at " + name },
+		}),
 	}
 	r.server.Start()
 	ctx, cancel := context.WithCancel(context.Background())

@@ -3,7 +3,9 @@
 package server
 
 import (
+	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/binary"
 	"sync"
 	"time"
@@ -16,6 +18,13 @@ const (
 	// maxBookmarks bounds the pages that may be asked for next, some 400 bytes each.
 	maxBookmarks = 4096
 )
+
+// Peers are the other replicas of the endpoint.
+type Peers interface {
+	// Bookmarks gives what those who answer in time have said to [Server.Bookmark] of a
+	// page. Without peers it returns nil and does no I/O.
+	Bookmarks(ctx context.Context, page string) []string
+}
 
 // bookmarks remember behind whom a page by index ended, for the request that asks for the
 // next page. An index alone would not find it any more when somebody in front of it has
@@ -31,9 +40,12 @@ type bookmarkKey [sha256.Size]byte
 
 type bookmark struct {
 	at      place
-	expires time.Time
-	used    bool
+	set     time.Time
+	used    bool   // the page has been asked for
+	tokenID string // whose key it is sealed with for other replicas
 }
+
+func (b *bookmark) expires() time.Time { return b.set.Add(bookmarkTime) }
 
 // bookmarkKeyOf names the page of a client's query that begins at startIndex.
 func (x *exchange) bookmarkKeyOf(p parameters, startIndex int) bookmarkKey {
@@ -42,45 +54,133 @@ func (x *exchange) bookmarkKeyOf(p parameters, startIndex int) bookmarkKey {
 	return sha256.Sum256(append(b, x.tokenID...))
 }
 
-// find gives what is remembered of a page.
-func (m *bookmarks) find(key bookmarkKey, now time.Time) (at place, ok bool) {
+// find gives what is remembered of a page, as it was before it was asked for: it is kept,
+// as the answer may be lost and asked for again.
+func (m *bookmarks) find(key bookmarkKey, now time.Time) (mark bookmark, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	found := m.marks[key]
-	if found == nil || !now.Before(found.expires) {
-		return place{}, false
+	if found == nil || !now.Before(found.expires()) {
+		return bookmark{}, false
 	}
-	found.used = true // and kept: the answer may be lost and asked for again
-	return found.at, true
+	mark = *found
+	found.used = true
+	return mark, true
 }
 
 // set remembers a place. Where two walks of one query are under way at the same time,
 // the one that is further behind keeps its place, as before tells: to meet somebody twice
 // is better than to miss somebody.
-func (m *bookmarks) set(key bookmarkKey, at place, now time.Time, before func(a, b place) bool) {
+func (m *bookmarks) set(key bookmarkKey, mark bookmark, before func(a, b place) bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if old := m.marks[key]; old != nil && !old.used && mark.set.Before(old.expires()) && before(old.at, mark.at) {
+		mark.at = old.at
+	}
+	m.keep(key, mark)
+}
+
+// replace remembers what was chosen among the replicas.
+func (m *bookmarks) replace(key bookmarkKey, mark bookmark) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.keep(key, mark)
+}
+
+func (m *bookmarks) keep(key bookmarkKey, mark bookmark) {
 	if m.marks == nil {
 		m.marks = make(map[bookmarkKey]*bookmark)
 	}
-	old := m.marks[key]
-	if old == nil {
-		m.forget(now)
+	if m.marks[key] == nil {
+		m.forget(mark.set)
 		m.oldest = append(m.oldest, key)
-	} else if !old.used && now.Before(old.expires) && before(old.at, at) {
-		at = old.at
 	}
-	m.marks[key] = &bookmark{at: at, expires: now.Add(bookmarkTime)}
+	m.marks[key] = &mark
 }
 
 // forget makes room for one more, and lets go of what has expired.
 func (m *bookmarks) forget(now time.Time) {
 	for len(m.oldest) > 0 {
 		first := m.oldest[0]
-		if len(m.marks) < maxBookmarks && now.Before(m.marks[first].expires) {
+		if len(m.marks) < maxBookmarks && now.Before(m.marks[first].expires()) {
 			return
 		}
 		delete(m.marks, first)
 		m.oldest = m.oldest[1:]
 	}
+}
+
+// recall gives the place at which a page begins, where one of the replicas remembers it:
+// the page before it may have come from any.
+func (s *Server) recall(x *exchange, key bookmarkKey, before func(a, b place) bool) (at place, ok bool) {
+	mark, ok := s.bookmarks.find(key, s.now())
+	if s.peers == nil {
+		return mark.at, ok
+	}
+	others := s.peers.Bookmarks(x.ctx, base64.RawURLEncoding.EncodeToString(key[:]))
+	if len(others) == 0 {
+		return mark.at, ok
+	}
+	for _, sealed := range others {
+		other, opened := s.openBookmark(sealed, key)
+		if opened && (!ok || other.precedes(&mark, before)) {
+			mark, ok = other, true
+		}
+	}
+	if ok {
+		s.bookmarks.replace(key, bookmark{at: mark.at, set: s.now(), used: true, tokenID: x.tokenID})
+	}
+	return mark.at, ok
+}
+
+// precedes says whether a walk goes on from b rather than from other, which another replica
+// has of the same page. What has been used may be of a walk that is long over, so
+// what has not is preferred, and of that what is further behind, as in set.
+func (b *bookmark) precedes(other *bookmark, before func(a, b place) bool) bool {
+	switch {
+	case b.used != other.used:
+		return other.used
+	case b.used:
+		return b.set.After(other.set)
+	default:
+		return before(b.at, other.at)
+	}
+}
+
+// Bookmark tells another replica what this one remembers of a page, sealed as cursors are:
+// it opens for that page alone. It is "" for nothing.
+func (s *Server) Bookmark(page string) string {
+	var key bookmarkKey
+	decoded, err := base64.RawURLEncoding.DecodeString(page)
+	if err != nil || len(decoded) != len(key) {
+		return ""
+	}
+	copy(key[:], decoded)
+	mark, ok := s.bookmarks.find(key, s.now())
+	if !ok {
+		return ""
+	}
+	used := byte(0)
+	if mark.used {
+		used = 1
+	}
+	plain := binary.AppendVarint([]byte{used}, mark.set.UnixNano())
+	sealed, err := s.seal(mark.tokenID, mark.at.append(plain, mark.expires()), key[:])
+	if err != nil { // the token has been revoked
+		return ""
+	}
+	return sealed
+}
+
+// openBookmark reads what another replica's Bookmark made.
+func (s *Server) openBookmark(sealed string, key bookmarkKey) (mark bookmark, ok bool) {
+	opened, err := s.open(sealed, key[:])
+	if err != nil {
+		return bookmark{}, false
+	}
+	r := placeReader{rest: opened}
+	mark.used, mark.set = r.byte() == 1, time.Unix(0, r.varint())
+	var expires time.Time
+	mark.at, expires, ok = readPlace(r.rest)
+	return mark, ok && !r.failed && s.now().Before(expires)
 }

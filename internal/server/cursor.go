@@ -40,9 +40,31 @@ const (
 
 var errNoCursorKey = errors.New("no key to seal a cursor with is known")
 
-// sealCursor makes a cursor: opaque and tamper-proof, as AES-GCM makes it. It opens for
-// the same query alone, until it expires.
+// sealCursor makes a cursor, which opens for the same query alone, until it expires.
 func (s *Server) sealCursor(tokenID string, p parameters, scope string, at place) (string, error) {
+	return s.seal(tokenID, at.append(nil, s.now().Add(s.limits.CursorTimeout)), p.fingerprint(scope))
+}
+
+// openCursor says where a cursor's walk goes on. Errors are invalidCursor, also when the
+// query is not that of the walk, and expiredCursor (RFC 9865 §2.1).
+func (s *Server) openCursor(p parameters, scope string) (place, error) {
+	opened, err := s.open(p.cursor, p.fingerprint(scope))
+	if err != nil {
+		return place{}, err
+	}
+	at, expires, ok := readPlace(opened)
+	switch {
+	case !ok:
+		return place{}, errInvalidCursor() // of another version of this server
+	case !s.now().Before(expires):
+		return place{}, errExpiredCursor(s.limits.CursorTimeout)
+	}
+	return at, nil
+}
+
+// seal makes what clients and other replicas hand back: opaque and tamper-proof, as AES-GCM
+// makes it. It opens only together with what it is bound to.
+func (s *Server) seal(tokenID string, plain, bound []byte) (string, error) {
 	key, ok := s.cursors.SealingKey(tokenID)
 	if !ok {
 		return "", errNoCursorKey
@@ -51,38 +73,26 @@ func (s *Server) sealCursor(tokenID string, p parameters, scope string, at place
 	if err != nil {
 		return "", err
 	}
-	expires := s.now().Add(s.limits.CursorTimeout)
-	sealed := sealer.Seal(nil, nil, at.append(nil, expires), p.fingerprint(scope)) //nolint:gosec // it makes a random nonce itself
+	sealed := sealer.Seal(nil, nil, plain, bound) //nolint:gosec // it makes a random nonce itself
 	return base64.RawURLEncoding.EncodeToString(sealed), nil
 }
 
-// openCursor says where a cursor's walk goes on. Errors are invalidCursor, also when the
-// query is not that of the walk, and expiredCursor (RFC 9865 §2.1).
-func (s *Server) openCursor(p parameters, scope string) (place, error) {
-	sealed, err := base64.RawURLEncoding.DecodeString(p.cursor)
-	if err != nil || len(p.cursor) > maxCursor {
-		return place{}, errInvalidCursor()
+// open gives what was sealed, or invalidCursor.
+func (s *Server) open(sealed string, bound []byte) ([]byte, error) {
+	decoded, err := base64.RawURLEncoding.DecodeString(sealed)
+	if err != nil || len(sealed) > maxCursor {
+		return nil, errInvalidCursor()
 	}
-	bound := p.fingerprint(scope)
 	for _, key := range s.cursors.OpeningKeys() {
 		sealer, err := newSealer(key)
 		if err != nil {
-			return place{}, err
+			return nil, err
 		}
-		opened, err := sealer.Open(nil, nil, sealed, bound)
-		if err != nil {
-			continue
+		if opened, err := sealer.Open(nil, nil, decoded, bound); err == nil {
+			return opened, nil
 		}
-		at, expires, ok := readPlace(opened)
-		switch {
-		case !ok:
-			return place{}, errInvalidCursor() // of another version of this server
-		case !s.now().Before(expires):
-			return place{}, errExpiredCursor(s.limits.CursorTimeout)
-		}
-		return at, nil
 	}
-	return place{}, errInvalidCursor()
+	return nil, errInvalidCursor()
 }
 
 // newSealer gives authenticated encryption that puts a random nonce in front.

@@ -30,8 +30,9 @@ func (x *exchange) scope() string {
 // the total of that walk, so that its end is where startIndex comes to the total.
 func (s *Server) pageByIndex(x *exchange, p parameters, sections []section) (listHead, error) {
 	at, walking := place{}, false
+	before := func(a, b place) bool { return isBefore(sections, a, b) }
 	if p.startIndex > 1 && p.count > 0 {
-		at, walking = s.bookmarks.find(x.bookmarkKeyOf(p, p.startIndex), s.now())
+		at, walking = s.recall(x, x.bookmarkKeyOf(p, p.startIndex), before)
 	}
 	var page pageRead
 	var err error
@@ -44,7 +45,7 @@ func (s *Server) pageByIndex(x *exchange, p parameters, sections []section) (lis
 	page.head.startIndex = p.startIndex
 	if err == nil && page.next != nil && page.head.count > 0 {
 		key := x.bookmarkKeyOf(p, p.startIndex+page.head.count)
-		s.bookmarks.set(key, *page.next, s.now(), func(a, b place) bool { return isBefore(sections, a, b) })
+		s.bookmarks.set(key, bookmark{at: *page.next, set: s.now(), tokenID: x.tokenID}, before)
 	}
 	return page.head, err
 }

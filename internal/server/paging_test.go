@@ -4,9 +4,11 @@ package server
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -185,6 +187,101 @@ func TestTwoIndexWalksAtATime(t *testing.T) {
 	}
 }
 
+// otherReplicas are servers of the same endpoint.
+type otherReplicas []*endpoint
+
+func (o otherReplicas) Bookmarks(_ context.Context, page string) (bookmarks []string) {
+	for _, e := range o {
+		bookmarks = append(bookmarks, e.Bookmark(page))
+	}
+	return bookmarks
+}
+
+// twoReplicas are two servers of one endpoint.
+func twoReplicas(t *testing.T) (a, b *churned) {
+	t.Helper()
+	others := make(otherReplicas, 1)
+	first := serve(t, func(c *Config) { c.Peers = others })
+	second := serve(t, func(c *Config) { c.Peers, c.Store = otherReplicas{first}, first.store })
+	others[0] = second
+	return &churned{endpoint: first}, &churned{endpoint: second}
+}
+
+func TestIndexWalkOverReplicas(t *testing.T) {
+	a, b := twoReplicas(t)
+	a.people(12)
+	var all []string
+	for _, r := range a.store.records {
+		all = append(all, r.id)
+	}
+	a.page("/Users?count=4")
+	a.do("DELETE", "/Users/"+all[0], "")
+	for range 2 { // the answer may be lost and asked for again
+		if second, _ := b.page("/Users?startIndex=5&count=4"); !slices.Equal(second, all[4:8]) {
+			t.Errorf("the second page is %v, want %v", second, all[4:8])
+		}
+	}
+	a.do("DELETE", "/Users/"+all[5], "")
+	if third, body := a.page("/Users?startIndex=9&count=4"); !slices.Equal(third, all[8:]) || body["totalResults"] != 12.0 {
+		t.Errorf("the third page is %v, want %v", body, all[8:])
+	}
+	// The next walk is not led by what the other replica remembers of the one before.
+	b.page("/Users?count=4")
+	for _, next := range []*churned{a, b} {
+		if second, _ := next.page("/Users?startIndex=5&count=4"); !slices.Equal(second, all[6:10]) {
+			t.Errorf("the second page of another walk is %v, want %v", second, all[6:10])
+		}
+	}
+}
+
+// Of two walks at a time the one that is further behind misses nobody, whoever answers.
+func TestTwoIndexWalksOverReplicas(t *testing.T) {
+	a, b := twoReplicas(t)
+	a.people(6)
+	var all []string
+	for _, r := range a.store.records {
+		all = append(all, r.id)
+	}
+	a.page("/Users?count=2")
+	a.do("DELETE", "/Users/"+all[0], "")
+	b.page("/Users?count=2") // ends with a user whom the first walk has not met
+	for i, next := range []*churned{b, a} {
+		if page, _ := next.page("/Users?startIndex=3&count=2"); !slices.Equal(page, all[2:4]) {
+			t.Errorf("whoever comes as number %d goes on with %v", i, page)
+		}
+	}
+}
+
+func TestBookmarksTellNothingToOthers(t *testing.T) {
+	e := serve(t)
+	e.people(4)
+	c := &churned{endpoint: e}
+	c.page("/Users?count=2&sortBy=userName")
+	page := ""
+	for key := range e.bookmarks.marks {
+		page = base64.RawURLEncoding.EncodeToString(key[:])
+	}
+	sealed := e.Bookmark(page)
+	if sealed == "" {
+		t.Fatal("the next page is not remembered")
+	}
+	text, err := base64.RawURLEncoding.DecodeString(sealed)
+	if err != nil || strings.Contains(string(text), "user1") {
+		t.Errorf("a bookmark can be read: %q, %v", text, err)
+	}
+	if _, ok := e.openBookmark(sealed, bookmarkKey{1}); ok {
+		t.Error("a bookmark opens for another page")
+	}
+	if a := e.do("GET", "/Users?count=2&sortBy=userName&cursor="+sealed, ""); a.status != http.StatusBadRequest {
+		t.Errorf("a bookmark is a cursor: status %d", a.status)
+	}
+	for _, unknown := range []string{"", "!", "AAAA", base64.RawURLEncoding.EncodeToString(make([]byte, 32))} {
+		if got := e.Bookmark(unknown); got != "" {
+			t.Errorf("of the page %q there is %q", unknown, got)
+		}
+	}
+}
+
 func TestBookmarksAreForgotten(t *testing.T) {
 	var shift atomic.Int64
 	e := newEndpoint(t)
@@ -202,13 +299,13 @@ func TestBookmarksAreForgotten(t *testing.T) {
 		t.Errorf("later %d are at this index, want 1", len(next))
 	}
 	for i := range 2 * maxBookmarks {
-		e.bookmarks.set(bookmarkKey{byte(i), byte(i >> 8), byte(i >> 16)}, place{}, e.now(), nil)
+		e.bookmarks.set(bookmarkKey{byte(i), byte(i >> 8), byte(i >> 16)}, bookmark{set: e.now()}, nil)
 	}
 	if n := len(e.bookmarks.marks); n != maxBookmarks || len(e.bookmarks.oldest) != n {
 		t.Errorf("%d pages are remembered", n)
 	}
 	shift.Store(int64(2 * bookmarkTime))
-	e.bookmarks.set(bookmarkKey{1, 1, 1, 1}, place{}, e.now(), nil)
+	e.bookmarks.set(bookmarkKey{1, 1, 1, 1}, bookmark{set: e.now()}, nil)
 	if n := len(e.bookmarks.marks); n != 1 {
 		t.Errorf("%d pages are remembered after all but one have expired", n)
 	}

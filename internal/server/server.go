@@ -44,7 +44,7 @@ type State interface {
 	Paused() bool
 }
 
-// Config is what a Server needs. Everything but AccessTokens, Me, Proxies, Limits, Audit,
+// Config is what a Server needs. Everything but AccessTokens, Peers, Me, Proxies, Limits, Audit,
 // Notes and Log is required.
 type Config struct {
 	BaseURL      string         // of the SCIM service; its path is served, and begins meta.location
@@ -54,6 +54,7 @@ type Config struct {
 	AccessTokens AccessTokens // nil for none
 	State        State
 	Cursors      CursorKeys
+	Peers        Peers          // nil for none
 	Me           *Subject       // whom every token authenticates; nil when /Me is nobody
 	Proxies      []netip.Prefix // who may say where a request comes from
 	Limits       Limits
@@ -75,6 +76,7 @@ type Server struct {
 	accessTokens AccessTokens
 	state        State
 	cursors      CursorKeys
+	peers        Peers
 	me           *me // nil when /Me is nobody
 	proxies      []netip.Prefix
 	failures     *failures
@@ -138,6 +140,7 @@ func New(c Config) (*Server, error) {
 		accessTokens: c.AccessTokens,
 		state:        c.State,
 		cursors:      c.Cursors,
+		peers:        c.Peers,
 		me:           me,
 		proxies:      c.Proxies,
 		failures:     newFailures(),

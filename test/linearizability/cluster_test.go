@@ -159,7 +159,7 @@ func (c *cluster) start(name string) *process {
 		c.t.Errorf("replica %s: %v", name, err)
 		return p
 	}
-	peers := joined.PeerServer(p.store.Revisions)
+	peers := joined.PeerServer(replica.Answers{Revisions: p.store.Revisions, Bookmark: s.Bookmark})
 	front := &http.Server{Handler: s, ReadHeaderTimeout: patience}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -206,7 +206,7 @@ func (c *cluster) build(p *process, address string) (*replica.Replica, *server.S
 		return nil, nil, err
 	}
 	s, err := server.New(server.Config{
-		BaseURL: baseURL, Types: types, Store: p.store, Tokens: joined, State: joined, Cursors: joined,
+		BaseURL: baseURL, Types: types, Store: p.store, Tokens: joined, State: joined, Cursors: joined, Peers: joined,
 		Limits: server.DefaultLimits(), Metrics: prometheus.NewRegistry(), Log: logr.Discard(),
 	})
 	return joined, s, err

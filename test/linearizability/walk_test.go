@@ -67,8 +67,8 @@ func (p *process) churn(ctx context.Context, t *testing.T, number int) {
 	}
 }
 
-// A walk over the whole directory meets everybody who lives through it exactly once: by
-// cursor, whichever replica each page comes from, and by index.
+// A walk over the whole directory meets everybody who lives through it exactly once, by
+// cursor and by index, whichever replica each page comes from.
 func TestWalksOverReplicasUnderChurn(t *testing.T) {
 	const staying = 150
 	c := newCluster(t, 5, 2, v1alpha1.ConsistencyStrong)
@@ -102,8 +102,8 @@ func TestWalksOverReplicasUnderChurn(t *testing.T) {
 		requireEachOnce(t, "by cursor "+order, stay, met)
 
 		met = map[string]int{}
-		for start, total := 1, 1; start <= total; {
-			page := c.replicas[0].page(t, fmt.Sprintf("%sstartIndex=%d", order, start))
+		for start, total, n := 1, 1, 0; start <= total; n++ {
+			page := c.replicas[n%2].page(t, fmt.Sprintf("%sstartIndex=%d", order, start))
 			for _, r := range page.Resources {
 				met[r.ID]++
 			}
