@@ -4,7 +4,6 @@ package server
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -192,7 +191,7 @@ func (m *memoryStore) Delete(ctx context.Context, rt *scim.ResourceType, id stri
 	if err != nil {
 		return err
 	}
-	if !match.Holds(version(r)) {
+	if !match.Holds(m.version(r)) {
 		return scim.ErrInvalidVersion()
 	}
 	r.deleted = true
@@ -262,7 +261,9 @@ func (m *memoryStore) returning(rt *scim.ResourceType, o *scim.Object) *record {
 	return nil
 }
 
-func version(r *record) string { return fmt.Sprintf(`W/"%d"`, r.generation) }
+func (m *memoryStore) version(r *record) string {
+	return store.VersionOf(int64(r.generation), m.groupsOf(r))
+}
 
 func (m *memoryStore) resource(r *record) *store.Resource {
 	meta := scim.NewBuilder(5)
@@ -270,7 +271,7 @@ func (m *memoryStore) resource(r *record) *store.Resource {
 	meta.SetText(r.rt.Attribute("meta.created"), r.created.Format(time.RFC3339))
 	meta.SetText(r.rt.Attribute("meta.lastModified"), r.modified.Format(time.RFC3339))
 	meta.SetText(r.rt.Attribute("meta.location"), m.baseURL+r.rt.Endpoint+"/"+r.id)
-	meta.SetText(r.rt.Attribute("meta.version"), version(r))
+	meta.SetText(r.rt.Attribute("meta.version"), m.version(r))
 	object := r.object.With(r.rt.Attribute("id"), r.id).With(r.rt.Attribute("meta"), meta.Object())
 	if groups := r.rt.Attribute("groups"); groups != nil {
 		object = object.With(groups, m.groupsOf(r))
@@ -281,13 +282,16 @@ func (m *memoryStore) resource(r *record) *store.Resource {
 			members = m.reader(m.memberList(r))
 		}
 	}
-	resource := store.NewResource(r.rt, version(r), object, members)
+	resource := store.NewResource(r.rt, m.version(r), object, members)
 	resource.Generation, resource.Refused = int64(r.generation), r.refused
 	return resource
 }
 
 func (m *memoryStore) groupsOf(r *record) scim.List {
 	var groups scim.List
+	if r.rt.Attribute("groups") == nil {
+		return nil
+	}
 	for _, g := range m.records {
 		if g.deleted || !slices.ContainsFunc(g.members, func(member scim.Member) bool { return member.Value == r.id }) {
 			continue

@@ -12,7 +12,7 @@ import (
 )
 
 // get reads one resource (RFC 7644 §3.4.1), or says that it is still what the client
-// has (RFC 7232 §4.1), where the version can tell.
+// has (RFC 7232 §4.1).
 func (s *Server) get(x *exchange) error {
 	projection, err := x.projection()
 	if err != nil {
@@ -26,7 +26,7 @@ func (s *Server) get(x *exchange) error {
 	if !store.NewMatch(ifMatch, "").Holds(resource.Version) {
 		return scim.ErrInvalidVersion()
 	}
-	if x.route.typ.versioned(projection) && store.NewMatch("", ifNoneMatch).NotModified(resource.Version) {
+	if store.NewMatch("", ifNoneMatch).NotModified(resource.Version) {
 		x.resourceID = resource.ID
 		x.setVersion(resource)
 		x.sendStatus(http.StatusNotModified)
@@ -34,16 +34,6 @@ func (s *Server) get(x *exchange) error {
 	}
 	x.sendResource(http.StatusOK, resource, projection)
 	return nil
-}
-
-// versioned says whether the version changes whenever an answer does. It does not know
-// of what comes from other resources: the groups of a user, and who a group's members
-// are by now.
-func (t *resourceType) versioned(p *scim.Projection) bool {
-	if t.groups != nil {
-		return !p.Wants(t.groups)
-	}
-	return t.Members() == nil || !p.WantsMembers()
 }
 
 // create makes a resource (RFC 7644 §3.3).

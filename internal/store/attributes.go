@@ -11,8 +11,12 @@ import (
 // The attributes that conversion reads and writes, looked up once.
 type (
 	commonAttributes struct {
-		id, externalID, meta                                   *scim.Attribute
-		resourceType, created, lastModified, location, version *scim.Attribute
+		id, externalID *scim.Attribute
+		metaAttributes
+	}
+
+	metaAttributes struct {
+		meta, resourceType, created, lastModified, location, version *scim.Attribute
 	}
 
 	userAttributes struct {
@@ -80,9 +84,11 @@ func (f *finder) err() error {
 
 func (f *finder) common() commonAttributes {
 	return commonAttributes{
-		id: f.find("id"), externalID: f.find("externalId"), meta: f.find("meta"),
-		resourceType: f.find("meta.resourceType"), created: f.find("meta.created"),
-		lastModified: f.find("meta.lastModified"), location: f.find("meta.location"), version: f.find("meta.version"),
+		id: f.find("id"), externalID: f.find("externalId"),
+		metaAttributes: metaAttributes{
+			meta: f.find("meta"), resourceType: f.find("meta.resourceType"), created: f.find("meta.created"),
+			lastModified: f.find("meta.lastModified"), location: f.find("meta.location"), version: f.find("meta.version"),
+		},
 	}
 }
 

@@ -111,9 +111,12 @@ func (v *snapshot) groupsOf(id string) iter.Seq[*entry] {
 	}
 }
 
-// namesGroups says whether a filter on users may look at their groups. It may say so
-// where it does not.
-func namesGroups(f *scim.Filter) bool { return strings.Contains(strings.ToLower(f.String()), "groups") }
+// namesGroups says whether a filter on users may look at their groups, or at their
+// version, which depends on them. It may say so where it does not.
+func namesGroups(f *scim.Filter) bool {
+	text := strings.ToLower(f.String())
+	return strings.Contains(text, "groups") || strings.Contains(text, "version")
+}
 
 // sortsByGroups says whether an order looks at a user's groups: whether they make a
 // difference between two users who are otherwise the same.

@@ -30,7 +30,7 @@ func (a *commonAttributes) buildMeta(b *scim.Builder, e *entry, typeName, locati
 		m.SetText(a.lastModified, modified.Format(modifiedFormat))
 	}
 	m.SetText(a.location, location)
-	m.SetText(a.version, versionOf(e.generation))
+	m.SetText(a.version, VersionOf(e.generation, nil))
 	b.Set(a.meta, m.Object())
 }
 

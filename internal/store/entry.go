@@ -58,7 +58,7 @@ func (e *entry) live() bool { return e.deleted == nil && !e.gone }
 // returnable says whether a user whom the identity provider deleted can come back.
 func (e *entry) returnable() bool { return e.deleted != nil && !e.gone }
 
-func (e *entry) version() string { return versionOf(e.generation) }
+func (e *entry) version() string { return VersionOf(e.generation, nil) }
 
 // revisionOf reads a resourceVersion: a number since KEP-5504.
 func revisionOf(o metav1.Object) (uint64, error) {

@@ -21,6 +21,12 @@ func TestMatch(t *testing.T) {
 		{"If-None-Match of the version", "", `W/"3"`, `W/"3"`, false, true},
 		{"If-None-Match of another version", "", `W/"2"`, `W/"3"`, true, false},
 		{"If-None-Match of any version", "", "*", `W/"3"`, false, true},
+		{"If-Match of the version with other groups", `W/"3.x"`, "", `W/"3.y"`, true, false},
+		{"If-Match of the version without groups", `W/"3"`, "", `W/"3.y"`, true, false},
+		{"If-Match of another version with the groups", `W/"2.y"`, "", `W/"3.y"`, false, false},
+		{"If-None-Match of the version and the groups", "", `W/"3.y"`, `W/"3.y"`, false, true},
+		{"If-None-Match of the version with other groups", "", `W/"3.x"`, `W/"3.y"`, false, false},
+		{"If-None-Match of the version without groups", "", `W/"3"`, `W/"3.y"`, false, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			m := NewMatch(row.ifMatch, row.ifNoneMatch)

@@ -3,6 +3,7 @@
 package store
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -76,10 +77,24 @@ func TestAnswersFollowTheGroups(t *testing.T) {
 	u := &api.ScimUser{ObjectMeta: metav1.ObjectMeta{Name: "u", ResourceVersion: "1"}}
 	u.Spec.UserName = "bjensen"
 	s.take(t, s.users, u)
+	before := ""
 	shown := func() string {
 		view := s.index.view()
 		e, _ := view.users.live.find("u")
-		return string(s.resource(view, s.users, e).AppendJSON(nil, nil))
+		r := s.resource(view, s.users, e)
+		text := string(r.AppendJSON(nil, nil))
+		if r.Version == before || !strings.Contains(text, fmt.Sprintf(`"version":%q`, r.Version)) {
+			t.Errorf("the version is %s, was %s, and the user is %s", r.Version, before, text)
+		}
+		before = r.Version
+		f, err := s.users.rt.ParseFilter(fmt.Sprintf("meta.version eq %q", r.Version))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l := s.newListing(s.users, &Query{Type: s.users.rt, Filter: f}); !l.matches(e) {
+			t.Errorf("a filter does not find the version %s", r.Version)
+		}
+		return text
 	}
 	for _, row := range []struct {
 		group *api.ScimGroup

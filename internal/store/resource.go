@@ -10,7 +10,7 @@ import (
 type Resource struct {
 	Type    *scim.ResourceType
 	ID      string
-	Version string // the ETag, W/"<metadata.generation>"
+	Version string // the ETag, see VersionOf
 
 	Generation int64
 	Existing   bool // a creation has come upon it: a user who was there, and live, before
@@ -18,6 +18,7 @@ type Resource struct {
 
 	packed  scim.Packed
 	groups  scim.Field // a user's computed groups; the zero Field when there are none
+	meta    *metaAttributes
 	members scim.MemberReader
 }
 
@@ -39,7 +40,14 @@ func (r *Resource) AppendJSON(dst []byte, p *scim.Projection) []byte {
 	if r.groups.Attr == nil {
 		return r.packed.AppendJSON(dst, p, nil)
 	}
-	return r.packed.AppendJSON(dst, p, &r.groups)
+	dst = r.packed.AppendJSON(dst, p, &r.groups)
+	if !p.Wants(r.meta.version) {
+		return dst
+	}
+	// The version is packed without regard to groups, and comes last.
+	const end = `\""}}`
+	dst = append(dst[:len(dst)-len(end)], groupsTag(r.groups.Value.(scim.List))...)
+	return append(dst, end...)
 }
 
 // AppendOpenJSON is AppendJSON without the closing brace, so that a group's members can
@@ -55,7 +63,7 @@ func (r *Resource) Object() *scim.Object {
 	if r.groups.Attr == nil {
 		return o
 	}
-	return o.With(r.groups.Attr, r.groups.Value)
+	return r.meta.withGroups(o, r.groups, r.Version)
 }
 
 // Members reads a group's members with value, type, display and $ref filled in, in
@@ -83,6 +91,8 @@ func (s *Store) describeTo(r *Resource, view *snapshot, k *kind, e *entry, noGro
 	case k == s.users && !noGroups:
 		if groups := s.groupsOf(view, e.id); groups != nil {
 			r.groups = scim.Field{Attr: s.userAttributes.groups.attr, Value: groups}
+			r.Version = VersionOf(e.generation, groups)
+			r.meta = &s.userAttributes.metaAttributes
 		}
 	}
 }
@@ -92,10 +102,19 @@ const maxGroupsOfUser = 10_000
 
 // withGroups gives the user with its `groups`.
 func (s *Store) withGroups(view *snapshot, user *entry) *scim.Object {
-	if groups := s.groupsOf(view, user.id); groups != nil {
-		return user.object().With(s.userAttributes.groups.attr, groups)
+	o := user.object()
+	groups := s.groupsOf(view, user.id)
+	if groups == nil {
+		return o
 	}
-	return user.object()
+	field := scim.Field{Attr: s.userAttributes.groups.attr, Value: groups}
+	return s.userAttributes.withGroups(o, field, VersionOf(user.generation, groups))
+}
+
+// withGroups gives a user with `groups`, and the version that tells of them.
+func (a *metaAttributes) withGroups(o *scim.Object, groups scim.Field, version string) *scim.Object {
+	meta := o.Object(a.meta).With(a.version, version)
+	return o.With(groups.Attr, groups.Value).With(a.meta, meta)
 }
 
 // groupsOf gives a user's `groups`: those it is a member of, and those that have one of
