@@ -46,7 +46,7 @@ type SchemaExtension struct {
 type AttributeType string
 
 // AttributeMutability says when clients may set an attribute (RFC 7643 §7).
-// +kubebuilder:validation:Enum=readWrite;immutable
+// +kubebuilder:validation:Enum=readWrite;immutable;readOnly;writeOnly
 type AttributeMutability string
 
 // AttributeReturned says when responses contain an attribute (RFC 7643 §7).
@@ -80,6 +80,8 @@ type SchemaSubAttribute struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.canonicalOnly) || !self.canonicalOnly || has(self.canonicalValues)",message="canonicalOnly needs canonicalValues"
 // +kubebuilder:validation:XValidation:rule="!has(self.canonicalValues) || self.type == 'string'",message="only a string has canonicalValues"
 // +kubebuilder:validation:XValidation:rule="!has(self.referenceTypes) || self.type == 'reference'",message="only a reference has referenceTypes"
+// +kubebuilder:validation:XValidation:rule="!has(self.required) || !self.required || !has(self.mutability) || self.mutability in ['readWrite', 'immutable']",message="what is readOnly or writeOnly cannot be required"
+// +kubebuilder:validation:XValidation:rule="!has(self.mutability) || self.mutability != 'writeOnly' || !has(self.returned) || self.returned == 'never'",message="what is writeOnly is returned never"
 type SchemaValue struct {
 	// name of the attribute, compared without case.
 	// +required
@@ -110,13 +112,14 @@ type SchemaValue struct {
 	// +optional
 	CaseExact *bool `json:"caseExact,omitempty"`
 
-	// mutability is readWrite, or immutable for what is set once. Left out, it is
-	// readWrite.
+	// mutability is readWrite; immutable for what is set once; readOnly for what clients
+	// are shown and cannot set; or writeOnly for what is accepted, and then forgotten as a
+	// password is. Left out, it is readWrite.
 	// +optional
 	Mutability AttributeMutability `json:"mutability,omitempty"`
 
 	// returned says when responses contain it: always, default, request (only when it
-	// is asked for) or never. Left out, it is default.
+	// is asked for) or never. Left out, it is default, and never for what is writeOnly.
 	// +optional
 	Returned AttributeReturned `json:"returned,omitempty"`
 

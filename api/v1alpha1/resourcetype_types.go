@@ -64,6 +64,7 @@ const (
 
 // ResourceAttribute is one attribute of a resource type.
 // +kubebuilder:validation:XValidation:rule="!(self.name.lowerAscii() in ['schemas', 'id', 'externalid', 'meta'])",message="every resource has this attribute already: schemas, id, externalId and meta cannot be declared"
+// +kubebuilder:validation:XValidation:rule="!has(self.uniqueness) || self.uniqueness == 'none' || !has(self.mutability) || self.mutability in ['readWrite', 'immutable']",message="what is readOnly or writeOnly cannot be unique"
 // +kubebuilder:validation:XValidation:rule="!has(self.uniqueness) || self.uniqueness == 'none' || self.type in ['string', 'reference'] && (!has(self.multiValued) || !self.multiValued)",message="only a string or reference with a single value can be unique"
 type ResourceAttribute struct {
 	SchemaAttribute `json:",inline"`

@@ -95,6 +95,9 @@ func newAttribute(v *api.SchemaValue) (*scim.Attribute, error) {
 	if a.Returned, ok = named(string(v.Returned), scim.ReturnedDefault, scim.ReturnedRequest); !ok {
 		return nil, fmt.Errorf("attribute %s: %q is not when an attribute is returned", v.Name, v.Returned)
 	}
+	if a.Mutability == scim.WriteOnly && v.Returned == "" {
+		a.Returned = scim.ReturnedNever
+	}
 	if a.ReferenceTypes = v.ReferenceTypes; a.Type == scim.Reference && len(a.ReferenceTypes) == 0 {
 		a.ReferenceTypes = []string{"external"}
 	}

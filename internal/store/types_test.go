@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/utils/ptr"
 
 	api "scim-operator.io/api/v1alpha1"
@@ -28,6 +29,8 @@ func declared() []api.SchemaExtension {
 	number.Mutability, number.Required = "immutable", ptr.To(true)
 	pin := value("pin", "string")
 	pin.Returned, pin.CaseExact = "request", ptr.To(true)
+	zone, code := value("zone", "string"), value("code", "string")
+	zone.Mutability, code.Mutability = "readOnly", "writeOnly"
 	doors := value("doors", "complex")
 	doors.MultiValued = ptr.To(true)
 	return []api.SchemaExtension{{
@@ -37,6 +40,7 @@ func declared() []api.SchemaExtension {
 			{SchemaValue: doors, SubAttributes: []api.SchemaSubAttribute{
 				{SchemaValue: value("value", "string")}, {SchemaValue: value("until", "dateTime")},
 			}},
+			{SchemaValue: zone}, {SchemaValue: code},
 		},
 	}, {
 		Schema: costSchema, ResourceType: "Group",
@@ -70,6 +74,7 @@ func TestDeclaredExtensionsArePublished(t *testing.T) {
 			"number integer immutable true default false", "color string readWrite false default false",
 			"pin string readWrite false request true", "photo reference readWrite false default true",
 			"doors complex readWrite false default false",
+			"zone string readOnly false default false", "code string writeOnly false never false",
 		} {
 			a := schema.Attributes[i]
 			if got := fmt.Sprint(a["name"], " ", a["type"], " ", a["mutability"], " ", a["required"], " ", a["returned"], " ", a["caseExact"]); got != want {
@@ -102,6 +107,49 @@ func TestExtensionsThatCannotBe(t *testing.T) {
 			t.Errorf("the error is %v, want %s", err, name)
 		}
 	}
+}
+
+// What clients cannot set is shown to them as the cluster has it; what is not kept, is not.
+func TestDeclaredMutability(t *testing.T) {
+	w := newWorld(t)
+	r := w.start(func(c *Config) { c.Types = declaredTypes(t) }, nil)
+	rt := r.users.rt
+	body := userBody("zoe", `"`+badgeSchema+`":{"number":7,"zone":"mine","code":"secret"}`)
+	u := r.user(body)
+	var stored api.ScimUser
+	if err := w.raw.get(t.Context(), usersResource, u.ID, &stored); err != nil {
+		t.Fatal(err)
+	}
+	if got := string(stored.Spec.Extensions[badgeSchema].Raw); got != `{"number":7}` {
+		t.Errorf("stored is %s", got)
+	}
+	stored.Spec.Extensions[badgeSchema] = apiextensionsv1.JSON{Raw: []byte(`{"number":7,"zone":"north"}`)}
+	if err := w.raw.update(t.Context(), usersResource, &stored, &stored); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the zone shows", func() bool {
+		return slices.Equal(r.find(rt, badgeSchema+`:zone eq "North"`), []string{u.ID})
+	})
+	replaced, err := rt.Parse([]byte(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = r.Update(t.Context(), rt, u.ID, Match{}, func(now *scim.Object, _ *scim.Members) (*scim.Object, bool, error) {
+		return rt.Replace(now, replaced.Object)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.patch(rt, u.ID, `{"op":"add","path":"`+badgeSchema+`:code","value":"1234"},{"op":"add","value":{"`+badgeSchema+`:zone":"east"}}`)
+	shown, err := r.Get(t.Context(), rt, u.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(shown.AppendJSON(nil, nil)); !strings.Contains(got, `{"number":7,"zone":"north"}`) {
+		t.Errorf("the user is %s", got)
+	}
+	_, err = rt.ParsePatch([]byte(`{"Operations":[{"op":"replace","path":"` + badgeSchema + `:zone","value":"east"}]}`))
+	requireStatus(t, err, 400, scim.ScimTypeMutability)
 }
 
 func TestDeclaredExtensionsAreKept(t *testing.T) {

@@ -55,6 +55,7 @@ func TestResourceTypes(t *testing.T) {
 		"{name: a, type: string, uniqueness: global, caseExact: true, mutability: immutable, returned: always}, {name: b, type: integer, uniqueness: none}, "+
 		"{name: owner, type: reference, referenceTypes: [User, Group], uniqueness: server}, "+
 		"{name: d, type: complex, multiValued: true, subAttributes: [{name: value, type: string}, {name: $ref, type: reference, referenceTypes: [Device]}]}]}]}", "")
+	add("unique and forgotten", device("{name: a, type: string, mutability: writeOnly, uniqueness: server}"), "cannot be unique")
 	add("as many as there may be", many(4), "")
 	add("too many", many(5), "must have at most 4 items")
 	rows = append(rows, row{"an identity provider's resource type", "IdentityProvider",

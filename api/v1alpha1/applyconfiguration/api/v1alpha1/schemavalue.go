@@ -26,11 +26,12 @@ type SchemaValueApplyConfiguration struct {
 	Required *bool `json:"required,omitempty"`
 	// caseExact says that case matters when values are compared. Left out, it does not.
 	CaseExact *bool `json:"caseExact,omitempty"`
-	// mutability is readWrite, or immutable for what is set once. Left out, it is
-	// readWrite.
+	// mutability is readWrite; immutable for what is set once; readOnly for what clients
+	// are shown and cannot set; or writeOnly for what is accepted, and then forgotten as a
+	// password is. Left out, it is readWrite.
 	Mutability *apiv1alpha1.AttributeMutability `json:"mutability,omitempty"`
 	// returned says when responses contain it: always, default, request (only when it
-	// is asked for) or never. Left out, it is default.
+	// is asked for) or never. Left out, it is default, and never for what is writeOnly.
 	Returned *apiv1alpha1.AttributeReturned `json:"returned,omitempty"`
 	// canonicalValues are the usual values.
 	CanonicalValues []string `json:"canonicalValues,omitempty"`
