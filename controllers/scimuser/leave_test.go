@@ -39,6 +39,14 @@ func endpointLeaving(namespace string, d *v1alpha1.Deprovisioning) *v1alpha1.Sci
 	return ep
 }
 
+// newEndpointOf is the endpoint that the controller of providers would make.
+func newEndpointOf(idp *v1alpha1.IdentityProvider) *v1alpha1.ScimEndpoint {
+	ep := newEndpoint(idp.Namespace, "42")
+	ep.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(idp, v1alpha1.GroupVersion.WithKind("IdentityProvider"))}
+	ep.Spec.Deprovisioning = idp.Spec.SCIM.Deprovisioning
+	return ep
+}
+
 // users are all users of a namespace.
 func users(ctx context.Context, namespace string) func(Gomega) []v1alpha1.ScimUser {
 	return func(g Gomega) []v1alpha1.ScimUser {
@@ -377,8 +385,42 @@ var _ = Describe("The end of provisioning", func() {
 		Eventually(standing(ctx, namespace)).Should(Equal(map[string]int{disabledFor: 7, deletedFor: 1}), "without the guard")
 		stopManager()
 		testenv.Change(ctx, env, idp, provision(v1alpha1.ProvisioningEnabled, v1alpha1.OnDisableDeactivate))
+		env.Create(ctx, newEndpointOf(idp))
 		startManager()
 		Eventually(standing(ctx, namespace)).Should(Equal(before))
+	})
+
+	It("is taken back by serving alone, not by another onDisable nor by another provider", func(ctx SpecContext) {
+		env.Create(ctx, idp)
+		staff(ctx, namespace, 3)
+		testenv.Change(ctx, env, idp, provision(v1alpha1.ProvisioningDisabled, v1alpha1.OnDisableDeactivate))
+		off := map[string]int{disabledFor: 3}
+		Eventually(standing(ctx, namespace)).Should(Equal(off))
+		looked := func() {
+			for n := range 3 {
+				env.Touch(ctx, userNamed(namespace, n))
+			}
+			ConsistentlyWithOffset(1, standing(ctx, namespace), testenv.Quiet).Should(Equal(off))
+		}
+		testenv.Change(ctx, env, idp, provision(v1alpha1.ProvisioningDisabled, v1alpha1.OnDisableKeep))
+		looked()
+		testenv.Change(ctx, env, idp, func(idp *v1alpha1.IdentityProvider) { idp.Spec.SCIM = nil })
+		looked()
+		env.Remove(ctx, idp)
+		idp.ResourceVersion, idp.UID = "", ""
+		env.Create(ctx, idp)
+		looked()
+		testenv.Change(ctx, env, idp, func(idp *v1alpha1.IdentityProvider) {
+			idp.Spec.SCIM = &v1alpha1.SCIMSpec{Provisioning: v1alpha1.ProvisioningEnabled}
+		})
+		env.Create(ctx, newEndpointOf(idp))
+		Eventually(standing(ctx, namespace)).Should(Equal(map[string]int{provisioned: 3}))
+
+		By("ending while the endpoint is still there")
+		testenv.Change(ctx, env, idp, provision(v1alpha1.ProvisioningDisabled, v1alpha1.OnDisableDeactivate))
+		Eventually(standing(ctx, namespace)).Should(Equal(off))
+		testenv.Change(ctx, env, idp, provision(v1alpha1.ProvisioningDisabled, v1alpha1.OnDisableKeep))
+		looked()
 	})
 
 	It("goes on after a restart of the manager, and stays when the provider is gone", func(ctx SpecContext) {

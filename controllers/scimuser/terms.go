@@ -27,12 +27,13 @@ func termsOf(ctx context.Context, reader client.Reader, key client.ObjectKey) (*
 		return nil, err
 	}
 	provided = provided && (!served || metav1.IsControlledBy(ep, idp))
-	t := &identity.Terms{Served: served, Orphaned: !served && !provided}
+	t := &identity.Terms{Served: served && ep.DeletionTimestamp.IsZero()}
 	annotations := ep.Annotations
 	if provided {
 		annotations = idp.Annotations
-		t.Ended = idp.EffectiveOnDisable() == v1alpha1.OnDisableDeactivate &&
-			(!idp.DeletionTimestamp.IsZero() || idp.EffectiveProvisioning() == v1alpha1.ProvisioningDisabled)
+		ends := !idp.DeletionTimestamp.IsZero() || idp.EffectiveProvisioning() == v1alpha1.ProvisioningDisabled
+		t.Served = t.Served && !ends // its endpoint may be there for a moment
+		t.Ended = ends && idp.EffectiveOnDisable() == v1alpha1.OnDisableDeactivate
 	}
 	t.Approved, t.Rejected = annotations[v1alpha1.ApproveHeldAnnotation], annotations[v1alpha1.RejectHeldAnnotation]
 	switch {

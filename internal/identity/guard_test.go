@@ -160,8 +160,11 @@ func TestStand(t *testing.T) {
 		{"provisioning begins again", stays, disabled, nil, Terms{Served: true}, nil, active, true, nil},
 		{"provisioning begins again for one who was held", deletes, disabled, under(reasonHeld, deleted), Terms{Served: true}, nil, reasonHeld, true, ptr.To(reasonHeld)},
 		{"provisioning begins again for one about whom nobody had decided", deletes, disabled, nil, Terms{Served: true}, nil, "ask", false, nil},
-		{"the provider is gone, and provisioning had ended", stays, disabled, nil, Terms{Orphaned: true}, nil, disabled, false, nil},
-		{"the provider is gone", stays, active, nil, Terms{Orphaned: true}, nil, active, true, nil},
+		{"provisioning had ended, and onDisable is Keep by now, or the provider is gone", stays, disabled, nil, Terms{}, nil, disabled, false, nil},
+		{"the same for one who was held", deletes, disabled, under(reasonHeld, deleted), Terms{}, nil, disabled, false, ptr.To(reasonHeld)},
+		{"the same for one who has been approved meanwhile", deletes, disabled, under(reasonHeld, deleted), Terms{Approved: "h1"}, nil,
+			v1alpha1.ReasonDeletedByProvider, false, ptr.To(reasonNone)},
+		{"the provider is gone, and users were to stay as they are", stays, active, nil, Terms{}, nil, active, true, nil},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			u := user(nil)

@@ -15,12 +15,11 @@ import (
 
 // Terms are what the users of an endpoint leave by.
 type Terms struct {
-	// Served says that there is an endpoint.
+	// Served says that there is an endpoint that is to stay.
 	Served bool
 	// Ended: provisioning is disabled, or its provider is being deleted, and users are to be
-	// inactive meanwhile. Orphaned: there is neither provider nor endpoint, and nobody who
-	// could decide anew.
-	Ended, Orphaned bool
+	// inactive meanwhile.
+	Ended bool
 	// Approved and Rejected are the holds about which a person has decided, if any.
 	Approved, Rejected string
 
@@ -62,8 +61,11 @@ type Standing struct {
 func Stand(user *v1alpha1.ScimUser, t *Terms, now time.Time) Standing {
 	active, reason, message := Active(user)
 	before := meta.FindStatusCondition(user.Status.Conditions, v1alpha1.ConditionActive)
-	wasActive := before != nil && (before.Status == metav1.ConditionTrue || before.Reason == v1alpha1.ReasonProvisioningDisabled)
-	ended := t.Ended || t.Orphaned && before != nil && before.Reason == v1alpha1.ReasonProvisioningDisabled
+	switchedOff := before != nil && before.Reason == v1alpha1.ReasonProvisioningDisabled
+	wasActive := switchedOff || before != nil && before.Status == metav1.ConditionTrue
+	// Only being served again brings back who was switched off: that the provider has
+	// another onDisable by now, or is gone, is no reason to let anybody in.
+	ended := t.Ended || switchedOff && !t.Served
 	var departure *v1alpha1.Departure
 	if !active {
 		departure = decided(user, t, now)
@@ -75,7 +77,7 @@ func Stand(user *v1alpha1.ScimUser, t *Terms, now time.Time) Standing {
 	case ended:
 		return Standing{
 			Reason: v1alpha1.ReasonProvisioningDisabled, Departure: departure,
-			Message: "Provisioning by the user's identity provider has ended, and its onDisable is Deactivate.",
+			Message: "Provisioning by the user's identity provider has ended with onDisable: Deactivate. Enabling it again takes this back.",
 		}
 	case active:
 		return Standing{Active: true, Reason: reason, Message: message}
