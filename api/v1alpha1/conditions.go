@@ -206,10 +206,6 @@ const (
 	// creation that was under way under this id was given up and must not succeed any
 	// more. It is never live.
 	AbandonedAnnotation = "scim-operator.io/abandoned"
-	// ApproveHeldAnnotation and RejectHeldAnnotation say what a person decided about a hold,
-	// whose holdID is their value.
-	ApproveHeldAnnotation = "scim-operator.io/approve-held"
-	RejectHeldAnnotation  = "scim-operator.io/reject-held"
 	// DepartureFinalizer keeps an IdentityProvider with onDisable: Deactivate until its users
 	// are inactive.
 	DepartureFinalizer = "scim-operator.io/departure"

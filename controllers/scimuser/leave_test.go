@@ -177,6 +177,10 @@ var _ = Describe("People who leave", func() {
 		stopManager()
 		startManager()
 		Consistently(standing(ctx, namespace), testenv.Quiet).Should(HaveKeyWithValue(heldByGuard, 5))
+
+		By("approving that as well")
+		annotate(ctx, ep, v1alpha1.ApproveHeldAnnotation, first+","+hold(ctx, namespace)(Default).HoldID)
+		Eventually(standing(ctx, namespace)).Should(Equal(map[string]int{deletedFor: 15, provisioned: 5}))
 	})
 
 	It("stay once a person rejects it, until the identity provider wants them or asks for more", func(ctx SpecContext) {

@@ -35,7 +35,7 @@ func termsOf(ctx context.Context, reader client.Reader, key client.ObjectKey) (*
 		t.Served = t.Served && !ends // its endpoint may be there for a moment
 		t.Ended = ends && idp.EffectiveOnDisable() == v1alpha1.OnDisableDeactivate
 	}
-	t.Approved, t.Rejected = annotations[v1alpha1.ApproveHeldAnnotation], annotations[v1alpha1.RejectHeldAnnotation]
+	t.Approved, t.Rejected = identity.Verdicts(annotations)
 	switch {
 	case served:
 		t.Deprovisioning, t.ProtectedRoles = ep.Spec.Deprovisioning, ep.Spec.ProtectedRoles

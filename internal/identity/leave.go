@@ -21,7 +21,7 @@ type Terms struct {
 	// inactive meanwhile.
 	Ended bool
 	// Approved and Rejected are the holds about which a person has decided, if any.
-	Approved, Rejected string
+	Approved, Rejected []string
 
 	Deprovisioning *v1alpha1.Deprovisioning
 	ProtectedRoles []string
@@ -33,17 +33,20 @@ func (t *Terms) Verdict(holdID string) v1alpha1.HoldVerdict {
 }
 
 // verdict is to keep users active when somebody says the one and somebody the other.
-func verdict(holdID, approved, rejected string) v1alpha1.HoldVerdict {
-	switch holdID {
-	case "":
-		return ""
-	case rejected:
+func verdict(holdID string, approved, rejected []string) v1alpha1.HoldVerdict {
+	switch {
+	case slices.Contains(rejected, holdID):
 		return v1alpha1.HoldRejected
-	case approved:
+	case slices.Contains(approved, holdID):
 		return v1alpha1.HoldApproved
 	default:
 		return ""
 	}
+}
+
+// Verdicts are the holds about which the annotations of an object decide.
+func Verdicts(annotations map[string]string) (approved, rejected []string) {
+	return v1alpha1.HoldIDs(annotations[v1alpha1.ApproveHeldAnnotation]), v1alpha1.HoldIDs(annotations[v1alpha1.RejectHeldAnnotation])
 }
 
 // Standing is whether a user may sign in, and why.
@@ -95,7 +98,8 @@ func decided(user *v1alpha1.ScimUser, t *Terms, now time.Time) *v1alpha1.Departu
 		return nil
 	}
 	d := *user.Status.Departure
-	said := verdict(d.HoldID, user.Annotations[v1alpha1.ApproveHeldAnnotation], user.Annotations[v1alpha1.RejectHeldAnnotation])
+	approved, rejections := Verdicts(user.Annotations)
+	said := verdict(d.HoldID, approved, rejections)
 	if said == "" {
 		said = t.Verdict(d.HoldID)
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -28,7 +29,7 @@ func must(t *testing.T, namespace, typed, args string) (out, notes string) {
 
 func requireAnnotations(t *testing.T, o *unstructured.Unstructured, want map[string]string) {
 	t.Helper()
-	for _, name := range []string{approveHeldAnnotation, rejectHeldAnnotation, approveAdoptionAnnotation} {
+	for _, name := range []string{v1alpha1.ApproveHeldAnnotation, v1alpha1.RejectHeldAnnotation, approveAdoptionAnnotation} {
 		if got := o.GetAnnotations()[name]; got != want[name] {
 			t.Errorf("%s %s has %s=%q, not %q", o.GetKind(), o.GetName(), name, got, want[name])
 		}
@@ -49,13 +50,13 @@ func TestApproveAndReject(t *testing.T) {
 
 	out, _ := must(t, namespace, "y\n", "approve okta")
 	golden(t, "approve.txt", out)
-	requireAnnotations(t, read(t, namespace, kindIdentityProvider, "okta"), map[string]string{approveHeldAnnotation: "hold-1"})
+	requireAnnotations(t, read(t, namespace, kindIdentityProvider, "okta"), map[string]string{v1alpha1.ApproveHeldAnnotation: "hold-1"})
 	requireAnnotations(t, read(t, namespace, kindScimEndpoint, "okta"), nil)
 
 	// Another mind: of two contrary decisions about one batch, only the last is left.
 	out, _ = must(t, namespace, "", "reject okta --yes -o json")
 	golden(t, "reject.json", strings.ReplaceAll(out, namespace, "acme"))
-	requireAnnotations(t, read(t, namespace, kindIdentityProvider, "okta"), map[string]string{rejectHeldAnnotation: "hold-1"})
+	requireAnnotations(t, read(t, namespace, kindIdentityProvider, "okta"), map[string]string{v1alpha1.RejectHeldAnnotation: "hold-1"})
 }
 
 func TestApproveSomeUsers(t *testing.T) {
@@ -68,8 +69,69 @@ func TestApproveSomeUsers(t *testing.T) {
 
 	out, _ := must(t, namespace, "", "approve okta --yes --user GRACE@acme.com --user "+grace)
 	golden(t, "approve-user.txt", out)
-	requireAnnotations(t, read(t, namespace, kindScimUser, grace), map[string]string{approveHeldAnnotation: "hold-1"})
+	requireAnnotations(t, read(t, namespace, kindScimUser, grace), map[string]string{v1alpha1.ApproveHeldAnnotation: "hold-1"})
 	requireAnnotations(t, read(t, namespace, kindIdentityProvider, "okta"), nil)
+}
+
+// TestVerdictsBesideOthers: what was decided about other holds may still be carried out.
+func TestVerdictsBesideOthers(t *testing.T) {
+	namespace := tenant(t)
+	for _, row := range []struct {
+		name, args                string
+		approved, rejected        string // before
+		wantApproved, wantRejects string
+	}{
+		{"another was approved", "approve okta", "hold-0", "", "hold-0,hold-1", ""},
+		{"another was rejected", "reject okta", "", "hold-0", "", "hold-0,hold-1"},
+		{"another mind about this one alone", "reject okta", "hold-0,hold-1,hold-2", "hold-3", "hold-0,hold-2", "hold-3,hold-1"},
+		{"the same again", "approve okta", "hold-1", "", "hold-1", ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			idp := read(t, namespace, kindIdentityProvider, "okta")
+			idp.SetAnnotations(map[string]string{v1alpha1.ApproveHeldAnnotation: row.approved, v1alpha1.RejectHeldAnnotation: row.rejected})
+			if err := api.Update(t.Context(), idp); err != nil {
+				t.Fatal(err)
+			}
+			must(t, namespace, "", row.args+" --yes")
+			requireAnnotations(t, read(t, namespace, kindIdentityProvider, "okta"),
+				map[string]string{v1alpha1.ApproveHeldAnnotation: row.wantApproved, v1alpha1.RejectHeldAnnotation: row.wantRejects})
+		})
+	}
+}
+
+// TestVerdictsAtOnce: of two people who decide at the same time nobody's verdict is lost.
+func TestVerdictsAtOnce(t *testing.T) {
+	namespace := tenant(t)
+	s := &session{client: api, namespace: namespace}
+	var g errgroup.Group
+	for _, id := range []string{"hold-1", "hold-2"} {
+		g.Go(func() error { return s.give(t.Context(), approve, target{kindIdentityProvider, "okta", id}) })
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	got := v1alpha1.HoldIDs(read(t, namespace, kindIdentityProvider, "okta").GetAnnotations()[v1alpha1.ApproveHeldAnnotation])
+	if slices.Sort(got); !slices.Equal(got, []string{"hold-1", "hold-2"}) {
+		t.Errorf("approved: %v", got)
+	}
+}
+
+// TestDecideAboutOneWhenNothingIsServed: the user says under which hold she is.
+func TestDecideAboutOneWhenNothingIsServed(t *testing.T) {
+	namespace := tenant(t)
+	idp := read(t, namespace, kindIdentityProvider, "okta")
+	unstructured.RemoveNestedField(idp.Object, "status", "deprovisioning")
+	if err := api.Status().Update(t.Context(), idp); err != nil {
+		t.Fatal(err)
+	}
+	if err := api.Delete(t.Context(), read(t, namespace, kindScimEndpoint, "okta")); err != nil {
+		t.Fatal(err)
+	}
+	_, notes := must(t, namespace, "", "reject okta --yes --user grace@acme.com")
+	if strings.Contains(notes, "0 users") {
+		t.Errorf("a batch of nobody: %s", notes)
+	}
+	requireAnnotations(t, read(t, namespace, kindScimUser, grace), map[string]string{v1alpha1.RejectHeldAnnotation: "hold-1"})
 }
 
 // TestApproveAnEndpoint: nobody owns it, so the decision is its own.
@@ -83,7 +145,7 @@ func TestApproveAnEndpoint(t *testing.T) {
 		t.Fatal(err)
 	}
 	must(t, namespace, "", "approve tools --yes")
-	requireAnnotations(t, read(t, namespace, kindScimEndpoint, "tools"), map[string]string{approveHeldAnnotation: "hold-7"})
+	requireAnnotations(t, read(t, namespace, kindScimEndpoint, "tools"), map[string]string{v1alpha1.ApproveHeldAnnotation: "hold-7"})
 }
 
 func TestApproveAnAdoption(t *testing.T) {

@@ -4,7 +4,6 @@ package plugin
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,7 +13,10 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"scim-operator.io/api/v1alpha1"
 )
 
 // decision is what a person may say about what the guard holds.
@@ -29,7 +31,7 @@ type decision struct {
 var (
 	approve = decision{
 		verb: "approve", done: "Approved", means: "Approved, they become inactive as the identity provider wants.",
-		annotation: approveHeldAnnotation, contrary: rejectHeldAnnotation,
+		annotation: v1alpha1.ApproveHeldAnnotation, contrary: v1alpha1.RejectHeldAnnotation,
 		description: `Approves what waits for a person: deactivations that the guard against mass
 deprovisioning holds, all of a provider or those of some users; or, with --adoption, that a
 provider adopts a user who was here before.
@@ -38,7 +40,7 @@ It shows first how many users and who they are, and asks.`,
 	}
 	reject = decision{
 		verb: "reject", done: "Rejected", means: "Rejected, they stay active.",
-		annotation: rejectHeldAnnotation, contrary: approveHeldAnnotation,
+		annotation: v1alpha1.RejectHeldAnnotation, contrary: v1alpha1.ApproveHeldAnnotation,
 		description: `Rejects deactivations that the guard against mass deprovisioning holds, all of a
 provider or those of some users: the users stay active.
 
@@ -106,7 +108,8 @@ type Decision struct {
 	Kind      string `json:"kind"`
 	Namespace string `json:"namespace"`
 	Provider  string `json:"provider"`
-	HoldID    string `json:"holdID"`
+	// HoldID is the batch, of several named users that of the first.
+	HoldID string `json:"holdID"`
 	// Held is how many users the decision is about.
 	Held int64 `json:"held"`
 	// UserNames are all of them when they were named, else the first few.
@@ -114,10 +117,7 @@ type Decision struct {
 }
 
 // target is what a decision is written to, and the batch that it is about.
-type target struct {
-	object client.Object
-	holdID string
-}
+type target struct{ kind, name, holdID string }
 
 func (s *session) decide(ctx context.Context, d decision, name string, chosen choice) error {
 	if len(chosen.users) > maxChosen {
@@ -128,39 +128,73 @@ func (s *session) decide(ctx context.Context, d decision, name string, chosen ch
 		return err
 	}
 	batch := p.held()
-	if batch.HoldID == "" || batch.Held == 0 {
-		return fmt.Errorf("nothing is held for %s: there is nothing to %s", p, d.verb)
-	}
 	answer := Decision{Decision: d.done, Kind: p.kind(), Namespace: s.namespace, Provider: p.name,
 		HoldID: batch.HoldID, Held: batch.Held, UserNames: batch.Examples}
-	targets := []target{{p.object, batch.HoldID}}
-	if len(chosen.users) > 0 {
-		users, err := s.heldUsers(ctx, p, chosen.users)
-		if err != nil {
+	targets := []target{{p.kind(), p.name, batch.HoldID}}
+	switch {
+	case len(chosen.users) > 0:
+		if targets, err = s.chosen(ctx, p, chosen.users, &answer); err != nil {
 			return err
 		}
-		targets, answer.UserNames, answer.Held = nil, nil, int64(len(users))
-		for _, u := range users {
-			targets = append(targets, target{&u.ScimUser, cmp.Or(u.holdID(), batch.HoldID)})
-			answer.UserNames = append(answer.UserNames, u.Spec.UserName)
-		}
+	case batch.HoldID == "" || batch.Held == 0:
+		return fmt.Errorf("nothing is held for %s: there is nothing to %s", p, d.verb)
 	}
-	s.note("%s: the guard holds the deactivation of %s, since %s.", p, counted(batch.Held, "user"), when(s.now, batch.Since))
-	if batch.Verdict != "" {
-		s.note("It has been %s already, which is being carried out.", strings.ToLower(batch.Verdict))
-	}
-	s.note("%s: %s", strings.ToUpper(d.verb[:1])+d.verb[1:]+" for", someOf(answer.UserNames, int(answer.Held)))
-	s.note("%s", d.means)
+	s.introduce(d, p, batch, answer)
 	if err := s.confirm(chosen.yes); err != nil {
 		return err
 	}
 	for _, t := range targets {
-		if err := s.annotate(ctx, t.object, map[string]any{d.annotation: t.holdID, d.contrary: nil}); err != nil {
+		if err := s.give(ctx, d, t); err != nil {
 			return err
 		}
 	}
 	return s.print(answer, func(w io.Writer) {
 		_, _ = fmt.Fprintf(w, "%s: the deactivation of %s of %s.\n", answer.Decision, counted(answer.Held, "user"), p)
+	})
+}
+
+// chosen makes the decision one about the users whom --user names. Each says under which
+// hold she is, which may be another than the provider shows.
+func (s *session) chosen(ctx context.Context, p *provider, names []string, answer *Decision) ([]target, error) {
+	users, err := s.heldUsers(ctx, p, names)
+	if err != nil {
+		return nil, err
+	}
+	targets := make([]target, 0, len(users))
+	answer.HoldID, answer.UserNames, answer.Held = users[0].holdID(), nil, int64(len(users))
+	for _, u := range users {
+		targets = append(targets, target{kindScimUser, u.Name, u.holdID()})
+		answer.UserNames = append(answer.UserNames, u.Spec.UserName)
+	}
+	return targets, nil
+}
+
+// introduce says what is about to be decided.
+func (s *session) introduce(d decision, p *provider, batch heldBatch, answer Decision) {
+	if batch.Held > 0 {
+		s.note("%s: the guard holds the deactivation of %s, since %s.", p, counted(batch.Held, "user"), when(s.now, batch.Since))
+	}
+	if batch.Verdict != "" {
+		s.note("It has been %s already, which is being carried out.", strings.ToLower(batch.Verdict))
+	}
+	s.note("%s: %s", strings.ToUpper(d.verb[:1])+d.verb[1:]+" for", someOf(answer.UserNames, int(answer.Held)))
+	s.note("%s", d.means)
+}
+
+// give writes a verdict about one hold beside those about others, which may be being carried
+// out; and over the version that it was read in, since somebody else may decide as well.
+func (s *session) give(ctx context.Context, d decision, t target) error {
+	return retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		o, err := s.get(ctx, t.kind, t.name)
+		if err != nil {
+			return err
+		}
+		before := o.GetAnnotations()
+		after := map[string]any{d.annotation: v1alpha1.WithHoldID(before[d.annotation], t.holdID), d.contrary: nil}
+		if others := v1alpha1.WithoutHoldID(before[d.contrary], t.holdID); others != "" {
+			after[d.contrary] = others
+		}
+		return s.merge(ctx, o, map[string]any{"metadata": map[string]any{"resourceVersion": o.GetResourceVersion(), "annotations": after}})
 	})
 }
 

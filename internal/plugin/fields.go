@@ -14,8 +14,6 @@ import (
 
 // The annotations with which a person decides, and those that ask for it.
 const (
-	approveHeldAnnotation       = "scim-operator.io/approve-held"
-	rejectHeldAnnotation        = "scim-operator.io/reject-held"
 	approveAdoptionAnnotation   = "scim-operator.io/approve-adoption"
 	adoptionRequestedAnnotation = "scim-operator.io/adoption-requested-by"
 	firstReadTimeAnnotation     = "scim-operator.io/first-read-time"
@@ -23,11 +21,10 @@ const (
 
 // The conditions of users and the reasons that the plugin has something to say about.
 const (
-	conditionRefused              = "Refused"
-	conditionAmbiguousMatch       = "AmbiguousMatch"
-	reasonHeldByGuard             = "HeldByGuard"
-	reasonLastProtectedRoleHolder = "LastProtectedRoleHolder"
-	reasonTokenExpiring           = "TokenExpiring"
+	conditionRefused        = "Refused"
+	conditionAmbiguousMatch = "AmbiguousMatch"
+	reasonHeldByGuard       = "HeldByGuard"
+	reasonTokenExpiring     = "TokenExpiring"
 )
 
 const (

@@ -13,8 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"scim-operator.io/api/v1alpha1"
 )
 
 const (
@@ -103,11 +101,9 @@ func newUser(o *unstructured.Unstructured) (*user, error) {
 	return u, typed(o, &u.ScimUser)
 }
 
-// heldByGuard says whether the guard holds what the identity provider wants for the user.
-func (u *user) heldByGuard() bool {
-	active := u.condition(v1alpha1.ConditionActive)
-	return active != nil && (active.Reason == reasonHeldByGuard || active.Reason == reasonLastProtectedRoleHolder)
-}
+// heldByGuard says whether the guard holds what the identity provider wants for the user,
+// who may be inactive meanwhile because provisioning has ended.
+func (u *user) heldByGuard() bool { return u.Status.Departure.Held() }
 
 func (u *user) condition(conditionType string) *metav1.Condition {
 	return meta.FindStatusCondition(u.Status.Conditions, conditionType)
