@@ -32,7 +32,7 @@ var (
 		"Whether the last token of a ScimEndpoint expires soon or has expired (1), as its condition TokenReady says, or not (0).",
 		[]string{"namespace", "name"}, nil)
 	heldMetric = prometheus.NewDesc("scim_operator_held_users",
-		"How many users of a ScimEndpoint are active only until a person has approved or rejected that they leave.",
+		"How many users of a ScimEndpoint, or of an IdentityProvider that is not served, wait for a person to approve or reject that they leave.",
 		[]string{"namespace", "name"}, nil)
 )
 
@@ -55,12 +55,14 @@ func (s states) Describe(descriptions chan<- *prometheus.Desc) {
 func (s states) Collect(metrics chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
+	held := map[client.ObjectKey]*v1alpha1.DeprovisioningStatus{}
 	var providers v1alpha1.IdentityProviderList
 	if s.reader.List(ctx, &providers, client.UnsafeDisableDeepCopy) == nil {
 		for i := range providers.Items {
 			idp := &providers.Items[i]
 			collectConditions(metrics, "IdentityProvider", idp, idp.Status.Conditions)
 			collectExpiry(metrics, idp)
+			held[client.ObjectKeyFromObject(idp)] = idp.Status.Deprovisioning
 		}
 	}
 	var endpoints v1alpha1.ScimEndpointList
@@ -70,8 +72,13 @@ func (s states) Collect(metrics chan<- prometheus.Metric) {
 			collectConditions(metrics, "ScimEndpoint", ep, ep.Status.Conditions)
 			collectTokens(metrics, ep)
 			if d := ep.Status.Deprovisioning; d != nil {
-				metrics <- prometheus.MustNewConstMetric(heldMetric, prometheus.GaugeValue, float64(ptr.Deref(d.Held, 0)), ep.Namespace, ep.Name)
+				held[client.ObjectKeyFromObject(ep)] = d // what its provider shows is a copy of this
 			}
+		}
+	}
+	for of, d := range held {
+		if d != nil {
+			metrics <- prometheus.MustNewConstMetric(heldMetric, prometheus.GaugeValue, float64(ptr.Deref(d.Held, 0)), of.Namespace, of.Name)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"scim-operator.io/api/v1alpha1"
 	"scim-operator.io/controllers/internal/outcome"
+	"scim-operator.io/internal/identity"
 )
 
 // keep puts the finalizer on a provider whose users are to be inactive when it goes, and on
@@ -50,7 +51,7 @@ func (r *Reconciler) terminate(ctx context.Context, idp *v1alpha1.IdentityProvid
 			return outcome.Result{}, err
 		}
 		idp.Status.Connection = nil
-		next := r.showProgress(idp, mirrored{})
+		next := r.showProgress(idp, unserved(idp))
 		if err := r.awaitDepartures(ctx, idp, v1alpha1.ReasonTerminating); err != nil {
 			return outcome.Result{Next: next}, err
 		}
@@ -85,12 +86,12 @@ func (r *Reconciler) awaitDepartures(ctx context.Context, idp *v1alpha1.Identity
 	return outcome.Waiting(reason, "Provisioning has ended, and users become inactive; status.active says how many are left.")
 }
 
-// warnOfHold sends an event when a hold takes the place of another; the first is announced
-// with the condition Ready.
-func warnOfHold(pass *outcome.Pass, idp *v1alpha1.IdentityProvider, said mirrored) {
-	before, now := idp.Status.Deprovisioning, said.deprovisioning
-	if before == nil || now == nil || before.HoldID == "" || now.HoldID == "" || before.HoldID == now.HoldID {
-		return
+// warnOfHold sends an event when the status comes to show a hold that waits for a person,
+// whatever else keeps the provider from being Ready.
+func warnOfHold(pass *outcome.Pass, idp *v1alpha1.IdentityProvider, before mirrored) {
+	pass.Mute(v1alpha1.ReasonDeprovisioningHeld)
+	now := mirrorIn(idp)
+	if id := now.holdID(); id != "" && id != before.holdID() && now.deprovisioning.Verdict == "" {
+		pass.Warn(v1alpha1.ReasonDeprovisioningHeld, identity.HeldMessage(id))
 	}
-	pass.Warn(v1alpha1.ReasonDeprovisioningHeld, fmt.Sprintf("Users are held again, with hold %s.", now.HoldID))
 }

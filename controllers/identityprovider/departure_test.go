@@ -8,6 +8,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
@@ -16,6 +17,7 @@ import (
 	"scim-operator.io/api/v1alpha1"
 	"scim-operator.io/controllers/internal/outcome"
 	"scim-operator.io/controllers/internal/testenv"
+	"scim-operator.io/internal/identity"
 )
 
 // isActive does what the controller of users would.
@@ -118,6 +120,21 @@ var _ = Describe("An identity provider whose users are to be inactive when it en
 	})
 })
 
+// calls are the events that call for a person to decide about a hold.
+func calls(ctx context.Context, namespace string) func(Gomega) []string {
+	return func(g Gomega) []string {
+		var events eventsv1.EventList
+		g.Expect(env.Client.List(ctx, &events, client.InNamespace(namespace))).To(Succeed())
+		var notes []string
+		for _, e := range events.Items {
+			if e.Reason == v1alpha1.ReasonDeprovisioningHeld {
+				notes = append(notes, e.Note)
+			}
+		}
+		return notes
+	}
+}
+
 var _ = Describe("Who is held", func() {
 	It("is shown with the provider, which needs a person, and so are the counts", func(ctx SpecContext) {
 		ahead.Store(0)
@@ -174,6 +191,21 @@ var _ = Describe("Who is held", func() {
 		shows(d, stalled(v1alpha1.ReasonDeprovisioningHeld)...)
 		Eventually(observed(ctx, idp)).Should(And(serving(), testenv.StalledBecause(v1alpha1.ReasonDeprovisioningHeld),
 			HaveField("Status.Deprovisioning.HoldID", "h1"), HaveField("Status.Deprovisioning.Examples", ConsistOf("eve"))))
+		Eventually(calls(ctx, namespace)).Should(ConsistOf(identity.HeldMessage("h1")))
+
+		By("being held although something else keeps the provider from being Ready, and calling for a person once")
+		d.HoldID = "h2"
+		shows(d, endpointStalled()...)
+		Eventually(observed(ctx, idp)).Should(And(testenv.StalledBecause(v1alpha1.ReasonEndpointNotReady), HaveField("Status.Deprovisioning.HoldID", "h2")))
+		Eventually(calls(ctx, namespace)).Should(ConsistOf(identity.HeldMessage("h1"), identity.HeldMessage("h2")))
+		stopManager()
+		startManager()
+		shows(d, stalled(v1alpha1.ReasonDeprovisioningHeld)...)
+		Eventually(observed(ctx, idp)).Should(testenv.StalledBecause(v1alpha1.ReasonDeprovisioningHeld))
+		d.Verdict = v1alpha1.HoldApproved
+		shows(d, endpointRollingOut()...)
+		Eventually(observed(ctx, idp)).Should(HaveField("Status.Deprovisioning.Verdict", v1alpha1.HoldApproved))
+		Expect(calls(ctx, namespace)(Default)).To(HaveLen(2))
 
 		By("being approved, and everything coming to rest")
 		isActive(ctx, eve, false, &v1alpha1.Departure{Wish: v1alpha1.DeprovisioningDelete, HoldID: "h1", Time: held.Time})

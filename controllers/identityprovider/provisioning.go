@@ -22,20 +22,25 @@ import (
 var kind = v1alpha1.GroupVersion.WithKind("IdentityProvider")
 
 // provision keeps the ScimEndpoint that the spec asks for and sets ScimReady. It returns
-// what the endpoint says of its users, nothing when there is none.
+// what the status is to show of its users.
 func (r *Reconciler) provision(ctx context.Context, idp *v1alpha1.IdentityProvider, signOn signOn) (mirrored, error) {
 	if idp.Status.Provisioning == v1alpha1.ProvisioningDisabled {
-		return mirrored{}, r.disable(ctx, idp)
+		return unserved(idp), r.disable(ctx, idp)
 	}
 	endpoint, err := r.enable(ctx, idp, signOn)
 	var failure *outcome.Failure
 	switch {
+	case endpoint != nil && endpoint.Status.Deprovisioning == nil:
+		// It is too new to say who is held; that is still the same.
+		return mirrored{endpoint.Status.Rules, idp.Status.Deprovisioning}, err
 	case endpoint != nil:
 		return mirrored{endpoint.Status.Rules, endpoint.Status.Deprovisioning}, err
 	case err != nil && !errors.As(err, &failure):
 		return mirrorIn(idp), err // a passing fault says nothing about them
+	case failure != nil && failure.Reason == v1alpha1.ReasonChildConflict:
+		return mirrored{}, err // what is there is somebody else's
 	default:
-		return mirrored{}, err
+		return unserved(idp), err
 	}
 }
 

@@ -94,6 +94,12 @@ func mirrorIn(idp *v1alpha1.IdentityProvider) mirrored {
 	return mirrored{idp.Status.Rules, idp.Status.Deprovisioning}
 }
 
+// unserved is what the status shows without an endpoint: who is held then, another controller
+// writes.
+func unserved(idp *v1alpha1.IdentityProvider) mirrored {
+	return mirrored{deprovisioning: idp.Status.Deprovisioning}
+}
+
 func (m mirrored) holdID() string {
 	if m.deprovisioning == nil {
 		return ""

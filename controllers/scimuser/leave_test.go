@@ -17,6 +17,7 @@ import (
 	"scim-operator.io/api/v1alpha1"
 	"scim-operator.io/controllers/internal/outcome"
 	"scim-operator.io/controllers/internal/testenv"
+	"scim-operator.io/internal/identity"
 )
 
 const (
@@ -147,7 +148,9 @@ var _ = Describe("People who leave", func() {
 			}
 		}
 
-		By("resting, also when another manager takes over")
+		By("calling for a person once, and resting, also when another manager takes over")
+		call := ConsistOf(endpointName + ": " + identity.HeldMessage(id))
+		Eventually(warnings(ctx, namespace, v1alpha1.ReasonDeprovisioningHeld)).Should(call)
 		versions := func() map[string]string {
 			return env.ResourceVersions(ctx, namespace, &v1alpha1.ScimUserList{}, &v1alpha1.ScimEndpointList{})
 		}
@@ -155,6 +158,7 @@ var _ = Describe("People who leave", func() {
 		stopManager()
 		startManager()
 		Consistently(versions, testenv.Quiet).Should(Equal(rest))
+		Expect(warnings(ctx, namespace, v1alpha1.ReasonDeprovisioningHeld)(Default)).To(call)
 	})
 
 	It("go once a person approves, and an old approval approves nothing", func(ctx SpecContext) {
@@ -174,12 +178,14 @@ var _ = Describe("People who leave", func() {
 		fire(ctx, namespace, 10, 15)
 		Eventually(standing(ctx, namespace)).Should(Equal(map[string]int{deletedFor: 10, heldByGuard: 5, provisioned: 5}))
 		Eventually(hold(ctx, namespace), 2*reportInterval).Should(And(holding(5), HaveField("HoldID", Not(Equal(first)))))
+		second := hold(ctx, namespace)(Default).HoldID
+		Eventually(warnings(ctx, namespace, v1alpha1.ReasonDeprovisioningHeld)).Should(ConsistOf(ContainSubstring(first), ContainSubstring(second)))
 		stopManager()
 		startManager()
 		Consistently(standing(ctx, namespace), testenv.Quiet).Should(HaveKeyWithValue(heldByGuard, 5))
 
 		By("approving that as well")
-		annotate(ctx, ep, v1alpha1.ApproveHeldAnnotation, first+","+hold(ctx, namespace)(Default).HoldID)
+		annotate(ctx, ep, v1alpha1.ApproveHeldAnnotation, first+","+second)
 		Eventually(standing(ctx, namespace)).Should(Equal(map[string]int{deletedFor: 15, provisioned: 5}))
 	})
 
@@ -225,6 +231,20 @@ var _ = Describe("People who leave", func() {
 		}
 		Eventually(standing(ctx, namespace)).Should(Equal(map[string]int{provisioned: 4}))
 		Expect(users(ctx, namespace)(Default)).To(HaveEach(HaveField("Status.Departure", BeNil())))
+		Eventually(hold(ctx, namespace)).Should(holdingNobody())
+	})
+
+	It("are not waited for any more when somebody deletes their record, which another finalizer keeps", func(ctx SpecContext) {
+		env.Create(ctx, endpointLeaving(namespace, guardOf(0)))
+		staff(ctx, namespace, 2)
+		fire(ctx, namespace, 0, 2)
+		Eventually(hold(ctx, namespace), 2*reportInterval).Should(holding(2))
+		for n := range 2 {
+			kept := userNamed(namespace, n)
+			testenv.Change(ctx, env, kept, func(u *v1alpha1.ScimUser) { u.Finalizers = append(u.Finalizers, "example.com/keeper") })
+			env.Remove(ctx, kept)
+		}
+		Eventually(standing(ctx, namespace)).Should(Equal(map[string]int{"False " + v1alpha1.ReasonTerminating: 2}))
 		Eventually(hold(ctx, namespace)).Should(holdingNobody())
 	})
 
@@ -425,6 +445,35 @@ var _ = Describe("The end of provisioning", func() {
 		Eventually(standing(ctx, namespace)).Should(Equal(off))
 		testenv.Change(ctx, env, idp, provision(v1alpha1.ProvisioningDisabled, v1alpha1.OnDisableKeep))
 		looked()
+	})
+
+	It("shows with the provider who is held when nothing is served, until a person decides there", func(ctx SpecContext) {
+		env.Create(ctx, idp)
+		ep := newEndpointOf(idp)
+		env.Create(ctx, ep)
+		staff(ctx, namespace, 4)
+		fire(ctx, namespace, 0, 3)
+		Eventually(hold(ctx, namespace), 2*reportInterval).Should(holding(2))
+		id := hold(ctx, namespace)(Default).HoldID
+		shown := func(g Gomega) *v1alpha1.DeprovisioningStatus {
+			var now v1alpha1.IdentityProvider
+			g.Expect(env.Get(ctx, namespace, endpointName, &now)).To(Succeed())
+			return now.Status.Deprovisioning
+		}
+		Expect(shown(Default)).To(BeNil(), "another controller shows it while something is served")
+		testenv.Change(ctx, env, idp, provision(v1alpha1.ProvisioningDisabled, ""))
+		env.Remove(ctx, ep)
+		Eventually(shown).Should(HaveValue(And(holding(2), HaveField("HoldID", id), HaveField("Verdict", BeEmpty()))))
+		rest := env.ResourceVersions(ctx, namespace, &v1alpha1.IdentityProviderList{}, &v1alpha1.ScimUserList{})
+		stopManager()
+		startManager()
+		Consistently(func() map[string]string {
+			return env.ResourceVersions(ctx, namespace, &v1alpha1.IdentityProviderList{}, &v1alpha1.ScimUserList{})
+		}, testenv.Quiet).Should(Equal(rest))
+		annotate(ctx, idp, v1alpha1.ApproveHeldAnnotation, id)
+		Eventually(standing(ctx, namespace)).Should(Equal(map[string]int{provisioned: 1, deletedFor: 3}))
+		Eventually(shown).Should(BeNil())
+		Expect(warnings(ctx, namespace, v1alpha1.ReasonDeprovisioningHeld)(Default)).To(HaveLen(2), "one at the endpoint, one at the provider")
 	})
 
 	It("goes on after a restart of the manager, and stays when the provider is gone", func(ctx SpecContext) {

@@ -32,7 +32,7 @@ import (
 // +kubebuilder:rbac:groups=scim-operator.io,resources=scimclaims,verbs=list;delete
 // +kubebuilder:rbac:groups=scim-operator.io,resources=scimgroups;scimgroupslices,verbs=get;list;watch
 // +kubebuilder:rbac:groups=scim-operator.io,resources=identityproviders;scimendpoints,verbs=get;list;watch
-// +kubebuilder:rbac:groups=scim-operator.io,resources=scimendpoints/status,verbs=patch
+// +kubebuilder:rbac:groups=scim-operator.io,resources=identityproviders/status;scimendpoints/status,verbs=patch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // Reconciler reconciles ScimUsers.
@@ -90,6 +90,9 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, user *v1
 
 func (r *Reconciler) terminate(ctx context.Context, user *v1alpha1.ScimUser) error {
 	outcome.Set(user, v1alpha1.ConditionActive, false, v1alpha1.ReasonTerminating, "The user is being deleted from the cluster.")
+	// There is nothing left to decide, also while somebody else's finalizer keeps the record.
+	user.Status.Departure = nil
+	r.census.withdraw(user)
 	if err := r.claims.Release(ctx, user, claims.Of(v1alpha1.ClaimUserName)); err != nil {
 		return err
 	}

@@ -63,7 +63,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, o options) error {
 	d := &decider{reader: mgr.GetClient(), rules: newRulebook()}
 	users, sweeps := &enqueue.Outlet{}, &enqueue.Outlet{}
 	s := &sweeper{client: mgr.GetClient(), decider: d, users: users, requests: sweeps, now: o.now, rate: o.rate, states: map[client.ObjectKey]*state{}}
-	u := &usher{client: mgr.GetClient(), users: users, requests: &enqueue.Outlet{}, now: o.now, rate: o.rate, walks: map[client.ObjectKey]*walk{}}
+	u := &usher{client: mgr.GetClient(), events: mgr.GetEventRecorder("scim-operator"), users: users, requests: &enqueue.Outlet{}, now: o.now, rate: o.rate, walks: map[client.ObjectKey]*walk{}}
 	u.census = newCensus(u.changed)
 	informer, err := mgr.GetCache().GetInformer(ctx, &v1alpha1.ScimUser{})
 	if err != nil {

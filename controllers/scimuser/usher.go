@@ -5,13 +5,13 @@ package scimuser
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -26,9 +26,10 @@ import (
 
 // usher has users looked at again, so many a second, when the terms have changed by which
 // they leave: a person has decided about a hold, provisioning was ended or begun again, or
-// records are kept for another time. It also shows who is held in the endpoint's status.
+// records are kept for another time. It also shows who is held: see report.
 type usher struct {
 	client client.Client
+	events events.EventRecorder
 	census *census
 	// users takes the users who are to be looked at, requests what this controller asks of
 	// itself.
@@ -52,7 +53,10 @@ type walk struct {
 	// pass counts how often the directory has been gone through, bucket is the next to look
 	// at, differing counts the users of this pass whom the terms change.
 	pass, bucket, differing int
-	reported                time.Time
+
+	reported time.Time
+	// announced are the holds about which an event has been sent.
+	announced map[string]bool
 }
 
 // Reconcile takes the next step of an endpoint's walk and says when the one after is due.
@@ -76,7 +80,7 @@ func (w *walk) begin(terms *identity.Terms) {
 	if w.terms != nil && equality.Semantic.DeepEqual(w.terms, terms) {
 		return
 	}
-	next := walk{terms: terms, reported: w.reported, everyRecord: w.everyRecord && !w.settled}
+	next := walk{terms: terms, reported: w.reported, announced: w.announced, everyRecord: w.everyRecord && !w.settled}
 	if last := w.terms; last != nil && (last.Served != terms.Served || !equality.Semantic.DeepEqual(last.Deprovisioning, terms.Deprovisioning)) {
 		next.everyRecord = true
 	}
@@ -146,36 +150,6 @@ func (w *walk) finishPass() time.Duration {
 		return longRun
 	}
 	return settle
-}
-
-// report brings status.deprovisioning up to date, or says how long to wait: a hold that
-// begins or ends is shown at once, how large it is at most once in ten seconds.
-func (u *usher) report(ctx context.Context, endpoint client.ObjectKey, w *walk) (time.Duration, error) {
-	var ep v1alpha1.ScimEndpoint
-	if err := u.client.Get(ctx, endpoint, &ep); err != nil || !ep.DeletionTimestamp.IsZero() {
-		return 0, client.IgnoreNotFound(err)
-	}
-	desired := &v1alpha1.DeprovisioningStatus{Policy: ep.Spec.Deprovisioning.EffectivePolicy()}
-	if guard := ep.Spec.Deprovisioning.Guarded(); guard != nil {
-		desired.Window = &metav1.Duration{Duration: guard.EffectiveWindow()}
-	}
-	u.census.show(endpoint, w.terms, desired)
-	shown := ep.Status.Deprovisioning
-	if equality.Semantic.DeepEqual(shown, desired) {
-		return 0, nil
-	}
-	now := u.now()
-	urgent := shown == nil || shown.HoldID != desired.HoldID || shown.Verdict != desired.Verdict
-	if wait := reportInterval - now.Sub(w.reported); wait > 0 && !urgent {
-		return wait, nil
-	}
-	patch := client.MergeFrom(ep.DeepCopy())
-	ep.Status.Deprovisioning = desired
-	if err := u.client.Status().Patch(ctx, &ep, patch, outcome.Owner); client.IgnoreNotFound(err) != nil {
-		return 0, fmt.Errorf("write who is held: %w", err)
-	}
-	w.reported = now
-	return 0, nil
 }
 
 // changed has the status say who is held now.

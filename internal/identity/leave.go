@@ -144,6 +144,13 @@ func kept(d *v1alpha1.Departure) Standing {
 	return Standing{Active: true, Reason: d.HeldBecause, Message: message, Departure: d}
 }
 
+// HeldMessage calls a person to decide about a hold.
+func HeldMessage(holdID string) string {
+	return fmt.Sprintf("The identity provider wants users to be inactive who are held and stay active: more than the guard lets go, or the last holder of a protected role. "+
+		"status.deprovisioning names them. Approve or reject that with the annotation %s: %s or %s: %[2]s.",
+		v1alpha1.ApproveHeldAnnotation, holdID, v1alpha1.RejectHeldAnnotation)
+}
+
 // Leave is the standing of a user who is let go, or, with a reason, held.
 func Leave(user *v1alpha1.ScimUser, heldBecause, holdID string, now time.Time) Standing {
 	d := &v1alpha1.Departure{Wish: wish(user), HeldBecause: heldBecause, HoldID: holdID, Time: metav1.Time{Time: now.Truncate(time.Second)}}

@@ -79,6 +79,7 @@ type Pass struct {
 	before   Object
 	observed **int64
 	exact    bool
+	muted    string
 	notices  []notice
 }
 
@@ -152,6 +153,9 @@ func (p *Pass) Warn(reason, message string) {
 func (p *Pass) Tell(reason, message string) {
 	p.notices = append(p.notices, notice{corev1.EventTypeNormal, reason, message})
 }
+
+// Mute says that Ready is announced otherwise when it changes to this reason.
+func (p *Pass) Mute(reason string) { p.muted = reason }
 
 // Exact makes the status be written only over the version that was read: for a list in
 // the status to which others write too.
@@ -246,7 +250,7 @@ func (p *Pass) announce(ctx context.Context) {
 	if before.Status != now.Status || before.Reason != now.Reason {
 		p.reporter.log(ctx).Info("readiness changed", "ready", now.Status, "reason", now.Reason, "message", now.Message)
 		switch {
-		case p.reporter.quiet:
+		case p.reporter.quiet, p.muted == now.Reason:
 		case now.Status == metav1.ConditionTrue:
 			p.send(notice{corev1.EventTypeNormal, now.Reason, now.Message})
 		case IsTrue(p.object, v1alpha1.ConditionStalled) || now.Reason == v1alpha1.ReasonReconcileFailed:
@@ -271,8 +275,17 @@ func (r *Reporter) log(ctx context.Context) logr.Logger {
 
 func (p *Pass) send(n notice) {
 	if p.reporter.events != nil {
-		p.reporter.events.Eventf(p.object, nil, n.kind, n.reason, "Reconcile", "%s", Clip(n.message))
+		send(p.reporter.events, p.object, n)
 	}
+}
+
+// Warn sends an event about an object whose status is written without a Pass.
+func Warn(events events.EventRecorder, obj client.Object, reason, message string) {
+	send(events, obj, notice{corev1.EventTypeWarning, reason, message})
+}
+
+func send(events events.EventRecorder, obj client.Object, n notice) {
+	events.Eventf(obj, nil, n.kind, n.reason, "Reconcile", "%s", Clip(n.message))
 }
 
 func (p *Pass) requeue(result Result, err error) (ctrl.Result, error) {
