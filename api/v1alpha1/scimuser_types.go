@@ -3,6 +3,8 @@
 package v1alpha1
 
 import (
+	"time"
+
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -500,6 +502,13 @@ func (u *ScimUser) Live() bool {
 
 // Abandoned says whether the user only keeps its id from being used.
 func (u *ScimUser) Abandoned() bool { return u.Annotations[AbandonedAnnotation] != "" }
+
+// ModifiedAfter says whether the identity provider has changed the user after that time.
+// What people change counts for nothing.
+func (u *ScimUser) ModifiedAfter(t time.Time) bool {
+	modified := u.Spec.LastModifiedTime
+	return modified != nil && modified.After(t)
+}
 
 // GetConditions lets shared helpers read the conditions.
 func (u *ScimUser) GetConditions() []metav1.Condition { return u.Status.Conditions }

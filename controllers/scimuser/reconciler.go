@@ -99,10 +99,11 @@ func (r *Reconciler) terminate(ctx context.Context, user *v1alpha1.ScimUser) err
 	return outcome.Waiting(v1alpha1.ReasonTerminating, "The user is being deleted from the cluster.")
 }
 
-// forgetRefusal takes away what was noted about an older generation: a later request has
-// been accepted.
+// forgetRefusal takes away what was noted before the identity provider changed the user: a
+// later request has been accepted. The servers do so, too, but do not take care that it is
+// not lost.
 func forgetRefusal(user *v1alpha1.ScimUser) {
-	if outcome.Find(user, v1alpha1.ConditionRefused).ObservedGeneration < user.Generation {
+	if user.ModifiedAfter(outcome.Find(user, v1alpha1.ConditionRefused).LastTransitionTime.Time) {
 		outcome.Remove(user, v1alpha1.ConditionRefused)
 	}
 }

@@ -121,9 +121,14 @@ var _ = Describe("A ScimUser", func() {
 		Eventually(statusOf(ctx, user)).Should(And(haveOrganizations("acme"),
 			conditionBecause(v1alpha1.ConditionRefused, metav1.ConditionTrue, v1alpha1.ReasonMutability)))
 
-		Expect(env.Client.Get(ctx, client.ObjectKeyFromObject(user), user)).To(Succeed())
-		user.Spec.Active = ptr.To(false)
-		Expect(env.Client.Update(ctx, user)).To(Succeed())
+		// A person changes a preference, which is no request of the identity provider.
+		testenv.Change(ctx, env, user, func(u *v1alpha1.ScimUser) { u.Spec.PreferredLanguage = "de" })
+		Eventually(statusOf(ctx, user)).Should(And(HaveField("ObservedGeneration", HaveValue(Equal(user.Generation))),
+			conditionBecause(v1alpha1.ConditionRefused, metav1.ConditionTrue, v1alpha1.ReasonMutability)))
+
+		testenv.Change(ctx, env, user, func(u *v1alpha1.ScimUser) {
+			u.Spec.Active, u.Spec.LastModifiedTime = ptr.To(false), ptr.To(metav1.NewMicroTime(time.Now().Add(time.Second)))
+		})
 		Eventually(statusOf(ctx, user)).Should(And(activeBecause(metav1.ConditionFalse, v1alpha1.ReasonDeactivatedByProvider),
 			Not(HaveField("Conditions", ContainElement(HaveField("Type", v1alpha1.ConditionRefused))))))
 	})

@@ -39,7 +39,8 @@ const (
 
 // note is what became of the last request about a user.
 type note struct {
-	generation      int64  // of the user when the request was refused
+	generation      int64 // of the user when the request was refused
+	at              time.Time
 	reason, message string // "" when it was accepted
 	tries           int
 }
@@ -68,7 +69,7 @@ func newRefusals(c clock.WithTicker) *refusals {
 // Refused notes that a request about a user was refused. The message has no value of the
 // request in it.
 func (r *Replica) Refused(id string, generation int64, scimType, message string) {
-	r.refusals.add(id, note{generation: generation, reason: refusedReason(scimType), message: message})
+	r.refusals.add(id, note{generation: generation, at: r.refusals.clock.Now(), reason: refusedReason(scimType), message: message})
 }
 
 // Accepted notes that a request about a user who has a refusal noted was accepted.
@@ -161,8 +162,8 @@ func (r *Replica) write(ctx context.Context, id string, n note) (again bool, err
 		if now == nil {
 			return false, nil
 		}
-	case user.Generation > n.generation:
-		return false, nil // a later request was accepted
+	case user.Generation > n.generation && user.ModifiedAfter(n.at):
+		return false, nil // a later request was accepted; people may change preferences
 	case ptr.Deref(user.Status.ObservedGeneration, -1) < user.Generation:
 		return true, nil
 	case now != nil && now.Reason == n.reason && now.Message == n.message && now.ObservedGeneration == user.Generation:
@@ -181,10 +182,16 @@ func (r *Replica) write(ctx context.Context, id string, n note) (again bool, err
 	return false, err
 }
 
-func refusedCondition(user *v1alpha1.ScimUser, now *metav1.Condition, n note) *metav1ac.ConditionApplyConfiguration {
-	since := metav1.Now()
-	if now != nil {
-		since = now.LastTransitionTime
+// refusedCondition has been True since the first refusal after the last request that was
+// accepted. The manager takes it for outdated when the user is modified after that, so it
+// is no earlier than the last modification, whose time has fractions of a second.
+func refusedCondition(user *v1alpha1.ScimUser, before *metav1.Condition, n note) *metav1ac.ConditionApplyConfiguration {
+	since := metav1.NewTime(n.at.Truncate(time.Second))
+	if before != nil && !user.ModifiedAfter(before.LastTransitionTime.Time) {
+		since = before.LastTransitionTime
+	}
+	if user.ModifiedAfter(since.Time) {
+		since = metav1.NewTime(user.Spec.LastModifiedTime.Truncate(time.Second).Add(time.Second))
 	}
 	return metav1ac.Condition().
 		WithType(v1alpha1.ConditionRefused).

@@ -126,15 +126,65 @@ func TestARefusalOfAnOlderUserIsNotNoted(t *testing.T) {
 	f.mayNote()
 	r := f.start("okta-scim-1")
 	u := f.newUser()
-	u.Spec.DisplayName = "Ada"
+	accept := func(at time.Time) {
+		u.Spec.DisplayName, u.Spec.LastModifiedTime = "Ada", ptr.To(metav1.NewMicroTime(at))
+		if err := admin.Update(context.Background(), u); err != nil {
+			t.Fatal(err)
+		}
+		f.decide(u)
+	}
+	accept(time.Now().Add(time.Hour)) // after the refusal
+	r.Refused(u.Name, u.Generation-1, "invalidValue", "x")
+	eventually(t, "the note has been taken up", func() bool { return r.refusals.idle() })
+	if c := f.noted(u); c != nil {
+		t.Errorf("noted: %+v", c)
+	}
+}
+
+// TestARefusalIsNotedAlthoughAPersonChangesThePreferences: that is no request of the
+// identity provider.
+func TestARefusalIsNotedAlthoughAPersonChangesThePreferences(t *testing.T) {
+	f := newFixture(t)
+	f.mayNote()
+	r := f.start("okta-scim-1")
+	u := f.newUser()
+	u.Spec.PreferredLanguage = "de"
 	if err := admin.Update(context.Background(), u); err != nil {
 		t.Fatal(err)
 	}
 	f.decide(u)
 	r.Refused(u.Name, u.Generation-1, "invalidValue", "x")
-	eventually(t, "the note has been taken up", func() bool { return r.refusals.idle() })
-	if c := f.noted(u); c != nil {
-		t.Errorf("noted: %+v", c)
+	eventually(t, "the refusal is noted", func() bool { return f.noted(u) != nil })
+}
+
+func TestSinceWhenRequestsAreRefused(t *testing.T) {
+	second := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	in := func(d time.Duration) *metav1.MicroTime { return ptr.To(metav1.NewMicroTime(second.Add(d))) }
+	for _, row := range []struct {
+		name     string
+		modified *metav1.MicroTime
+		before   *time.Time
+		refused  time.Duration
+		want     time.Duration
+	}{
+		{"the first request after the creation", nil, nil, 2500 * time.Millisecond, 2 * time.Second},
+		{"long after the last change", in(-time.Hour), nil, 0, 0},
+		{"in the second of the last change, and after it", in(100 * time.Millisecond), nil, 900 * time.Millisecond, time.Second},
+		{"refused before, and nothing accepted since", in(-time.Hour), &second, time.Minute, 0},
+		{"refused before, and accepted since", in(time.Minute), &second, time.Hour, time.Hour},
+		{"accepted by a server whose clock is ahead", in(time.Minute), nil, 0, time.Minute + time.Second},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			u := &v1alpha1.ScimUser{Spec: v1alpha1.ScimUserSpec{LastModifiedTime: row.modified}}
+			var before *metav1.Condition
+			if row.before != nil {
+				before = &metav1.Condition{LastTransitionTime: metav1.NewTime(*row.before)}
+			}
+			c := refusedCondition(u, before, note{at: second.Add(row.refused)})
+			if since := c.LastTransitionTime.Time; !since.Equal(second.Add(row.want)) || u.ModifiedAfter(since) {
+				t.Errorf("since %v", since)
+			}
+		})
 	}
 }
 
