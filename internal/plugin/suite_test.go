@@ -17,12 +17,10 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/yaml"
@@ -59,12 +57,9 @@ func start() (stop func(), err error) {
 	if err != nil {
 		return stop, err
 	}
-	definitions, err := definitionsOfAnyVersion()
-	if err != nil {
-		return stop, err
-	}
 	environment := &envtest.Environment{
-		CRDs:                     definitions,
+		CRDDirectoryPaths:        []string{filepath.Join(assets.Root(), "config", "crd", "bases")},
+		ErrorIfCRDPathMissing:    true,
 		BinaryAssetsDirectory:    binaries,
 		ControlPlaneStartTimeout: 2 * time.Minute,
 		ControlPlaneStopTimeout:  time.Minute,
@@ -113,50 +108,6 @@ func prepare(config *rest.Config) (err error) {
 		return err
 	}
 	return errors.Join(fill(ctx, "acme", "acme.yaml", "people.yaml"), fill(ctx, "empty"))
-}
-
-// definitionsOfAnyVersion lets through the fields that other versions of the operator have,
-// and users without an endpoint: the plugin works with all of them.
-func definitionsOfAnyVersion() ([]*apiextensionsv1.CustomResourceDefinition, error) {
-	files, err := filepath.Glob(filepath.Join(assets.Root(), "config", "crd", "bases", "*.yaml"))
-	if err != nil || len(files) == 0 {
-		return nil, fmt.Errorf("no definitions: %w", err)
-	}
-	var definitions []*apiextensionsv1.CustomResourceDefinition
-	for _, file := range files {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			return nil, err
-		}
-		crd := &apiextensionsv1.CustomResourceDefinition{}
-		if err := yaml.UnmarshalStrict(content, crd); err != nil {
-			return nil, err
-		}
-		for i := range crd.Spec.Versions {
-			widen(crd.Spec.Versions[i].Schema.OpenAPIV3Schema, "spec")
-			widen(crd.Spec.Versions[i].Schema.OpenAPIV3Schema, "spec", "scim", "endpoint")
-			widen(crd.Spec.Versions[i].Schema.OpenAPIV3Schema, "status")
-			widen(crd.Spec.Versions[i].Schema.OpenAPIV3Schema, "status", "tokens", "[]")
-		}
-		definitions = append(definitions, crd)
-	}
-	return definitions, nil
-}
-
-func widen(schema *apiextensionsv1.JSONSchemaProps, path ...string) {
-	if len(path) == 0 {
-		schema.XPreserveUnknownFields = ptr.To(true)
-		schema.Required = slices.DeleteFunc(schema.Required, func(name string) bool { return name == "endpointRef" })
-		return
-	}
-	if path[0] == "[]" {
-		widen(schema.Items.Schema, path[1:]...)
-		return
-	}
-	if below, ok := schema.Properties[path[0]]; ok {
-		widen(&below, path[1:]...)
-		schema.Properties[path[0]] = below
-	}
 }
 
 // fill makes a namespace with the objects of files in testdata.
