@@ -213,6 +213,14 @@ type IdentityProviderStatus struct {
 	// +optional
 	OnDisable OnDisable `json:"onDisable,omitempty"`
 
+	// linking is the value in force.
+	// +optional
+	Linking Linking `json:"linking,omitempty"`
+
+	// linkingApproval is the value in force.
+	// +optional
+	LinkingApproval LinkingApproval `json:"linkingApproval,omitempty"`
+
 	// deprovisioning is that of the endpoint: how people leave, and who is held.
 	// +optional
 	Deprovisioning *DeprovisioningStatus `json:"deprovisioning,omitempty"`
@@ -355,6 +363,15 @@ func (p *IdentityProvider) EffectiveOnDisable() OnDisable {
 		return OnDisableKeep
 	}
 	return p.Spec.SCIM.OnDisable
+}
+
+// EffectiveLinkingPolicy is the policy in force when the spec leaves all or some of it out.
+func (p *IdentityProvider) EffectiveLinkingPolicy() LinkingPolicy {
+	var policy LinkingPolicy
+	if p.Spec.SCIM != nil {
+		policy = p.Spec.SCIM.LinkingPolicy
+	}
+	return LinkingPolicy{Linking: policy.EffectiveLinking(), LinkingApproval: policy.EffectiveLinkingApproval()}
 }
 
 // GetConditions lets shared helpers read the conditions.

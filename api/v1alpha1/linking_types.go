@@ -44,6 +44,22 @@ type LinkingPolicy struct {
 	LinkingApproval LinkingApproval `json:"linkingApproval,omitempty"`
 }
 
+// EffectiveLinking is the value in force when the spec leaves it out.
+func (p LinkingPolicy) EffectiveLinking() Linking {
+	if p.Linking == "" {
+		return LinkingNever
+	}
+	return p.Linking
+}
+
+// EffectiveLinkingApproval is the value in force when the spec leaves it out.
+func (p LinkingPolicy) EffectiveLinkingApproval() LinkingApproval {
+	if p.LinkingApproval == "" {
+		return LinkingAutomatic
+	}
+	return p.LinkingApproval
+}
+
 // Links says whether users who were here before may be adopted at all.
 func (p LinkingPolicy) Links() bool {
 	return p.Linking == LinkingByUserName || p.Linking == LinkingByEmail

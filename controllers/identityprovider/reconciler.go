@@ -61,6 +61,8 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, idp *v1a
 		return outcome.Result{}, err
 	}
 	idp.Status.Provisioning, idp.Status.OnDisable = idp.EffectiveProvisioning(), idp.EffectiveOnDisable()
+	linking := idp.EffectiveLinkingPolicy()
+	idp.Status.Linking, idp.Status.LinkingApproval = linking.Linking, linking.LinkingApproval
 
 	signOn := r.checkSignOn(ctx, idp)
 	warnOfSignOn(pass, idp)

@@ -7,6 +7,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -17,14 +18,25 @@ import (
 )
 
 var _ = Describe("What an IdentityProvider says of users who were here before", func() {
-	It("is passed on to its endpoint", func(ctx SpecContext) {
+	It("is passed on to its endpoint, and shown as it is in force", func(ctx SpecContext) {
 		namespace := env.Namespace(ctx)
 		idp := newProvider(namespace, inline(metadata(year)), v1alpha1.ProvisioningEnabled)
+		idp.Spec.SCIM = nil
+		env.Create(ctx, idp)
+		inForce := func(linking v1alpha1.Linking, approval v1alpha1.LinkingApproval) OmegaMatcher {
+			return And(HaveField("Status.Linking", linking), HaveField("Status.LinkingApproval", approval))
+		}
+		Eventually(observed(ctx, idp)).Should(inForce(v1alpha1.LinkingNever, v1alpha1.LinkingAutomatic))
+		env.Remove(ctx, idp)
+		Eventually(func() error { return env.Get(ctx, namespace, idp.Name, &v1alpha1.IdentityProvider{}) }).Should(Satisfy(apierrors.IsNotFound))
+
+		idp = newProvider(namespace, inline(metadata(year)), v1alpha1.ProvisioningEnabled)
 		idp.Spec.EmailDomains = []string{"acme.com"}
 		idp.Spec.SCIM.LinkingPolicy = v1alpha1.LinkingPolicy{Linking: v1alpha1.LinkingByEmail, LinkingApproval: v1alpha1.LinkingApprovalRequired}
 		env.Create(ctx, idp)
 		Eventually(endpoint(ctx, namespace)).Should(And(
 			HaveField("Spec.EmailDomains", Equal(idp.Spec.EmailDomains)), HaveField("Spec.LinkingPolicy", Equal(idp.Spec.SCIM.LinkingPolicy))))
+		Eventually(observed(ctx, idp)).Should(inForce(v1alpha1.LinkingByEmail, v1alpha1.LinkingApprovalRequired))
 	})
 })
 

@@ -573,6 +573,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: held
       type:
         scalar: numeric
+    - name: linking
+      type:
+        namedType: io.scim-operator.api.v1alpha1.Linking
+    - name: linkingApproval
+      type:
+        namedType: io.scim-operator.api.v1alpha1.LinkingApproval
     - name: observedGeneration
       type:
         scalar: numeric

@@ -39,6 +39,10 @@ type IdentityProviderStatusApplyConfiguration struct {
 	UnresolvedMembers *int64 `json:"unresolvedMembers,omitempty"`
 	// onDisable is the value in force.
 	OnDisable *apiv1alpha1.OnDisable `json:"onDisable,omitempty"`
+	// linking is the value in force.
+	Linking *apiv1alpha1.Linking `json:"linking,omitempty"`
+	// linkingApproval is the value in force.
+	LinkingApproval *apiv1alpha1.LinkingApproval `json:"linkingApproval,omitempty"`
 	// deprovisioning is that of the endpoint: how people leave, and who is held.
 	Deprovisioning *DeprovisioningStatusApplyConfiguration `json:"deprovisioning,omitempty"`
 	// rules says how far the rules for users have been applied, and what the ones in
@@ -150,6 +154,22 @@ func (b *IdentityProviderStatusApplyConfiguration) WithUnresolvedMembers(value i
 // If called multiple times, the OnDisable field is set to the value of the last call.
 func (b *IdentityProviderStatusApplyConfiguration) WithOnDisable(value apiv1alpha1.OnDisable) *IdentityProviderStatusApplyConfiguration {
 	b.OnDisable = &value
+	return b
+}
+
+// WithLinking sets the Linking field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Linking field is set to the value of the last call.
+func (b *IdentityProviderStatusApplyConfiguration) WithLinking(value apiv1alpha1.Linking) *IdentityProviderStatusApplyConfiguration {
+	b.Linking = &value
+	return b
+}
+
+// WithLinkingApproval sets the LinkingApproval field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LinkingApproval field is set to the value of the last call.
+func (b *IdentityProviderStatusApplyConfiguration) WithLinkingApproval(value apiv1alpha1.LinkingApproval) *IdentityProviderStatusApplyConfiguration {
+	b.LinkingApproval = &value
 	return b
 }
 
