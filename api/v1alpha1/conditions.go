@@ -40,6 +40,9 @@ const (
 	// ConditionAmbiguousMatch (ScimUser) is present, and True, while the user may be the
 	// same person as several who were here before.
 	ConditionAmbiguousMatch = "AmbiguousMatch"
+	// ConditionUnresolvedReference (ScimUser) is present, and True, while the user refers to
+	// somebody who is not there.
+	ConditionUnresolvedReference = "UnresolvedReference"
 	// ConditionRefused (ScimUser) is present, and True, while the last request of the
 	// identity provider about this user was refused.
 	ConditionRefused = "Refused"
@@ -158,6 +161,10 @@ const (
 	// ReasonExpressionFailed: an expression has no answer for this user.
 	ReasonExpressionFailed = "ExpressionFailed"
 )
+
+// ReasonManagerUnresolved is that of the condition UnresolvedReference: the manager of the
+// enterprise extension is the id of no user of the endpoint.
+const ReasonManagerUnresolved = "ManagerUnresolved"
 
 // Reasons of a ScimUser's Refused condition, after the scimType of the refusal (RFC 7644
 // §3.12).

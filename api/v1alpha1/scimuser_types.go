@@ -395,8 +395,8 @@ const (
 
 // ScimUserStatus is what the operator made of a user.
 type ScimUserStatus struct {
-	// conditions are Active and Ready, and Withheld, AdoptionRequested, AmbiguousMatch, Refused,
-	// Reconciling or Stalled when True.
+	// conditions are Active and Ready, and Withheld, AdoptionRequested, AmbiguousMatch,
+	// UnresolvedReference, Refused, Reconciling or Stalled when True.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

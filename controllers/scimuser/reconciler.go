@@ -7,6 +7,8 @@
 // Who leaves is decided one after the other, so that a guard holds when an identity provider
 // wants many to leave at once.
 //
+// It also tells of a manager who is nobody yet, until one of that id arrives.
+//
 // Three things make it decide again: a change of the user; a change of a group, which
 // enqueues the users whom it touches; and a change of an endpoint's rules, for which a
 // second controller goes through the endpoint's directory at a limited rate and enqueues
@@ -69,6 +71,9 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, user *v1
 	}
 	forgetRefusal(user)
 	tellOrigin(pass, user)
+	if err := r.tellManager(ctx, user); err != nil {
+		return outcome.Result{}, err
+	}
 	next, err := r.leave(ctx, pass, user)
 	if err != nil {
 		return outcome.Result{}, err

@@ -60,6 +60,15 @@ func setup(ctx context.Context, mgr ctrl.Manager, o options) error {
 	if err != nil {
 		return fmt.Errorf("index users by endpoint: %w", err)
 	}
+	err = mgr.GetFieldIndexer().IndexField(ctx, &v1alpha1.ScimUser{}, managerIndex, func(obj client.Object) []string {
+		if id := managerOf(obj.(*v1alpha1.ScimUser)); id != "" {
+			return []string{id}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("index users by manager: %w", err)
+	}
 	d := &decider{reader: mgr.GetClient(), rules: newRulebook()}
 	users, sweeps := &enqueue.Outlet{}, &enqueue.Outlet{}
 	s := &sweeper{client: mgr.GetClient(), decider: d, users: users, requests: sweeps, now: o.now, rate: o.rate, states: map[client.ObjectKey]*state{}}
@@ -94,6 +103,7 @@ func setupUsers(mgr ctrl.Manager, o options, d *decider, s *sweeper, c *census, 
 	t := &touched{decider: d, sweep: s.again}
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.ScimUser{}).
+		Watches(&v1alpha1.ScimUser{}, reports{mgr.GetClient(), o.rate}).
 		Watches(&v1alpha1.ScimGroup{}, t).
 		Watches(&v1alpha1.ScimGroupSlice{}, touchedBySlice{t}).
 		WatchesRawSource(s.users.Source()).

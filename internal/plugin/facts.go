@@ -202,7 +202,7 @@ func (f *facts) remarks() {
 	f.remarksOnState()
 	f.remarksOnProvider()
 	u := f.user
-	for _, conditionType := range []string{conditionRefused, conditionAmbiguousMatch} {
+	for _, conditionType := range []string{conditionRefused, conditionAmbiguousMatch, v1alpha1.ConditionUnresolvedReference} {
 		if c := u.condition(conditionType); c != nil && c.Status == metav1.ConditionTrue {
 			f.note(conditionType + ", " + c.Reason + ": " + c.Message)
 		}

@@ -74,7 +74,8 @@ func (v *violations) checkCondition(c metav1.Condition, observed int64) {
 	v.add(!slices.Contains(declaredReasons(), c.Reason), "%s has the reason %q, which is no constant of the API", c.Type, c.Reason)
 	v.add(c.Message == "", "%s has no message", c.Type)
 	v.add(c.LastTransitionTime.IsZero(), "%s has no lastTransitionTime", c.Type)
-	abnormal := slices.Contains([]string{v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled, v1alpha1.ConditionWithheld, v1alpha1.ConditionRefused}, c.Type)
+	abnormal := slices.Contains([]string{v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled, v1alpha1.ConditionWithheld,
+		v1alpha1.ConditionUnresolvedReference, v1alpha1.ConditionRefused}, c.Type)
 	v.add(abnormal && c.Status != metav1.ConditionTrue, "%s is present with status %s", c.Type, c.Status)
 }
 

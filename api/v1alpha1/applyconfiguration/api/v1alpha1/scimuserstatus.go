@@ -14,8 +14,8 @@ import (
 //
 // ScimUserStatus is what the operator made of a user.
 type ScimUserStatusApplyConfiguration struct {
-	// conditions are Active and Ready, and Withheld, AdoptionRequested, AmbiguousMatch, Refused,
-	// Reconciling or Stalled when True.
+	// conditions are Active and Ready, and Withheld, AdoptionRequested, AmbiguousMatch,
+	// UnresolvedReference, Refused, Reconciling or Stalled when True.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// observedGeneration is the newest metadata.generation this status speaks of.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
