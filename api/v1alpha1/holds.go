@@ -7,13 +7,14 @@ import (
 	"strings"
 )
 
+// With these annotations a person decides about holds: their value is a holdID or, while
+// several verdicts are being carried out, several of them with commas between.
 const (
-	// ApproveHeldAnnotation and RejectHeldAnnotation say what a person decided about holds:
-	// their value is a holdID or, while several verdicts are being carried out, several of
-	// them with commas between.
 	ApproveHeldAnnotation = "scim-operator.io/approve-held"
 	RejectHeldAnnotation  = "scim-operator.io/reject-held"
+)
 
+const (
 	// MaxHoldIDs is how many holds such an annotation decides about. Of more, the last count.
 	MaxHoldIDs = 32
 	// maxHoldIDsLength bounds what is read of an annotation: any annotations of an object
