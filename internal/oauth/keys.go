@@ -212,7 +212,8 @@ func (s *keySource) get(ctx context.Context, from string, into any) error {
 	if err != nil {
 		return fmt.Errorf("%s cannot be asked", u.Hostname())
 	}
-	request.Header.Set("Accept", "application/json")
+	// Keys have a type of their own (RFC 7517 §8.5), and some issuers give them as no other.
+	request.Header.Set("Accept", "application/jwk-set+json, application/json")
 	request.Header.Set("User-Agent", s.userAgent)
 	response, err := s.client.Do(request)
 	if err != nil {

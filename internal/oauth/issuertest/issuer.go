@@ -14,6 +14,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -64,6 +65,12 @@ func (i *Issuer) serve(w http.ResponseWriter, r *http.Request) {
 		document = map[string]any{"issuer": i.URL, "jwks_uri": i.URL + "/keys"}
 	case r.URL.Path == "/keys":
 		i.Fetches.Add(1)
+		// As the API server of Kubernetes does it.
+		if !strings.Contains(r.Header.Get("Accept"), "application/jwk-set+json") {
+			w.WriteHeader(http.StatusNotAcceptable)
+			return
+		}
+		w.Header().Set("Content-Type", "application/jwk-set+json")
 		i.mu.Lock()
 		defer i.mu.Unlock()
 		document = map[string]any{"keys": append([]any{map[string]any{"kty": "unheard-of", "kid": "x"}}, anyOf(i.keys)...)}
