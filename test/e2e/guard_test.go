@@ -13,7 +13,6 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -43,20 +42,6 @@ var _ = Describe("a mass deletion by the identity provider", Ordered, func() {
 		hold *scimv1.DeprovisioningStatus
 	)
 
-	// standing counts the tenant's users by status and reason of Active.
-	standing := func(ctx context.Context) func(Gomega) map[string]int {
-		return func(g Gomega) map[string]int {
-			list := &scimv1.ScimUserList{}
-			g.Expect(k8s.List(ctx, list, client.InNamespace(t.namespace))).To(Succeed())
-			counts := map[string]int{}
-			for _, user := range list.Items {
-				c := ptr.Deref(meta.FindStatusCondition(user.Status.Conditions, scimv1.ConditionActive), metav1.Condition{})
-				counts[string(c.Status)+" "+c.Reason]++
-			}
-			return counts
-		}
-	}
-
 	BeforeAll(func(ctx context.Context) {
 		t = newTenant(ctx, "guard", 2)
 		t.update(ctx, func(s *scimv1.IdentityProviderSpec) {
@@ -69,7 +54,7 @@ var _ = Describe("a mass deletion by the identity provider", Ordered, func() {
 		for i := range size {
 			ids = append(ids, scim.mustDo("POST", "/Users", userBody(fmt.Sprintf("leaver-%d@e2e.example", i)), 201).id())
 		}
-		Eventually(standing(ctx)).Should(Equal(map[string]int{"True Provisioned": size}))
+		Eventually(t.standing(ctx)).Should(Equal(map[string]int{"True Provisioned": size}))
 	})
 
 	It("is answered as ever while the manager is killed in the middle: exactly as many leave as may, and the rest is held", func(ctx context.Context) {
@@ -101,8 +86,8 @@ var _ = Describe("a mass deletion by the identity provider", Ordered, func() {
 		}
 		clients.Wait()
 		want := map[string]int{"False DeletedByProvider": limit, "True HeldByGuard": size - limit}
-		Eventually(standing(ctx)).Should(Equal(want))
-		Consistently(standing(ctx), 10*time.Second).Should(Equal(want))
+		Eventually(t.standing(ctx)).Should(Equal(want))
+		Consistently(t.standing(ctx), 10*time.Second).Should(Equal(want))
 		Expect(managerPods(ctx)).NotTo(ContainElement(HaveField("UID", before[0].UID)), "another manager has gone on")
 	})
 
@@ -128,7 +113,7 @@ var _ = Describe("a mass deletion by the identity provider", Ordered, func() {
 			metav1.SetMetaDataAnnotation(&t.provider.ObjectMeta, scimv1.ApproveHeldAnnotation, hold.HoldID)
 			return k8s.Update(ctx, t.provider)
 		}).Should(Succeed())
-		Eventually(standing(ctx)).Should(Equal(map[string]int{"False DeletedByProvider": size}))
+		Eventually(t.standing(ctx)).Should(Equal(map[string]int{"False DeletedByProvider": size}))
 		t.awaitReady(ctx)
 		Eventually(get(ctx, t.provider)).Should(HaveField("Status.Held", HaveValue(BeEquivalentTo(0))))
 	})

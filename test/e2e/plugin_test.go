@@ -7,24 +7,49 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os/exec"
 	"path/filepath"
+	"sync"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 )
 
-var _ = Describe("kubectl scim", Ordered, func() {
-	var binary string
-
-	// plugin runs the binary as kubectl does.
-	plugin := func(ctx context.Context, args ...string) string {
-		GinkgoHelper()
-		command := exec.CommandContext(ctx, binary, append(args, "--kubeconfig", env["KUBECONFIG"], "--namespace", env["SCIM_NAMESPACE"])...)
-		out, err := command.Output()
-		Expect(err).NotTo(HaveOccurred())
-		return string(out)
+// buildPlugin builds the binary, once for all specs.
+var buildPlugin = sync.OnceValues(func() (string, error) {
+	binary, err := filepath.Abs(filepath.Join("..", "..", "bin", "e2e", "kubectl-scim"))
+	if err != nil {
+		return "", err
 	}
+	out, err := exec.Command("go", "build", "-buildvcs=false", "-o", binary, "scim-operator.io").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return binary, nil
+})
+
+// pluginCommand is the plugin as kubectl runs it.
+func pluginCommand(ctx context.Context, namespace string, args ...string) *exec.Cmd {
+	GinkgoHelper()
+	binary, err := buildPlugin()
+	Expect(err).NotTo(HaveOccurred())
+	return exec.CommandContext(ctx, binary, append(args, "--kubeconfig", env["KUBECONFIG"], "--namespace", namespace)...)
+}
+
+// plugin is what it answers.
+func plugin(ctx context.Context, namespace string, args ...string) string {
+	GinkgoHelper()
+	out, err := pluginCommand(ctx, namespace, args...).Output()
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		Fail(string(exit.Stderr))
+	}
+	Expect(err).NotTo(HaveOccurred())
+	return string(out)
+}
+
+var _ = Describe("kubectl scim", Ordered, func() {
 	decoded := func(text string) map[string]any {
 		GinkgoHelper()
 		var answer map[string]any
@@ -32,22 +57,15 @@ var _ = Describe("kubectl scim", Ordered, func() {
 		return answer
 	}
 
-	BeforeAll(func(ctx context.Context) {
-		binary = filepath.Join(GinkgoT().TempDir(), "kubectl-scim")
-		build := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", binary, "scim-operator.io")
-		out, err := build.CombinedOutput()
-		Expect(err).NotTo(HaveOccurred(), string(out))
-	})
-
 	It("says that nothing is wrong with the demo's provider", func(ctx context.Context) {
-		Eventually(func() string { return plugin(ctx, "status", "okta") }).Should(
+		Eventually(func() string { return plugin(ctx, env["SCIM_NAMESPACE"], "status", "okta") }).Should(
 			And(ContainSubstring("IdentityProvider okta (Okta"), ContainSubstring(": Ready"), ContainSubstring(env["SCIM_BASE_URL"]), ContainSubstring("2 of 2 ready")))
-		providers := decoded(plugin(ctx, "status", "okta", "--output", "json"))["providers"].([]any)
+		providers := decoded(plugin(ctx, env["SCIM_NAMESPACE"], "status", "okta", "--output", "json"))["providers"].([]any)
 		Expect(providers).To(ConsistOf(And(HaveKeyWithValue("ready", true), HaveKeyWithValue("provisioning", "Enabled"))))
 	})
 
 	It("explains a technician by the group that makes her one", func(ctx context.Context) {
-		Eventually(func() string { return plugin(ctx, "explain", "ADA.Lovelace@acme.example") }).Should(And(
+		Eventually(func() string { return plugin(ctx, env["SCIM_NAMESPACE"], "explain", "ADA.Lovelace@acme.example") }).Should(And(
 			ContainSubstring("ada.lovelace@acme.example"),
 			ContainSubstring("provisioned through the IdentityProvider okta"),
 			MatchRegexp(`State +Active since`),
@@ -59,14 +77,14 @@ var _ = Describe("kubectl scim", Ordered, func() {
 	})
 
 	It("lists tokens without any secret", func(ctx context.Context) {
-		text := plugin(ctx, "token", "list")
+		text := plugin(ctx, env["SCIM_NAMESPACE"], "token", "list")
 		Expect(text).To(And(HavePrefix("PROVIDER"), MatchRegexp(`okta +[0-9a-f]{12} `), Not(ContainSubstring(env["SCIM_TOKEN"]))))
-		tokens := decoded(plugin(ctx, "token", "list", "okta", "-o", "json"))["tokens"].([]any)
+		tokens := decoded(plugin(ctx, env["SCIM_NAMESPACE"], "token", "list", "okta", "-o", "json"))["tokens"].([]any)
 		Expect(tokens).NotTo(BeEmpty())
 	})
 
 	It("refuses to decide when nothing is held", func(ctx context.Context) {
-		out, err := exec.CommandContext(ctx, binary, "approve", "okta", "--yes", "--kubeconfig", env["KUBECONFIG"], "--namespace", env["SCIM_NAMESPACE"]).CombinedOutput()
+		out, err := pluginCommand(ctx, env["SCIM_NAMESPACE"], "approve", "okta", "--yes").CombinedOutput()
 		Expect(err).To(MatchError("exit status 1"))
 		Expect(string(out)).To(ContainSubstring("nothing is held for IdentityProvider okta"))
 	})

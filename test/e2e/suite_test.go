@@ -17,6 +17,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -52,7 +53,12 @@ var _ = BeforeSuite(func() {
 	observer = kstatus.Observe(k8s)
 })
 
-var _ = AfterSuite(func() {
+var _ = AfterSuite(func(ctx context.Context) {
+	for _, namespace := range leaving {
+		Eventually(func() bool {
+			return apierrors.IsNotFound(k8s.Get(ctx, client.ObjectKeyFromObject(namespace), namespace))
+		}).Should(BeTrue(), "the namespace %s goes, with everything in it", namespace.Name)
+	}
 	violations, seen := observer.Stop()
 	GinkgoWriter.Printf("%d versions of objects were checked against the kstatus contract\n", seen)
 	Expect(violations).To(BeEmpty())

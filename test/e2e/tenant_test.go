@@ -21,7 +21,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -37,6 +37,10 @@ type tenant struct {
 	ca        []byte
 	token     string
 }
+
+// leaving are the namespaces of tenants whose specs are done. Each takes most of a minute to
+// go, while other specs run; AfterSuite waits for them.
+var leaving []*corev1.Namespace
 
 // newTenant makes the namespace, a certificate and the provider, waits until it is
 // Ready, and removes all of it when the container's specs are done. The provider's spec can be
@@ -55,18 +59,10 @@ func newTenant(ctx context.Context, name string, replicas int32, changes ...func
 	Eventually(func() error { return k8s.Create(ctx, namespace.DeepCopy()) }).Should(Succeed())
 	DeferCleanup(func(ctx context.Context) {
 		Expect(k8s.Delete(ctx, namespace)).To(Succeed())
-		Eventually(func() bool {
-			return apierrors.IsNotFound(k8s.Get(ctx, client.ObjectKeyFromObject(namespace), namespace))
-		}).Should(BeTrue(), "the namespace goes, with everything in it")
+		leaving = append(leaving, namespace)
 	})
 
-	var certificate, key []byte
-	t.ca, certificate, key = serverCertificate(host)
-	Expect(k8s.Create(ctx, &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Name: "scim-tls", Namespace: t.namespace},
-		Type:       corev1.SecretTypeTLS,
-		Data:       map[string][]byte{corev1.TLSCertKey: certificate, corev1.TLSPrivateKeyKey: key},
-	})).To(Succeed())
+	t.ca = t.certificate(ctx, "scim-tls", host)
 
 	metadata, err := os.ReadFile(filepath.Join("..", "..", "config", "samples", "okta-metadata.xml"))
 	Expect(err).NotTo(HaveOccurred())
@@ -93,6 +89,18 @@ func newTenant(ctx context.Context, name string, replicas int32, changes ...func
 	}
 	t.apply(ctx)
 	return t
+}
+
+// second is another provider in the same namespace, under the same host and a path of its own.
+func (t *tenant) second(ctx context.Context, name string, change func(*scimv1.IdentityProviderSpec)) *tenant {
+	GinkgoHelper()
+	other := &tenant{namespace: t.namespace, ca: t.ca, provider: t.provider.DeepCopy()}
+	other.provider.Name = name
+	exposure := other.provider.Spec.SCIM.Endpoint.Exposure
+	exposure.BaseURL = strings.TrimSuffix(exposure.BaseURL, "/scim/v2") + "/" + name + "/scim/v2"
+	change(&other.provider.Spec)
+	other.apply(ctx)
+	return other
 }
 
 // apply creates the provider, waits until it is Ready and remembers the token.
@@ -130,6 +138,32 @@ func (t *tenant) update(ctx context.Context, change func(*scimv1.IdentityProvide
 
 func (t *tenant) scim() *scimClient {
 	return newSCIMClient(t.provider.Spec.SCIM.Endpoint.Exposure.BaseURL, t.token, t.ca)
+}
+
+// certificate puts one for a host, and its key, into a Secret. It returns the CA to trust.
+func (t *tenant) certificate(ctx context.Context, secretName, host string) (ca []byte) {
+	GinkgoHelper()
+	ca, certificate, key := serverCertificate(host)
+	Expect(k8s.Create(ctx, &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Name: secretName, Namespace: t.namespace},
+		Type:       corev1.SecretTypeTLS,
+		Data:       map[string][]byte{corev1.TLSCertKey: certificate, corev1.TLSPrivateKeyKey: key},
+	})).To(Succeed())
+	return ca
+}
+
+// standing counts the tenant's users by status and reason of Active.
+func (t *tenant) standing(ctx context.Context) func() (map[string]int, error) {
+	return func() (map[string]int, error) {
+		list := &scimv1.ScimUserList{}
+		err := k8s.List(ctx, list, client.InNamespace(t.namespace))
+		counts := map[string]int{}
+		for _, user := range list.Items {
+			c := ptr.Deref(meta.FindStatusCondition(user.Status.Conditions, scimv1.ConditionActive), metav1.Condition{})
+			counts[string(c.Status)+" "+c.Reason]++
+		}
+		return counts, err
+	}
 }
 
 // serverCertificate plays the company's CA.
