@@ -125,8 +125,11 @@ var _ = Describe("deleting things", Ordered, func() {
 		group := scim.mustDo("POST", "/Groups", `{"displayName":"kept","members":[{"value":"`+kept.id()+`"}]}`, 201)
 		before := storedUsers(ctx, t.namespace)
 		Expect(before).NotTo(BeEmpty())
+		active := map[string]int{"True Provisioned": len(before)}
+		Eventually(t.standing(ctx)).Should(Equal(active))
 		Expect(k8s.Delete(ctx, t.provider)).To(Succeed())
 		expectChildrenGone(ctx, t.namespace)
+		Expect(t.standing(ctx)()).To(Equal(active), "onDisable is Keep")
 		Consistently(func() map[string]string { return storedUsers(ctx, t.namespace) }, 5*time.Second).Should(Equal(before))
 		Expect(get(ctx, &scimv1.ScimGroup{ObjectMeta: metav1.ObjectMeta{Name: group.id(), Namespace: t.namespace}})()).NotTo(BeNil())
 	})

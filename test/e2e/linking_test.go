@@ -6,6 +6,7 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -52,6 +53,50 @@ var _ = Describe("who was here before", Ordered, func() {
 		Expect(t.scim().do("POST", "/Users", created)).To(HaveField("Status", http.StatusConflict), "there is one of her")
 	})
 
+	Context("with a second IdP in the namespace, which asks before it adopts", func() {
+		const who = `{"userName":"%s","emails":[{"value":"%s"}]}`
+		var second *tenant
+		var grace *scimv1.ScimUser
+
+		BeforeAll(func(ctx context.Context) {
+			grace = &scimv1.ScimUser{
+				ObjectMeta: metav1.ObjectMeta{Name: "grace", Namespace: t.namespace},
+				Spec:       scimv1.ScimUserSpec{UserName: "grace", Emails: []scimv1.MultiValue{{Value: "grace@e2e.example"}}},
+			}
+			Expect(k8s.Create(ctx, grace.DeepCopy())).To(Succeed())
+			second = t.second(ctx, "entra", func(s *scimv1.IdentityProviderSpec) { s.SCIM.LinkingApproval = scimv1.LinkingApprovalRequired })
+		})
+
+		It("never takes somebody from the first: it is told whose she is", func(ctx context.Context) {
+			body := fmt.Sprintf(who, "ada@entra.example", "ada@e2e.example")
+			refusal := second.scim().mustDo("POST", "/Users", body, http.StatusConflict)
+			Expect(refusal.Body).To(And(HaveKeyWithValue("scimType", "uniqueness"), HaveKeyWithValue("detail", And(
+				ContainSubstring("is provisioned by the identity provider okta"), ContainSubstring("remove the user there")))))
+			Expect(get(ctx, ada)()).To(And(HaveField("Spec.EndpointRef.Name", "okta"), HaveField("Spec.UserName", "00u1-ada")))
+			second.scim().mustDo("GET", "/Users/ada", "", http.StatusNotFound)
+			second.scim().mustDo("DELETE", "/Users/ada", "", http.StatusNotFound)
+		})
+
+		It("adopts once an administrator has approved", func(ctx context.Context) {
+			body := fmt.Sprintf(who, "grace@entra.example", "grace@e2e.example")
+			refusal := second.scim().mustDo("POST", "/Users", body, http.StatusConflict)
+			Expect(refusal.Body).To(HaveKeyWithValue("detail", ContainSubstring("once an administrator approves")))
+			Eventually(get(ctx, grace)).Should(And(
+				HaveField("Spec.EndpointRef.Name", BeEmpty()), HaveField("Status.Origin", BeEmpty()),
+				HaveField("Status.Conditions", ContainElement(And(
+					HaveField("Type", scimv1.ConditionAdoptionRequested), HaveField("Reason", scimv1.ReasonApprovalRequired))))))
+
+			approval := `{"metadata":{"annotations":{"` + scimv1.ApproveAdoptionAnnotation + `":"entra"}}}`
+			Expect(k8s.Patch(ctx, grace.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(approval)))).To(Succeed())
+			// The server learns of it a moment later, and until then the answer is the same.
+			Eventually(func() (answer, error) { return second.scim().do("POST", "/Users", body) }).Should(HaveField("Status", http.StatusCreated))
+			Eventually(get(ctx, grace)).Should(And(
+				HaveField("Spec.EndpointRef.Name", "entra"), HaveField("Spec.UserName", "grace@entra.example"),
+				HaveField("Status.Origin", scimv1.OriginAdopted),
+				HaveField("Status.Conditions", Not(ContainElement(HaveField("Type", scimv1.ConditionAdoptionRequested))))))
+		})
+	})
+
 	It("belongs to the IdP from then on, but for her preferences", func(ctx context.Context) {
 		patch := func(spec string) error {
 			return k8s.Patch(ctx, ada.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(`{"spec":`+spec+`}`)))
@@ -62,5 +107,6 @@ var _ = Describe("who was here before", Ordered, func() {
 
 		t.update(ctx, func(s *scimv1.IdentityProviderSpec) { s.SCIM.Provisioning = scimv1.ProvisioningDisabled })
 		Eventually(func() error { return patch(`{"title":"Duchess"}`) }).Should(Succeed(), "with provisioning disabled")
+		Expect(apierrors.IsForbidden(patch(`{"userName":"somebody-else"}`))).To(BeTrue(), "her claim is on the name")
 	})
 })

@@ -10,6 +10,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -21,7 +22,10 @@ import (
 var _ = Describe("who may write", Ordered, func() {
 	var t *tenant
 	var user *scimv1.ScimUser
-	rename := client.RawPatch(types.MergePatchType, []byte(`{"spec":{"displayName":"Somebody Else"}}`))
+	spec := func(fields string) client.Patch {
+		return client.RawPatch(types.MergePatchType, []byte(`{"spec":`+fields+`}`))
+	}
+	rename := spec(`{"displayName":"Somebody Else"}`)
 
 	BeforeAll(func(ctx context.Context) {
 		t = newTenant(ctx, "policy", 1)
@@ -43,6 +47,26 @@ var _ = Describe("who may write", Ordered, func() {
 		Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
 	})
 
+	It("somebody with the role admin in the namespace may change preferences, and nothing else", func(ctx context.Context) {
+		Expect(k8s.Create(ctx, &rbacv1.RoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Name: "eve", Namespace: t.namespace},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "admin"},
+			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "eve"}},
+		})).To(Succeed())
+		eve := impersonating("eve")
+		const preferences = `{"preferredLanguage":"fr-FR","locale":"fr-FR","timezone":"Europe/Paris","phoneNumbers":[{"value":"+33 1 23"}]}`
+		Eventually(func() error { return eve.Patch(ctx, user.DeepCopy(), spec(preferences)) }).Should(Succeed())
+		for _, change := range []string{
+			`{"userName":"eve"}`, `{"active":false}`, `{"displayName":"Eve"}`, `{"emails":null}`, `{"title":"Queen","timezone":"Asia/Tokyo"}`,
+			`{"account":{"userType":"technician"}}`, `{"deletedTime":"2026-01-01T00:00:00Z"}`, `{"endpointRef":{"name":"entra"}}`,
+		} {
+			err := eve.Patch(ctx, user.DeepCopy(), spec(change))
+			Expect(apierrors.IsForbidden(err) || apierrors.IsInvalid(err)).To(BeTrue(), "%s: %v", change, err)
+		}
+		shown := t.scim().mustDo("GET", "/Users/"+user.Name, "", 200)
+		Expect(shown.Body).To(And(HaveKeyWithValue("timezone", "Europe/Paris"), HaveKeyWithValue("active", true)))
+	})
+
 	It("the break-glass group may", func(ctx context.Context) {
 		admin := impersonating("somebody", "system:masters", "scim-operator.io:break-glass")
 		Expect(admin.Patch(ctx, user.DeepCopy(), rename)).To(Succeed())
@@ -54,8 +78,7 @@ var _ = Describe("who may write", Ordered, func() {
 			"system:serviceaccount:" + t.namespace + ":entra-scim",
 		} {
 			// Even with every permission that RBAC could give.
-			other := client.RawPatch(types.MergePatchType, []byte(`{"spec":{"displayName":"By another server"}}`))
-			err := impersonating(name, "system:masters").Patch(ctx, user.DeepCopy(), other)
+			err := impersonating(name, "system:masters").Patch(ctx, user.DeepCopy(), spec(`{"displayName":"By another server"}`))
 			Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%s: %v", name, err)
 		}
 	})
