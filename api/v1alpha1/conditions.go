@@ -19,8 +19,8 @@ const (
 	// ConditionScimReady (IdentityProvider) is True when the ScimEndpoint serves.
 	ConditionScimReady = "ScimReady"
 
-	// ConditionTokenReady (ScimEndpoint) is True when a token has been issued and the
-	// servers hold its digest.
+	// ConditionTokenReady (ScimEndpoint) is True when clients can be let in: a token has
+	// been issued and the servers hold its digest, or there is an OAuth issuer.
 	ConditionTokenReady = "TokenReady"
 	// ConditionAvailable (ScimEndpoint) is True when at least one replica serves and
 	// no rollout is under way without one.
@@ -93,6 +93,9 @@ const (
 	ReasonTokenSecretNotFound = "TokenSecretNotFound"
 	// ReasonTokenTooWeak: what the spec refers to is not accepted as a token.
 	ReasonTokenTooWeak = "TokenTooWeak"
+	// ReasonOAuthOnly: no token of the endpoint's own is in force, and clients are let in
+	// with access tokens of the OAuth issuer.
+	ReasonOAuthOnly = "OAuthOnly"
 )
 
 // Reasons of Available.

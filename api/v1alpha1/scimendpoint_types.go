@@ -291,7 +291,8 @@ type ScimEndpointStatus struct {
 	// +kubebuilder:validation:Minimum=1
 	TokenGeneration *int64 `json:"tokenGeneration,omitempty"`
 
-	// lastRequestTime is when a request with a token was last answered, to the minute or so.
+	// lastRequestTime is when a request with a token, of whatever kind, was last let in, to
+	// the minute or so.
 	// +optional
 	LastRequestTime *metav1.Time `json:"lastRequestTime,omitempty"`
 
@@ -340,6 +341,11 @@ type ServerStatus struct {
 	// +listMapKey=id
 	// +kubebuilder:validation:MaxItems=4
 	Tokens []TokenUse `json:"tokens,omitempty"`
+
+	// lastOAuthTime is when the replica last let in an access token of the OAuth issuer. It
+	// is written as tokens is, and only when lastRequestTime does not say as much.
+	// +optional
+	LastOAuthTime *metav1.Time `json:"lastOAuthTime,omitempty"`
 }
 
 // ScimEndpoint is one served SCIM 2.0 endpoint: a Deployment behind a Service and,

@@ -23,4 +23,9 @@ const (
 	DigestsKey = "digests.json"
 	// TokenRecordKey holds what the operator remembers of the tokens.
 	TokenRecordKey = "record.json"
+	// ServersKey holds ServersKeySize random bytes that the servers of an endpoint share,
+	// for cursors and for hashes of names. It is written once, whatever becomes of tokens.
+	ServersKey = "servers.key"
+	// ServersKeySize is how many bytes that are.
+	ServersKeySize = 32
 )

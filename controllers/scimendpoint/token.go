@@ -81,7 +81,8 @@ func (r *Reconciler) followTokens(ctx context.Context, pass *outcome.Pass, ep *v
 	return m, next, nil
 }
 
-// writeRecord writes the record and the digests, over the version that was read.
+// writeRecord writes the record, the digests and the servers' key, over the version that
+// was read.
 func (r *Reconciler) writeRecord(ctx context.Context, ep *v1alpha1.ScimEndpoint, m *memory, record token.Record) error {
 	encoded, err := token.EncodeRecord(&record)
 	if err != nil {
@@ -91,14 +92,18 @@ func (r *Reconciler) writeRecord(ctx context.Context, ep *v1alpha1.ScimEndpoint,
 	if err != nil {
 		return err
 	}
-	desired := render.DigestSecret(ep, digests, encoded)
+	key, err := m.serversKey()
+	if err != nil {
+		return err
+	}
+	desired := render.DigestSecret(ep, digests, encoded, key)
 	if m.resourceVersion != "" {
 		desired.WithResourceVersion(m.resourceVersion)
 	}
 	if err := r.children.Apply(ctx, owner(ep), &corev1.Secret{}, desired); err != nil {
 		return err
 	}
-	m.record, m.resourceVersion = record, *desired.ResourceVersion
+	m.record, m.key, m.resourceVersion = record, key, *desired.ResourceVersion
 	return nil
 }
 

@@ -4,6 +4,7 @@ package scimendpoint
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -21,12 +22,27 @@ import (
 // memory is what is known of an endpoint's tokens.
 type memory struct {
 	record token.Record
+	// key is what the servers share; empty while they have none.
+	key []byte
 	// resourceVersion of the Secret that the record was read from; empty when there is none.
 	resourceVersion string
 	// blank says that nothing is known because there never was a token.
 	blank bool
 	// refused says why the token that the spec refers to is not accepted, or nil.
 	refused *outcome.Failure
+}
+
+// serversKey is the key that the servers share, or the one that they are to have. It is
+// nobody else's: it lets nobody in, and follows from no token.
+func (m *memory) serversKey() ([]byte, error) {
+	if len(m.key) == v1alpha1.ServersKeySize {
+		return m.key, nil
+	}
+	key := make([]byte, v1alpha1.ServersKeySize)
+	if _, err := rand.Read(key); err != nil {
+		return nil, fmt.Errorf("make a key for the servers: %w", err)
+	}
+	return key, nil
 }
 
 // recall reads the record of the tokens. Where it is lost, what can be is restored: from
@@ -39,7 +55,7 @@ func (r *Reconciler) recall(ctx context.Context, ep *v1alpha1.ScimEndpoint) (*me
 		return nil, err
 	}
 	if found {
-		m.resourceVersion = secret.ResourceVersion
+		m.resourceVersion, m.key = secret.ResourceVersion, secret.Data[v1alpha1.ServersKey]
 		if record, err := token.DecodeRecord(secret.Data[v1alpha1.TokenRecordKey]); err == nil {
 			m.record = *record
 			return m, nil
@@ -61,7 +77,8 @@ func (r *Reconciler) recall(ctx context.Context, ep *v1alpha1.ScimEndpoint) (*me
 	if err != nil {
 		return nil, err
 	}
-	if len(tokens) == 0 && ep.Spec.Token.Reference() == nil && ep.Spec.Token.EffectiveGeneration() <= m.record.Generation {
+	// With an OAuth issuer the servers need the Secret, and no token in it.
+	if len(tokens) == 0 && ep.Spec.OAuth == nil && ep.Spec.Token.Reference() == nil && ep.Spec.Token.EffectiveGeneration() <= m.record.Generation {
 		return nil, outcome.Stalled(v1alpha1.ReasonTokenDigestsLost,
 			"There has been a token, but Secret %s is lost, and the Secrets in which tokens were delivered are gone or hold others, so that servers can check no token. "+
 				"Restore Secret %s from a backup, or raise spec.token.generation above %d to get a new token.",

@@ -5,6 +5,7 @@ package scimendpoint
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,9 +46,8 @@ func showTokens(ep *v1alpha1.ScimEndpoint, record *token.Record, delivered map[s
 		before := ptr.Deref(shownToken(ep, t.ID), v1alpha1.TokenStatus{})
 		shown.FirstReadTime = firstRead(delivered[t.SecretName], before.FirstReadTime)
 		var wait time.Duration
-		shown.LastUsedTime, wait = lastUse(ep.Status.Servers, t.ID, before.LastUsedTime, now)
+		shown.LastUsedTime, wait = notTooSoon(lastUse(ep.Status.Servers, t.ID, now), before.LastUsedTime, now)
 		next = outcome.Earliest(next, wait)
-		ep.Status.LastRequestTime = later(ep.Status.LastRequestTime, shown.LastUsedTime)
 		tokens = append(tokens, shown)
 	}
 	ep.Status.Tokens = tokens
@@ -58,6 +58,19 @@ func showTokens(ep *v1alpha1.ScimEndpoint, record *token.Record, delivered map[s
 	if record.Generation > 0 {
 		ep.Status.TokenGeneration = ptr.To(record.Generation)
 	}
+	return outcome.Earliest(next, showLastRequest(ep, now))
+}
+
+// showLastRequest shows when a client was last let in, by whatever token.
+func showLastRequest(ep *v1alpha1.ScimEndpoint, now time.Time) (next time.Duration) {
+	var last *metav1.Time
+	for i := range ep.Status.Tokens {
+		last = later(last, ep.Status.Tokens[i].LastUsedTime)
+	}
+	for i := range ep.Status.Servers {
+		last = later(last, credible(ep.Status.Servers[i].LastOAuthTime, now))
+	}
+	ep.Status.LastRequestTime, next = notTooSoon(last, ep.Status.LastRequestTime, now)
 	return next
 }
 
@@ -74,17 +87,30 @@ func firstRead(secret *corev1.Secret, before *metav1.Time) *metav1.Time {
 	return ptr.To(metav1.NewTime(noted.UTC().Truncate(time.Second)))
 }
 
-// lastUse is the last of what the servers say of a token, as long as that is not to be
-// written too soon after what was shown before; then it returns how long to wait.
-func lastUse(servers []v1alpha1.ServerStatus, id string, shown *metav1.Time, now time.Time) (last *metav1.Time, wait time.Duration) {
-	last = shown
+// lastUse is the last of what the servers say of a token, nil for nothing.
+func lastUse(servers []v1alpha1.ServerStatus, id string, now time.Time) (last *metav1.Time) {
 	for i := range servers {
 		for _, use := range servers[i].Tokens {
-			if use.ID == id && !use.LastUsedTime.After(now.Add(clockSkew)) {
-				last = later(last, &use.LastUsedTime)
+			if use.ID == id {
+				last = later(last, credible(&use.LastUsedTime, now))
 			}
 		}
 	}
+	return last
+}
+
+// credible is what a server says of a time, unless its clock is far ahead.
+func credible(said *metav1.Time, now time.Time) *metav1.Time {
+	if said != nil && said.After(now.Add(clockSkew)) {
+		return nil
+	}
+	return said
+}
+
+// notTooSoon is the later of what is known and what is shown, unless it would be written
+// too soon after that; then it stays, and it returns how long to wait.
+func notTooSoon(known, shown *metav1.Time, now time.Time) (last *metav1.Time, wait time.Duration) {
+	last = later(shown, known)
 	if shown == nil || last.Equal(shown) {
 		return last, 0
 	}
@@ -111,7 +137,7 @@ func (r *Reconciler) tellTokenReady(ctx context.Context, pass *outcome.Pass, ep 
 	if len(live) == 0 {
 		return r.tellNoToken(ep, &m.record)
 	}
-	if warning := token.Warning(live, ep.Spec.Token, r.now()); warning > 0 {
+	if warning := token.Warning(live, ep.Spec.Token, r.now()); warning > 0 && needed(ep) {
 		tellExpiring(pass, ep, &live[0], warning, m.record.Generation)
 		return nil
 	}
@@ -141,20 +167,32 @@ func (r *Reconciler) tellRefused(ep *v1alpha1.ScimEndpoint, refused *outcome.Fai
 	return &failure
 }
 
-// tellNoToken says why no token is in force, and how to get one.
+// needed says whether anybody goes without when the last token ends: with an OAuth issuer
+// nobody does who has never used it.
+func needed(ep *v1alpha1.ScimEndpoint) bool {
+	return ep.Spec.OAuth == nil || slices.ContainsFunc(ep.Status.Tokens, func(t v1alpha1.TokenStatus) bool { return t.LastUsedTime != nil })
+}
+
+// tellNoToken says why no token is in force, and how to get one. It is a failure unless an
+// OAuth issuer has clients let in.
 func (r *Reconciler) tellNoToken(ep *v1alpha1.ScimEndpoint, record *token.Record) error {
 	advice := fmt.Sprintf("Raise spec.token.generation above %d to get a new token.", record.Generation)
 	if ref := ep.Spec.Token.Reference(); ref != nil {
 		advice = fmt.Sprintf("Put another token into Secret %s.", ref.Name)
 	}
-	revoked := "it"
+	reason, why := v1alpha1.ReasonTokenDigestsLost, "what was known of them is lost"
 	if n := len(record.Revoked); n > 0 {
-		revoked = record.Revoked[n-1]
+		reason, why = v1alpha1.ReasonTokenRevoked, record.Revoked[n-1]+" was revoked"
 	}
-	failure := outcome.Stalled(v1alpha1.ReasonTokenRevoked, "No token is in force: %s was revoked. %s", revoked, advice)
 	if newest := record.Newest(); newest != nil {
-		failure = outcome.Stalled(v1alpha1.ReasonTokenExpired, "No token is in force: %s expired at %s. %s", newest.ID, stamp(newest.End()), advice)
+		reason, why = v1alpha1.ReasonTokenExpired, fmt.Sprintf("%s expired at %s", newest.ID, stamp(newest.End()))
 	}
+	if ep.Spec.OAuth != nil {
+		outcome.Set(ep, v1alpha1.ConditionTokenReady, true, v1alpha1.ReasonOAuthOnly, fmt.Sprintf(
+			"Clients are let in with access tokens of %s alone. No token of the endpoint's own is in force: %s. %s", ep.Spec.OAuth.Issuer, why, advice))
+		return nil
+	}
+	failure := outcome.Stalled(reason, "No token is in force: %s. %s", why, advice)
 	outcome.Set(ep, v1alpha1.ConditionTokenReady, false, failure.Reason, failure.Message)
 	return failure
 }

@@ -3,13 +3,30 @@
 package cmd
 
 import (
+	"context"
+
 	"scim-operator.io/api/v1alpha1"
 	"scim-operator.io/internal/oauth"
 	"scim-operator.io/internal/server"
 )
 
-// accessTokens verifies those of the endpoint's issuer; nil when there is none.
-func (o *serveOptions) accessTokens(endpoint *v1alpha1.ScimEndpoint) server.AccessTokens {
+// notedAccessTokens tells of each that is let in.
+type notedAccessTokens struct {
+	*oauth.Verifier
+	note func()
+}
+
+// Verify implements server.AccessTokens.
+func (n notedAccessTokens) Verify(ctx context.Context, presented string) (id string, ok bool, err error) {
+	if id, ok, err = n.Verifier.Verify(ctx, presented); ok {
+		n.note()
+	}
+	return id, ok, err
+}
+
+// accessTokens verifies those of the endpoint's issuer, and tells of each that is let in;
+// nil when there is none.
+func (o *serveOptions) accessTokens(endpoint *v1alpha1.ScimEndpoint, note func()) server.AccessTokens {
 	given := endpoint.Spec.OAuth
 	if given == nil {
 		return nil
@@ -18,7 +35,7 @@ func (o *serveOptions) accessTokens(endpoint *v1alpha1.ScimEndpoint) server.Acce
 	for _, c := range given.RequiredClaims {
 		policy.Claims = append(policy.Claims, oauth.Claim{Name: c.Name, Values: c.Values})
 	}
-	return oauth.New(policy, oauth.Options{
+	return notedAccessTokens{note: note, Verifier: oauth.New(policy, oauth.Options{
 		AllowInternal: o.internalIssuers, RootCAs: o.issuerRoots, UserAgent: "scim-operator-serve/" + buildVersion(),
-	})
+	})}
 }

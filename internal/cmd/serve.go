@@ -256,7 +256,7 @@ func (o *serveOptions) newProcess(ctx context.Context, config *rest.Config, log,
 		return nil, err
 	}
 	p.server, err = server.New(server.Config{
-		BaseURL: o.baseURL, Types: types, Store: p.store, Tokens: p.replica, AccessTokens: o.accessTokens(endpoint), State: p.replica, Cursors: p.replica, Peers: p.replica,
+		BaseURL: o.baseURL, Types: types, Store: p.store, Tokens: p.replica, AccessTokens: o.accessTokens(endpoint, p.replica.NoteOAuth), State: p.replica, Cursors: p.replica, Peers: p.replica,
 		Limits: o.limits, Metrics: p.registry, Log: log.WithName("server"), Me: me(endpoint), Proxies: proxies,
 		Audit: server.Audit{Log: audit, Namespace: o.namespace, Endpoint: o.endpoint, Settings: auditSettings{p.replica}},
 		Notes: p.replica,

@@ -105,7 +105,7 @@ func writeDigests(t *testing.T, c client.Client, endpoint *v1alpha1.ScimEndpoint
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Apply(context.Background(), render.DigestSecret(endpoint, encoded, nil), client.FieldOwner("test")); err != nil {
+	if err := c.Apply(context.Background(), render.DigestSecret(endpoint, encoded, nil, nil), client.FieldOwner("test")); err != nil {
 		t.Fatal(err)
 	}
 }

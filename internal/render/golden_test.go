@@ -29,6 +29,8 @@ var testOptions = Options{
 // testToken is made up; its digest list below likewise.
 const testToken = "scimop_a-token-made-up-for-the-golden-files"
 
+var testKey = []byte("32 bytes that nobody could guess")
+
 var testRecord = []byte(`{"generation":1,"serial":1,"tokens":[]}`)
 
 var testDigests = []byte(`[{"id":"0123456789ab","sha256":"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","createdTime":"2026-01-02T03:04:05Z"}]`)
@@ -43,7 +45,7 @@ func children(ep *v1alpha1.ScimEndpoint) map[string]any {
 		"service":             Service(ep),
 		"networkpolicy":       NetworkPolicy(ep),
 		"poddisruptionbudget": PodDisruptionBudget(ep),
-		"secret-digests":      DigestSecret(ep, testDigests, testRecord),
+		"secret-digests":      DigestSecret(ep, testDigests, testRecord, testKey),
 		"secret-token":        TokenSecret(ep, ep.TokenSecretName(1), testToken),
 	}
 	if ingress := Ingress(ep); ingress != nil {

@@ -11,13 +11,13 @@ import (
 )
 
 // DigestSecret is what the servers know of the tokens, and what the operator remembers of
-// them: the encoded list of digests and the encoded record.
-func DigestSecret(ep *v1alpha1.ScimEndpoint, digests, record []byte) *corev1ac.SecretApplyConfiguration {
+// them: the encoded list of digests and the encoded record. The key is the servers' own.
+func DigestSecret(ep *v1alpha1.ScimEndpoint, digests, record, key []byte) *corev1ac.SecretApplyConfiguration {
 	return corev1ac.Secret(ep.DigestSecretName(), ep.Namespace).
 		WithLabels(Labels(ep)).
 		WithOwnerReferences(owner(ep)).
 		WithType(v1alpha1.DigestSecretType).
-		WithData(map[string][]byte{v1alpha1.DigestsKey: digests, v1alpha1.TokenRecordKey: record})
+		WithData(map[string][]byte{v1alpha1.DigestsKey: digests, v1alpha1.TokenRecordKey: record, v1alpha1.ServersKey: key})
 }
 
 // TokenSecret delivers a token in plain text, with what else an administrator copies

@@ -5,6 +5,7 @@ package replica
 import (
 	"crypto/hkdf"
 	"crypto/sha256"
+	"encoding/hex"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -13,18 +14,31 @@ import (
 	"scim-operator.io/internal/token"
 )
 
-const nameKeyInfo = "scim-operator.io/audit-name/v1"
+const (
+	nameKeyInfo   = "scim-operator.io/audit-name/v1"
+	nameKeyIDInfo = "scim-operator.io/audit-name-id/v1"
+	// nameKeyIDBytes are as many as in the ID of a token.
+	nameKeyIDBytes = 6
+)
 
-// nameKey is the key of the hashes of names in the audit log. Every replica derives the
-// same one as it does those of cursors, from the oldest token: it changes when that one
-// goes.
+// nameKey is the key of the hashes of names in the audit log, and an ID that tells it from
+// others.
 type nameKey struct {
-	tokenID string
-	key     [32]byte
+	id  string
+	key [32]byte
 }
 
-// newNameKey gives nil when there are no tokens.
+// newNameKey derives it as every replica does, from the key that they share. Until there is
+// one it comes from the oldest token, and has its ID; it is nil when there is none either.
 func newNameKey(secret *corev1.Secret, digests []token.Digest) (*nameKey, error) {
+	if shared := sharedKey(secret); shared != nil {
+		key, err := hkdf.Key(sha256.New, shared, nil, nameKeyInfo, 32)
+		if err != nil {
+			return nil, err
+		}
+		id, err := hkdf.Key(sha256.New, shared, nil, nameKeyIDInfo, nameKeyIDBytes)
+		return &nameKey{id: hex.EncodeToString(id), key: [32]byte(key)}, err
+	}
 	if len(digests) == 0 {
 		return nil, nil
 	}
@@ -38,16 +52,16 @@ func newNameKey(secret *corev1.Secret, digests []token.Digest) (*nameKey, error)
 	if err != nil {
 		return nil, err
 	}
-	return &nameKey{tokenID: oldest.ID, key: [32]byte(derived)}, nil
+	return &nameKey{id: oldest.ID, key: [32]byte(derived)}, nil
 }
 
-// NameKey gives the key of the hashes of names and the ID of the token that it comes from.
-func (r *Replica) NameKey() (tokenID string, key [32]byte, ok bool) {
+// NameKey gives the key of the hashes of names and its ID.
+func (r *Replica) NameKey() (id string, key [32]byte, ok bool) {
 	k := r.names.Load()
 	if k == nil {
 		return "", key, false
 	}
-	return k.tokenID, k.key, true
+	return k.id, k.key, true
 }
 
 // Provider is the name of the IdentityProvider that owns the endpoint, "" when none does.

@@ -121,9 +121,12 @@ func (r *Replica) join(ctx context.Context) error {
 
 // enter writes this replica's entry of status.servers. Nothing changes when it is there.
 func (r *Replica) enter(ctx context.Context) error {
-	return r.apply(ctx, applyv1alpha1.ScimEndpointStatus().WithServers(applyv1alpha1.ServerStatus().
-		WithName(r.config.Name).WithAddress(r.config.Address).WithIncarnation(r.incarnation).
-		WithTokens(r.tokenUses()...)))
+	entry := applyv1alpha1.ServerStatus().
+		WithName(r.config.Name).WithAddress(r.config.Address).WithIncarnation(r.incarnation)
+	if known := r.uses.Load(); known != nil {
+		known.describe(entry)
+	}
+	return r.apply(ctx, applyv1alpha1.ScimEndpointStatus().WithServers(entry))
 }
 
 // Leave removes this replica's entry. It is called after the last request has been

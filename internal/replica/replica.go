@@ -59,8 +59,9 @@ type Replica struct {
 	switchboard switchboard
 	incarnation string
 	tokens      token.Verifier
-	uses        atomic.Pointer[[]token.Use]
-	cursors     atomic.Pointer[cursorKeys]
+	uses        atomic.Pointer[uses]
+	lastOAuth   atomic.Int64 // when an access token was last let in, in Unix seconds; zero for never
+	cursors     atomic.Pointer[[][32]byte]
 	names       atomic.Pointer[nameKey]
 	roster      roster
 

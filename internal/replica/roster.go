@@ -28,6 +28,8 @@ type view struct {
 	peers     []peer
 	// lastUsed is when the tokens that the status shows were last used as it says.
 	lastUsed map[string]time.Time
+	// lastRequest is when a client was last let in, by whatever token, as it says.
+	lastRequest time.Time
 }
 
 func (v *view) knows(p peer) bool {
@@ -93,6 +95,9 @@ func (r *Replica) observeEndpoint(object client.Object, fresh bool) {
 	if endpoint, ok := object.(*v1alpha1.ScimEndpoint); ok {
 		now.exists, now.paused, now.eventual = true, endpoint.Paused(), endpoint.EventualReads()
 		now.lastUsed = shownUses(endpoint)
+		if last := endpoint.Status.LastRequestTime; last != nil {
+			now.lastRequest = last.Time
+		}
 		now.provider, now.userNames = providerOf(endpoint), endpoint.AuditUserNames()
 		for _, server := range endpoint.Status.Servers {
 			if server.Name != r.config.Name {

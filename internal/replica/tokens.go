@@ -28,6 +28,9 @@ func (r *Replica) observeDigests(object client.Object, _ bool) {
 		log.Error(err, "the digests of the tokens cannot be read", "secret", secret.Name)
 		return
 	}
+	if sharedKey(secret) == nil {
+		log.Info("the servers have no key in common yet; those of the tokens serve meanwhile", "secret", secret.Name)
+	}
 	keys, err := newCursorKeys(secret, digests)
 	if err != nil {
 		log.Error(err, "the keys of cursors cannot be derived")
@@ -39,7 +42,7 @@ func (r *Replica) observeDigests(object client.Object, _ bool) {
 		return
 	}
 	r.names.Store(names)
-	r.cursors.Store(keys) // first: whoever is let in has a key
+	r.cursors.Store(&keys) // first: whoever is let in has a key
 	r.tokens.Set(digests)
 	r.tokensKnown.Store(true)
 	log.Info("digests loaded", "tokens", len(digests), "resourceVersion", secret.ResourceVersion)

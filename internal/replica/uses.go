@@ -24,6 +24,28 @@ const (
 	usesLook = 5 * time.Second
 )
 
+// uses are when clients were last let in here.
+type uses struct {
+	tokens []token.Use
+	oauth  time.Time // with an access token of the issuer; zero for never
+}
+
+// NoteOAuth takes down that an access token of the OAuth issuer was let in.
+func (r *Replica) NoteOAuth() {
+	if now := time.Now().Unix(); r.lastOAuth.Load() < now {
+		r.lastOAuth.Store(now)
+	}
+}
+
+// usesSoFar are those since the process began.
+func (r *Replica) usesSoFar() uses {
+	u := uses{tokens: r.tokens.Uses()}
+	if seconds := r.lastOAuth.Load(); seconds > 0 {
+		u.oauth = time.Unix(seconds, 0).UTC()
+	}
+	return u
+}
+
 // reportUses writes into this replica's entry when tokens were last used, until ctx ends.
 func (r *Replica) reportUses(ctx context.Context) {
 	var written time.Time
@@ -32,26 +54,26 @@ func (r *Replica) reportUses(ctx context.Context) {
 		if !r.joined.Load() || time.Since(written) < usesEvery {
 			continue
 		}
-		uses := news(r.tokens.Uses(), r.roster.view().lastUsed)
-		if len(uses) == 0 {
+		worthTelling := news(r.usesSoFar(), r.roster.view())
+		if worthTelling == nil {
 			continue
 		}
 		written = time.Now()
-		r.uses.Store(&uses)
+		r.uses.Store(worthTelling)
 		if err := r.enter(ctx); err != nil && ctx.Err() == nil {
 			r.config.Log.WithName("tokens").Error(err, "writing when tokens were last used")
 		}
 	}
 }
 
-// news are the uses of the tokens that the status shows, if it lacks one of them or has
-// one of long ago; otherwise there are none.
-func news(uses []token.Use, shown map[string]time.Time) []token.Use {
-	var known []token.Use
-	stale := false
-	for _, use := range uses {
-		if last, ok := shown[use.ID]; ok {
-			known = append(known, use)
+// news are the uses of the tokens that the status shows and of access tokens, if it lacks
+// one of them or has one of long ago; otherwise there are none.
+func news(soFar uses, shown *view) *uses {
+	known := &uses{oauth: soFar.oauth}
+	stale := !soFar.oauth.IsZero() && soFar.oauth.Sub(shown.lastRequest) >= usesEvery
+	for _, use := range soFar.tokens {
+		if last, ok := shown.lastUsed[use.ID]; ok {
+			known.tokens = append(known.tokens, use)
 			stale = stale || use.LastUsed.Sub(last) >= usesEvery
 		}
 	}
@@ -74,13 +96,12 @@ func shownUses(endpoint *v1alpha1.ScimEndpoint) map[string]time.Time {
 	return shown
 }
 
-// tokenUses is what this replica has last had to say of the uses of tokens.
-func (r *Replica) tokenUses() []*applyv1alpha1.TokenUseApplyConfiguration {
-	var entries []*applyv1alpha1.TokenUseApplyConfiguration
-	if uses := r.uses.Load(); uses != nil {
-		for _, use := range *uses {
-			entries = append(entries, applyv1alpha1.TokenUse().WithID(use.ID).WithLastUsedTime(metav1.NewTime(use.LastUsed)))
-		}
+// describe puts the uses into this replica's entry.
+func (u *uses) describe(entry *applyv1alpha1.ServerStatusApplyConfiguration) {
+	for _, use := range u.tokens {
+		entry.WithTokens(applyv1alpha1.TokenUse().WithID(use.ID).WithLastUsedTime(metav1.NewTime(use.LastUsed)))
 	}
-	return entries
+	if !u.oauth.IsZero() {
+		entry.WithLastOAuthTime(metav1.NewTime(u.oauth))
+	}
 }

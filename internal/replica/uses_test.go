@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -18,21 +17,28 @@ import (
 func TestNewsOfTokens(t *testing.T) {
 	noon := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 	one, two := token.Use{ID: "1", LastUsed: noon}, token.Use{ID: "2", LastUsed: noon.Add(-time.Hour)}
+	type tokens = map[string]time.Time
+	of := func(uses ...token.Use) []token.Use { return uses }
 	for _, row := range []struct {
 		name  string
-		uses  []token.Use
-		shown map[string]time.Time
-		want  []token.Use
+		soFar uses
+		shown view
+		want  *uses
 	}{
-		{"nothing was used", nil, map[string]time.Time{"1": {}}, nil},
-		{"a first use", []token.Use{one}, map[string]time.Time{"1": {}}, []token.Use{one}},
-		{"a use that another replica has told of half a minute ago", []token.Use{one}, map[string]time.Time{"1": noon.Add(-30 * time.Second)}, nil},
-		{"a use a minute after the one that shows", []token.Use{one}, map[string]time.Time{"1": noon.Add(-time.Minute)}, []token.Use{one}},
-		{"a use before the one that shows", []token.Use{one}, map[string]time.Time{"1": noon.Add(time.Second)}, nil},
-		{"a token that does not show", []token.Use{one}, map[string]time.Time{"2": {}}, nil},
-		{"one of two is new", []token.Use{one, two}, map[string]time.Time{"1": {}, "2": two.LastUsed}, []token.Use{one, two}},
+		{"nothing was used", uses{}, view{lastUsed: tokens{"1": {}}}, nil},
+		{"a first use", uses{tokens: of(one)}, view{lastUsed: tokens{"1": {}}}, &uses{tokens: of(one)}},
+		{"a use that another replica has told of half a minute ago", uses{tokens: of(one)}, view{lastUsed: tokens{"1": noon.Add(-30 * time.Second)}}, nil},
+		{"a use a minute after the one that shows", uses{tokens: of(one)}, view{lastUsed: tokens{"1": noon.Add(-time.Minute)}}, &uses{tokens: of(one)}},
+		{"a use before the one that shows", uses{tokens: of(one)}, view{lastUsed: tokens{"1": noon.Add(time.Second)}}, nil},
+		{"a token that does not show", uses{tokens: of(one)}, view{lastUsed: tokens{"2": {}}}, nil},
+		{"one of two is new", uses{tokens: of(one, two)}, view{lastUsed: tokens{"1": {}, "2": two.LastUsed}}, &uses{tokens: of(one, two)}},
+		{"a first access token", uses{oauth: noon}, view{}, &uses{oauth: noon}},
+		{"an access token half a minute after a request", uses{oauth: noon}, view{lastRequest: noon.Add(-30 * time.Second)}, nil},
+		{"an access token a minute after a request", uses{oauth: noon}, view{lastRequest: noon.Add(-time.Minute)}, &uses{oauth: noon}},
+		{"an access token, and a token that is known", uses{oauth: noon, tokens: of(two)},
+			view{lastUsed: tokens{"2": two.LastUsed}, lastRequest: two.LastUsed}, &uses{oauth: noon, tokens: of(two)}},
 	} {
-		if diff := cmp.Diff(row.want, news(row.uses, row.shown)); diff != "" {
+		if diff := cmp.Diff(row.want, news(row.soFar, &row.shown), cmp.AllowUnexported(uses{})); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", row.name, diff)
 		}
 	}
@@ -86,40 +92,17 @@ func TestReplicasTellWhichTokensAreUsed(t *testing.T) {
 	if _, ok := b.Verify(string(presented)); !ok {
 		t.Fatal("the token is not accepted")
 	}
-	if uses := news(b.tokens.Uses(), b.roster.view().lastUsed); uses != nil {
-		t.Errorf("b would tell of %v", uses)
+	if more := news(b.usesSoFar(), b.roster.view()); more != nil {
+		t.Errorf("b would tell of %v", more)
 	}
-}
 
-// A cursor is sealed under a token that is then replaced: it opens in the overlap and when
-// that is over, and no more once the token was revoked.
-func TestCursorsSurviveARotation(t *testing.T) {
-	old, next := token.NewDigest("scimop_old", time.Now()), token.NewDigest("scimop_next", time.Now())
-	observe := func(digests ...token.Digest) *Replica {
-		t.Helper()
-		encoded, err := token.EncodeDigests(digests)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := &Replica{}
-		r.observeDigests(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{UID: "7d1f"}, Data: map[string][]byte{v1alpha1.DigestsKey: encoded}}, true)
-		return r
-	}
-	key, _ := observe(old).SealingKey(old.ID)
-	opens := func(r *Replica) bool {
-		for _, k := range r.OpeningKeys() {
-			if k == key {
-				return true
+	b.NoteOAuth()
+	eventually(t, "b tells of an access token", func() bool {
+		for _, server := range f.current().Status.Servers {
+			if server.Name == "b" && server.LastOAuthTime != nil {
+				return time.Since(server.LastOAuthTime.Time) < time.Minute
 			}
 		}
 		return false
-	}
-	over := old
-	over.ExpiresTime = time.Now().Add(-time.Minute)
-	if !opens(observe(old, next)) || !opens(observe(over, next)) {
-		t.Error("a rotation ends the walks that are under way")
-	}
-	if opens(observe(next)) {
-		t.Error("a cursor outlives its token's revocation")
-	}
+	})
 }

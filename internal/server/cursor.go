@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"errors"
 	"time"
 
 	"scim-operator.io/internal/store"
@@ -38,8 +37,6 @@ const (
 	maxCursor = 2 << 10
 )
 
-var errNoCursorKey = errors.New("no key to seal a cursor with is known")
-
 // sealCursor makes a cursor, which opens for the same query alone, until it expires.
 func (s *Server) sealCursor(tokenID string, p parameters, scope string, at place) (string, error) {
 	return s.seal(tokenID, at.append(nil, s.now().Add(s.limits.CursorTimeout)), p.fingerprint(scope))
@@ -67,7 +64,7 @@ func (s *Server) openCursor(p parameters, scope string) (place, error) {
 func (s *Server) seal(tokenID string, plain, bound []byte) (string, error) {
 	key, ok := s.cursors.SealingKey(tokenID)
 	if !ok {
-		return "", errNoCursorKey
+		return "", errNoCursorKey()
 	}
 	sealer, err := newSealer(key)
 	if err != nil {

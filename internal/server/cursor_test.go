@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// keyring has a key for each token, as replica.Replica has.
+// keyring has a key for each token.
 type keyring map[string][32]byte
 
 func (k keyring) SealingKey(tokenID string) ([32]byte, bool) {
@@ -121,7 +121,7 @@ func TestCursorsOutliveAReplicaAndAToken(t *testing.T) {
 	delete(keys, "former")
 	wantError(t, second.do("GET", "/Users?cursor="+next, ""), http.StatusBadRequest, "invalidCursor")
 	delete(keys, id)
-	wantError(t, second.do("GET", "/Users?cursor&count=1", ""), http.StatusInternalServerError, "")
+	wantError(t, second.do("GET", "/Users?cursor&count=1", ""), http.StatusServiceUnavailable, "")
 }
 
 func TestCursorOfALongSortValueIsShort(t *testing.T) {

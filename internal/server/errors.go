@@ -179,6 +179,10 @@ func errCursorAndIndex() error {
 	return refuse(http.StatusBadRequest, scim.ScimTypeInvalidCursor, "cursor: it cannot be combined with startIndex")
 }
 
+func errNoCursorKey() error {
+	return unavailable("the server has no key for cursors yet", retryWhenStarting, nil)
+}
+
 func errExpiredCursor(timeout time.Duration) error {
 	return refuse(http.StatusBadRequest, scim.ScimTypeExpiredCursor,
 		fmt.Sprintf("cursor: it is older than %v; begin anew with an empty cursor", timeout))

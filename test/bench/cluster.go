@@ -129,7 +129,7 @@ func (c *cluster) newEndpoint(ctx context.Context, namespace string) (*endpoint,
 	owner := client.FieldOwner("bench")
 	err = errors.Join(c.client.Apply(ctx, render.Role(e.ScimEndpoint), owner),
 		c.client.Apply(ctx, render.RoleBinding(e.ScimEndpoint), owner),
-		c.client.Apply(ctx, render.DigestSecret(e.ScimEndpoint, digests, nil), owner))
+		c.client.Apply(ctx, render.DigestSecret(e.ScimEndpoint, digests, nil, nil), owner))
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,10 @@
 
 package v1alpha1
 
+import (
+	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
 // ServerStatusApplyConfiguration represents a declarative configuration of the ServerStatus type for use
 // with apply.
 //
@@ -18,6 +22,9 @@ type ServerStatusApplyConfiguration struct {
 	// tokens that the replica was presented, and when last. It writes at most once a minute,
 	// and only what status.tokens does not say yet.
 	Tokens []TokenUseApplyConfiguration `json:"tokens,omitempty"`
+	// lastOAuthTime is when the replica last let in an access token of the OAuth issuer. It
+	// is written as tokens is, and only when lastRequestTime does not say as much.
+	LastOAuthTime *v1.Time `json:"lastOAuthTime,omitempty"`
 }
 
 // ServerStatusApplyConfiguration constructs a declarative configuration of the ServerStatus type for use with
@@ -60,5 +67,13 @@ func (b *ServerStatusApplyConfiguration) WithTokens(values ...*TokenUseApplyConf
 		}
 		b.Tokens = append(b.Tokens, *values[i])
 	}
+	return b
+}
+
+// WithLastOAuthTime sets the LastOAuthTime field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LastOAuthTime field is set to the value of the last call.
+func (b *ServerStatusApplyConfiguration) WithLastOAuthTime(value v1.Time) *ServerStatusApplyConfiguration {
+	b.LastOAuthTime = &value
 	return b
 }
