@@ -28,6 +28,9 @@ const (
 	// minRefetch is how often keys are asked for at most, whatever tokens say.
 	minRefetch = 10 * time.Second
 
+	// minRetry is how long who is told to come later waits at least.
+	minRetry = time.Second
+
 	fetchTimeout = 10 * time.Second
 	maxDocument  = 1 << 20 // bytes
 	maxKeys      = 100
@@ -62,62 +65,62 @@ func newKeySource(p *Policy, o Options) *keySource {
 }
 
 // find gives the issuer's keys of an ID, or all when there is no ID, that are for an
-// algorithm. It asks the issuer when none is known, but not too often: then the error is an
-// *Unavailable, as it is when the issuer does not answer.
+// algorithm; none when the issuer has no such key. It asks the issuer when none is known,
+// but not too often: whoever makes up IDs is told no meanwhile, and so is, for that short
+// time, who has a token of a new key. The error is an *Unavailable: no key at all is known.
 func (s *keySource) find(ctx context.Context, id, algorithm string) ([]jose.JSONWebKey, error) {
-	found, old, wait := s.look(id, algorithm)
-	switch {
-	case len(found) > 0 && !old:
-		return found, nil
-	case len(found) > 0: // good enough meanwhile
-		_ = s.fetches.DoChan("", s.refresh)
-		return found, nil
-	case wait > 0:
-		return nil, &Unavailable{RetryAfter: wait, Cause: s.lastError()}
-	}
-	select {
-	case r := <-s.fetches.DoChan("", s.refresh):
-		if r.Err != nil {
-			return nil, &Unavailable{RetryAfter: minRefetch, Cause: r.Err}
+	seen := s.look(id, algorithm)
+	if len(seen.found) == 0 && seen.wait == 0 {
+		select {
+		case <-s.fetches.DoChan("", s.refresh):
+		case <-ctx.Done():
 		}
-	case <-ctx.Done():
-		return nil, &Unavailable{RetryAfter: minRefetch, Cause: ctx.Err()}
+		seen = s.look(id, algorithm)
+	} else if seen.old { // good enough meanwhile
+		_ = s.fetches.DoChan("", s.refresh)
 	}
-	found, _, _ = s.look(id, algorithm)
-	return found, nil
+	switch {
+	case seen.known:
+		return seen.found, nil
+	case seen.err != nil:
+		return nil, &Unavailable{RetryAfter: max(seen.wait, minRetry), Cause: seen.err}
+	default:
+		return nil, &Unavailable{RetryAfter: minRetry, Cause: ctx.Err()}
+	}
 }
 
-// look finds keys among those known, and says whether these are to be asked for anew, and
-// how long that has to wait.
-func (s *keySource) look(id, algorithm string) (found []jose.JSONWebKey, old bool, wait time.Duration) {
+// sight is what is known of an issuer's keys at a moment.
+type sight struct {
+	found []jose.JSONWebKey // what was looked for
+	known bool              // there are keys, whatever was looked for
+	old   bool              // they are to be asked for anew
+	wait  time.Duration     // until the issuer may be asked
+	err   error             // of the last time that it was
+}
+
+// look finds keys among those known.
+func (s *keySource) look(id, algorithm string) sight {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	seen := sight{known: len(s.keys) > 0, err: s.err}
 	for _, key := range s.keys {
 		if (id == "" || key.KeyID == id) && (key.Algorithm == "" || key.Algorithm == algorithm) {
-			found = append(found, key)
+			seen.found = append(seen.found, key)
 		}
 	}
 	now := s.now()
 	if !s.tried.IsZero() && !s.asking {
-		wait = max(0, s.tried.Add(minRefetch).Sub(now))
+		seen.wait = max(0, s.tried.Add(minRefetch).Sub(now))
 	}
-	return found, now.Sub(s.fetched) > keysLifetime && wait == 0 && !s.asking, wait
+	seen.old = now.Sub(s.fetched) > keysLifetime && seen.wait == 0 && !s.asking
+	return seen
 }
 
-func (s *keySource) lastError() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.err != nil {
-		return s.err
-	}
-	return errUnknownKey
-}
-
-// refresh asks the issuer for its keys, for all who wait.
+// refresh asks the issuer for its keys, for all who wait, and takes down what it says.
 func (s *keySource) refresh() (any, error) {
 	began := s.now()
 	s.mu.Lock()
-	if !s.tried.IsZero() && began.Before(s.tried.Add(minRefetch)) && s.err == nil {
+	if !s.tried.IsZero() && began.Before(s.tried.Add(minRefetch)) {
 		s.mu.Unlock() // somebody else has just done so
 		return nil, nil
 	}
@@ -129,10 +132,9 @@ func (s *keySource) refresh() (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.asking = false
-	if s.err = err; err != nil {
-		return nil, err
+	if s.err = err; err == nil {
+		s.keys, s.fetched = keys, began
 	}
-	s.keys, s.fetched = keys, began
 	return nil, nil
 }
 

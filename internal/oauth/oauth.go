@@ -9,7 +9,6 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -76,7 +75,7 @@ func New(p Policy, o Options) *Verifier {
 }
 
 // Unavailable is the error of Verify when it cannot be known whether a token is good,
-// because the issuer does not tell its keys.
+// because the issuer has never told its keys.
 type Unavailable struct {
 	RetryAfter time.Duration
 	Cause      error
@@ -163,5 +162,3 @@ func idOf(claims *jwt.Claims) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s", claims.Issuer, claims.Subject))
 	return IDPrefix + hex.EncodeToString(sum[:])[:idDigits]
 }
-
-var errUnknownKey = errors.New("the token's key was not among them a moment ago")

@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -212,12 +213,12 @@ func TestKeysAreKeptAndRefreshed(t *testing.T) {
 	}
 
 	second := s.NewKey("2")
-	s.wantsLater(sign(second, "2")) // it was asked a moment ago
+	s.wants(sign(second, "2"), false) // it was asked a moment ago
 	s.now = s.now.Add(minRefetch)
 	s.wants(sign(second, "2"), true)
-	s.wantsLater(sign(first, "1"))
-	s.now = s.now.Add(minRefetch)
 	s.wants(sign(first, "1"), false) // it is not published any more
+	s.now = s.now.Add(minRefetch)
+	s.wants(sign(first, "1"), false)
 	if n := s.Fetches.Load(); n != 3 {
 		t.Errorf("the keys were asked for %d times, want 3", n)
 	}
@@ -226,10 +227,40 @@ func TestKeysAreKeptAndRefreshed(t *testing.T) {
 	s.now = s.now.Add(2 * keysLifetime)
 	s.wants(sign(second, "2"), true) // those known stay in use
 	third := s.NewKey("3")
-	s.wantsLater(sign(third, "3"))
+	s.wants(sign(third, "3"), false)
 	s.Down.Store(false)
 	s.now = s.now.Add(minRefetch)
 	s.wants(sign(third, "3"), true)
+}
+
+// Whoever makes up IDs of keys has the issuer asked no more often, and does not keep a key
+// that it has changed to from being known soon.
+func TestMadeUpKeysDoNotHammerTheIssuer(t *testing.T) {
+	s := newSetting(t)
+	stranger, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sign := func(key any, id string) string { return issuertest.Sign(t, jose.ES256, key, id, s.Claims(s.now, nil)) }
+	s.wants(sign(s.NewKey("1"), "1"), true)
+	rotated := s.NewKey("2")
+	const seconds = 60
+	accepted := -1
+	for second := range seconds {
+		for i := range 5 {
+			s.wants(sign(stranger, fmt.Sprint("made up ", second, i)), false)
+		}
+		if _, ok, _ := s.verifier.Verify(t.Context(), sign(rotated, "2")); ok && accepted < 0 {
+			accepted = second
+		}
+		s.now = s.now.Add(time.Second)
+	}
+	if n, most := s.Fetches.Load(), int64(1+seconds*time.Second/minRefetch); n > most {
+		t.Errorf("the keys were asked for %d times in a minute, want %d at most", n, most)
+	}
+	if accepted < 0 || time.Duration(accepted)*time.Second > minRefetch {
+		t.Errorf("the issuer's new key is known after %d seconds, want %s at most", accepted, minRefetch)
+	}
 }
 
 func TestWhereKeysAre(t *testing.T) {

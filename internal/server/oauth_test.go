@@ -3,6 +3,9 @@
 package server
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -51,7 +54,27 @@ func TestAccessTokensOfAnIssuer(t *testing.T) {
 		t.Errorf("the detail says more than it should: %q", detail)
 	}
 
-	lines := e.auditLines(3)
+	stranger, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	madeUp := func() *answer {
+		return e.do("GET", "/Users", "", "Authorization",
+			"Bearer "+issuertest.Sign(t, jose.ES256, stranger, "made up", issuer.Claims(time.Now(), nil)))
+	}
+	before := e.counter("scim_http_authentication_failures_total")
+	for range failuresAtOnce - 1 { // one has failed before
+		wantError(t, madeUp(), http.StatusUnauthorized, "")
+	}
+	wantError(t, madeUp(), http.StatusTooManyRequests, "")
+	if counted := e.counter("scim_http_authentication_failures_total") - before; counted != failuresAtOnce {
+		t.Errorf("%v failures are counted, want %d", counted, failuresAtOnce)
+	}
+	if a := e.do("GET", "/Users", "", "Authorization", token(nil)); a.status != http.StatusOK {
+		t.Errorf("a good token from the same address: %d %s", a.status, a.body)
+	}
+
+	lines := e.auditLines(3 + failuresAtOnce)
 	if lines[0]["outcome"] != "failed" || lines[0]["status"] != 503.0 {
 		t.Errorf("while the issuer was silent: %v", lines[0])
 	}
