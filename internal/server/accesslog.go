@@ -64,8 +64,8 @@ func (a *accessLog) write(x *exchange) {
 }
 
 // logFields is what the line of a request says. It never holds personal data or a
-// secret: the route and not the path, an id only when it is one that the server made,
-// and nothing of the query, the headers or the body.
+// secret: the route and not the path, an id only when it is that of a resource, and
+// nothing of the query, the headers or the body.
 func (x *exchange) logFields(fields []zap.Field) []zap.Field {
 	fields = append(fields,
 		zap.String("requestID", x.requestID),
@@ -126,18 +126,6 @@ func loggedAttribute(path string) string {
 	return path
 }
 
-// loggedID is the id of the resource that the request was about. An id that a client
-// made up may be anything, a name included.
-func (x *exchange) loggedID() string {
-	if x.resourceID != "" {
-		return x.resourceID
-	}
-	if isUUID(x.id) {
-		return x.id
-	}
-	return ""
-}
-
 // causeText says why a request failed. An error of a call to the API server names what
 // was called, by a URL that ends in an id or by a quoted name: neither is said, as a
 // client may have made it up.
@@ -164,25 +152,6 @@ func (x *exchange) madeUpID() string {
 		return ""
 	}
 	return x.id
-}
-
-func isUUID(s string) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for i := range len(s) {
-		c := s[i]
-		switch {
-		case i == 8 || i == 13 || i == 18 || i == 23:
-			if c != '-' {
-				return false
-			}
-		case '0' <= c && c <= '9', 'a' <= c && c <= 'f':
-		default:
-			return false
-		}
-	}
-	return true
 }
 
 func remoteHost(address string) string {

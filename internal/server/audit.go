@@ -227,9 +227,7 @@ func (a *auditLog) changeFields(fields []zap.Field, s *Server, c *change) []zap.
 	if c.rt != nil {
 		fields = append(fields, zap.String("resourceType", c.rt.Name))
 	}
-	if isUUID(c.id) {
-		fields = append(fields, zap.String("resourceID", c.id))
-	}
+	fields = withText(fields, "resourceID", c.loggedID(s))
 	fields = a.withUserName(fields, s.userNameOf(c))
 	named := c.attributes
 	if !c.written {

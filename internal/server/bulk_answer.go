@@ -45,9 +45,9 @@ func (j *bulkJob) finish(task *bulkTask) {
 	fields := []any{"requestID", j.x.requestID, "tokenID", j.x.tokenID, "operation", task.number,
 		"method", method, "route", pattern, "status", task.status}
 	madeUp := task.id
-	if isUUID(task.id) {
+	if id := task.change.loggedID(j.server); id != "" {
 		madeUp = ""
-		fields = append(fields, "id", task.id)
+		fields = append(fields, "id", id)
 	}
 	if task.err != nil {
 		if task.err.scim.ScimType != "" {
