@@ -36,11 +36,11 @@ func (r *Reconciler) ensureTokens(ctx context.Context, pass *outcome.Pass, ep *v
 	case err != nil:
 		return next, err
 	}
-	delivered, err := r.sweepTokens(ctx, ep, &m.record)
+	delivered, sweep, err := r.sweepTokens(ctx, ep, &m.record)
 	if err != nil {
 		return next, err
 	}
-	next = outcome.Earliest(next, showTokens(ep, &m.record, delivered, r.now()))
+	next = outcome.Earliest(outcome.Earliest(next, sweep), showTokens(ep, &m.record, delivered, r.now()))
 	return next, r.tellTokenReady(ctx, pass, ep, m)
 }
 

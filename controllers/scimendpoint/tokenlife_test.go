@@ -21,6 +21,7 @@ import (
 
 	"scim-operator.io/api/v1alpha1"
 	v1alpha1ac "scim-operator.io/api/v1alpha1/applyconfiguration/api/v1alpha1"
+	"scim-operator.io/controllers/internal/child"
 	"scim-operator.io/controllers/internal/testenv"
 	"scim-operator.io/internal/token"
 )
@@ -316,6 +317,29 @@ var _ = Describe("The life of a token", func() {
 			testenv.Condition(v1alpha1.ConditionTokenReady, HaveField("Message", ContainSubstring("has been deleted"))),
 			shown))
 		Expect(accepts(ctx, ep, first)(Default)).To(BeTrue())
+	})
+
+	It("is looked at again when its Secret is due to be deleted, whatever the API server's clock said", func(ctx SpecContext) {
+		issued(ctx, &v1alpha1.TokenPolicy{Delivery: &v1alpha1.TokenDelivery{DeleteAfter: &metav1.Duration{Duration: day}}})
+		var secret, digests corev1.Secret
+		Expect(env.Get(ctx, namespace, ep.TokenSecretName(1), &secret)).To(Succeed())
+		Expect(env.Get(ctx, namespace, ep.DigestSecretName(), &digests)).To(Succeed())
+		record, err := token.DecodeRecord(digests.Data[v1alpha1.TokenRecordKey])
+		Expect(err).NotTo(HaveOccurred())
+		current := observed(ctx, ep)(Default)
+		age := func(d time.Duration) (time.Duration, error) {
+			r := &Reconciler{
+				client: env.Client, children: child.Client{Client: env.Client, Live: env.Client},
+				now: func() time.Time { return secret.CreationTimestamp.Add(d) },
+			}
+			_, wait, err := r.sweepTokens(ctx, current, record)
+			return wait, err
+		}
+		Expect(age(-time.Minute)).To(Equal(day + time.Minute))
+		Expect(age(day - time.Second)).To(Equal(time.Second))
+		Expect(secrets(ctx)(Default)).To(ConsistOf("okta-scim-token"))
+		Expect(age(day)).To(BeZero())
+		Eventually(secrets(ctx)).Should(BeEmpty())
 	})
 
 	It("shows when it was last used, once a minute at most", func(ctx SpecContext) {

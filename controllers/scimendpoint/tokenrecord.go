@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -179,12 +180,13 @@ func (r *Reconciler) deliveredSecrets(ctx context.Context, ep *v1alpha1.ScimEndp
 }
 
 // sweepTokens deletes the Secrets of tokens that are over, and those that have been there
-// for as long as the spec lets them. One that is not on record yet is left: it was
-// delivered by a manager that then stopped. It returns the Secrets that stay, by name.
-func (r *Reconciler) sweepTokens(ctx context.Context, ep *v1alpha1.ScimEndpoint, record *token.Record) (map[string]*corev1.Secret, error) {
+// for as long as the spec lets them, by the API server's clock. One that is not on record
+// yet is left: it was delivered by a manager that then stopped. It returns the Secrets that
+// stay, by name, and when the next one is due, zero for never.
+func (r *Reconciler) sweepTokens(ctx context.Context, ep *v1alpha1.ScimEndpoint, record *token.Record) (stay map[string]*corev1.Secret, next time.Duration, err error) {
 	secrets, err := r.deliveredSecrets(ctx, ep)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	now := r.now()
 	live := map[string]bool{}
@@ -192,18 +194,22 @@ func (r *Reconciler) sweepTokens(ctx context.Context, ep *v1alpha1.ScimEndpoint,
 		live[t.SecretName] = true
 	}
 	after := ep.Spec.Token.EffectiveDeleteAfter()
-	stay := map[string]*corev1.Secret{}
+	stay = map[string]*corev1.Secret{}
 	for i := range secrets {
 		secret := &secrets[i]
 		over := !live[secret.Name] && ep.TokenSerial(secret.Name) <= record.Serial
-		due := after > 0 && live[secret.Name] && now.Sub(secret.CreationTimestamp.Time) >= after
-		if !over && !due {
-			stay[secret.Name] = secret
+		expires := after > 0 && live[secret.Name]
+		left := secret.CreationTimestamp.Add(after).Sub(now)
+		if over || expires && left <= 0 {
+			if _, err := r.children.Remove(ctx, owner(ep), secret.Name, &corev1.Secret{}); err != nil {
+				return nil, 0, err
+			}
 			continue
 		}
-		if _, err := r.children.Remove(ctx, owner(ep), secret.Name, &corev1.Secret{}); err != nil {
-			return nil, err
+		stay[secret.Name] = secret
+		if expires {
+			next = outcome.Earliest(next, left)
 		}
 	}
-	return stay, nil
+	return stay, next, nil
 }

@@ -179,6 +179,37 @@ func TestShowToken(t *testing.T) {
 	}
 }
 
+// TestShowATokenOfSomebodyElse: their Secret is not written to, and not to be deleted.
+func TestShowATokenOfSomebodyElse(t *testing.T) {
+	namespace := tenant(t)
+	const made = "scimop_the-token-of-okta"
+	vault := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "vault"}, StringData: map[string]string{"scim": made}}
+	if err := api.Create(t.Context(), vault); err != nil {
+		t.Fatal(err)
+	}
+	endpoint := read(t, namespace, kindScimEndpoint, "okta")
+	before := endpoint.DeepCopy()
+	if err := errors.Join(
+		unstructured.SetNestedStringMap(endpoint.Object, map[string]string{"name": "vault", "key": "scim"}, "spec", "token", "secretRef"),
+		api.Patch(t.Context(), endpoint, client.MergeFrom(before)),
+	); err != nil {
+		t.Fatal(err)
+	}
+	before = endpoint.DeepCopy()
+	endpoint.Object["status"].(map[string]any)["tokens"] = []any{map[string]any{
+		"id": "a6c562311c4a", "secretName": "vault", "createdTime": "2026-11-01T12:00:00Z"}}
+	if err := api.Status().Patch(t.Context(), endpoint, client.MergeFrom(before)); err != nil {
+		t.Fatal(err)
+	}
+	out, notes := must(t, namespace, "", "token show okta")
+	if !strings.Contains(out, made) || strings.Contains(notes, "delete") {
+		t.Errorf("%s%s", out, notes)
+	}
+	if got := read(t, namespace, "Secret", "vault"); got.GetAnnotations()[firstReadTimeAnnotation] != "" || got.GetResourceVersion() != vault.ResourceVersion {
+		t.Error("somebody else's Secret was written to")
+	}
+}
+
 // TestAnotherTokenInTheSecret: what is not in force is not shown.
 func TestAnotherTokenInTheSecret(t *testing.T) {
 	namespace := tenant(t)

@@ -92,6 +92,9 @@ type tokenStatus struct {
 	FirstReadTime *metav1.Time `json:"firstReadTime,omitempty"`
 }
 
+// brought says that somebody else made the token, in whose Secret it is.
+func (t *tokenStatus) brought() bool { return t.Generation == nil }
+
 func (f fields) tokens() []tokenStatus {
 	var tokens []tokenStatus
 	_ = f.into(&tokens, "status", "tokens")
@@ -103,6 +106,7 @@ func (f fields) tokens() []tokenStatus {
 type tokenPolicy struct {
 	Generation      *int64   `json:"generation,omitempty"`
 	Overlap         string   `json:"overlap,omitempty"`
+	RenewBefore     string   `json:"renewBefore,omitempty"`
 	RevokedTokenIDs []string `json:"revokedTokenIDs,omitempty"`
 	SecretRef       *struct {
 		Name string `json:"name"`
@@ -128,6 +132,15 @@ func overlapOf(policy tokenPolicy) time.Duration {
 		return d
 	}
 	return time.Hour
+}
+
+// renewal is when another token takes the place of one unasked, zero for never.
+func renewal(t *tokenStatus, policy tokenPolicy) time.Time {
+	before, err := time.ParseDuration(policy.RenewBefore)
+	if err != nil || before <= 0 || policy.SecretRef != nil || t.brought() || t.ExpiresTime == nil {
+		return time.Time{}
+	}
+	return t.ExpiresTime.Add(-before)
 }
 
 // user is a ScimUser with the fields that its Go type may not have yet.

@@ -16,6 +16,9 @@ import (
 // soon is how long before its end a token is worth a word.
 const soon = 30 * 24 * time.Hour
 
+// renewalGrace is how long the operator may take to renew a token.
+const renewalGrace = 5 * time.Minute
+
 // wanted are the conditions that should be True, what others follow from first.
 var wanted = []string{
 	v1alpha1.ConditionSSOConfigured, v1alpha1.ConditionTokenReady, v1alpha1.ConditionAvailable,
@@ -109,15 +112,25 @@ func missingServers(ep *v1alpha1.ScimEndpoint) []Problem {
 }
 
 // endingToken looks at the newest token, since an older one is there for the overlap alone.
+// One that is renewed unasked is no problem before that is overdue, nor is one that nobody
+// uses beside an OAuth issuer.
 func (s *session) endingToken(p *provider) []Problem {
-	tokens := newestFirst(fieldsOf(p.served).tokens())
+	served := fieldsOf(p.served)
+	tokens := newestFirst(served.tokens())
 	if len(tokens) == 0 || tokens[0].ExpiresTime == nil || tokens[0].ExpiresTime.After(s.now.Add(soon)) {
 		return nil
 	}
-	t := tokens[0]
+	t, policy := &tokens[0], served.tokenPolicy(tokenOfEndpoint)
+	spare := served.into(new(any), "spec", "oauth") && t.LastUsedTime == nil
+	if spare || renewal(t, policy).Add(renewalGrace).After(s.now) {
+		return nil
+	}
+	do := "kubectl scim token rotate " + p.name
+	if policy.SecretRef != nil {
+		do = "put another token into the Secret " + policy.SecretRef.Name
+	}
 	return []Problem{{Subject: "Token", Reason: "Expires",
-		Message: fmt.Sprintf("the token %s expires %s", t.ID, day(s.now, t.ExpiresTime)),
-		Do:      "kubectl scim token rotate " + p.name}}
+		Message: fmt.Sprintf("the token %s expires %s", t.ID, day(s.now, t.ExpiresTime)), Do: do}}
 }
 
 func newestFirst(tokens []tokenStatus) []tokenStatus {

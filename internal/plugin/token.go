@@ -107,7 +107,8 @@ func (k *kubectl) tokenShowCommand() *cobra.Command {
 		Long: `Prints what is copied into the identity provider: the base URL, the organization ID
 and the newest token, in plain text, out of its Secret. The Secret is annotated with the
 time when that was first done (scim-operator.io/first-read-time), which "token list" shows.
-It may be deleted once the token has been copied.`,
+It may be deleted once the token has been copied. A Secret that somebody else maintains
+(token.secretRef) is only read.`,
 		Example:           "  kubectl scim token show okta\n  kubectl scim token show okta -o json | jq -r .token",
 		Args:              oneProvider,
 		ValidArgsFunction: k.completeProvider,
@@ -129,12 +130,9 @@ func (s *session) showToken(ctx context.Context, args []string) error {
 	if answer.Token, err = tokenIn(secret, t, fieldsOf(p.served).tokenPolicy(tokenOfEndpoint)); err != nil {
 		return err
 	}
-	if first := secret.Annotations[firstReadTimeAnnotation]; first != "" {
-		s.note("This token was first read out at %s.", first)
-	} else if err := s.annotate(ctx, secret, map[string]any{firstReadTimeAnnotation: s.now.UTC().Format(time.RFC3339)}); err != nil {
-		s.note("That the token has been read out could not be noted in its Secret: %v", inWords(err))
+	if !t.brought() {
+		s.noteReading(ctx, secret)
 	}
-	s.note("Once it is copied, delete its Secret: kubectl delete secret -n %s %s", s.namespace, secret.Name)
 	return s.print(answer, func(w io.Writer) {
 		table(w, [][]string{
 			{"Base URL", answer.BaseURL},
@@ -143,6 +141,17 @@ func (s *session) showToken(ctx context.Context, args []string) error {
 			{"Token", answer.Token},
 		})
 	})
+}
+
+// noteReading notes in the Secret in which the operator delivered a token when that was
+// first read out. Others' Secrets are not written to, nor is there need to delete them.
+func (s *session) noteReading(ctx context.Context, secret *corev1.Secret) {
+	if first := secret.Annotations[firstReadTimeAnnotation]; first != "" {
+		s.note("This token was first read out at %s.", first)
+	} else if err := s.annotate(ctx, secret, map[string]any{firstReadTimeAnnotation: s.now.UTC().Format(time.RFC3339)}); err != nil {
+		s.note("That the token has been read out could not be noted in its Secret: %v", inWords(err))
+	}
+	s.note("Once it is copied, delete its Secret: kubectl delete secret -n %s %s", s.namespace, secret.Name)
 }
 
 func orDash(text string) string {

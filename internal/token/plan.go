@@ -193,9 +193,6 @@ func (p *Plan) next(f Facts) time.Time {
 		for _, days := range warnings {
 			consider(end.Add(-days))
 		}
-		if after := f.Policy.EffectiveDeleteAfter(); after > 0 && !t.Brought() {
-			consider(t.CreatedTime.Add(after))
-		}
 	}
 	if f.Policy.Reference() != nil {
 		consider(f.Now.Add(rereadAfter))

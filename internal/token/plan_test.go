@@ -164,9 +164,6 @@ func TestPlan(t *testing.T) {
 			record: remembered(1, 1, brought("v", day)), issue: true, reasons: "TokenRevoked"},
 		{name: "the reference is taken out in the overlap", record: remembered(1, 1, made("a", 1, day).retires(time.Minute), brought("v", 0)),
 			tokens: "a+", issue: true, reasons: "TokenRevoked", next: time.Minute},
-
-		{name: "the Secret is deleted after a while", policy: &v1alpha1.TokenPolicy{Delivery: &v1alpha1.TokenDelivery{DeleteAfter: duration(day)}},
-			record: remembered(1, 1, made("a", 1, time.Hour)), tokens: "a=", next: 23 * time.Hour},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			plan := Facts{Policy: row.policy, Record: row.record, Brought: row.brought, Now: noon}.Plan()
