@@ -341,43 +341,6 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-func http2Client() *http.Client {
-	protocols := new(http.Protocols)
-	protocols.SetUnencryptedHTTP2(true)
-	return &http.Client{Transport: &http.Transport{Protocols: protocols}}
-}
-
-func TestHTTP2WithoutTLS(t *testing.T) {
-	e := serve(t)
-	client := http2Client()
-	defer client.CloseIdleConnections()
-	for _, row := range []struct {
-		path, header string
-		status       int
-	}{
-		{"/Users", "", 200},
-		{"/Users?x=" + strings.Repeat("x", 17<<10), "", 414},
-		{"/Users", strings.Repeat("x", 33<<10), 431},
-		{"/Users/none", "", 404},
-	} {
-		request, err := http.NewRequest(http.MethodGet, "http://"+e.address+basePath+row.path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		request.Header.Set("Authorization", "Bearer "+string(testToken))
-		if row.header != "" {
-			request.Header.Set("X-A", row.header)
-		}
-		a := e.send(client, request)
-		if row.status != http.StatusOK {
-			wantError(t, a, row.status, "")
-		} else if a.status != http.StatusOK {
-			t.Errorf("status %d: %s", a.status, a.body)
-		}
-	}
-	e.waitForLog(`"protocol":"HTTP/2.0"`)
-}
-
 func TestBaseURLs(t *testing.T) {
 	for _, row := range []struct{ base, path string }{
 		{"https://scim.example.com", "/Users"},
