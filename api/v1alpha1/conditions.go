@@ -29,6 +29,10 @@ const (
 	// asked for, or none was asked for. It never waits for a load balancer's address.
 	ConditionExposed = "Exposed"
 
+	// ConditionLinkingBlocked (IdentityProvider, ScimEndpoint) is present, and True, while
+	// users who were here before are to be adopted and nobody can be.
+	ConditionLinkingBlocked = "LinkingBlocked"
+
 	// ConditionActive (ScimUser) is True when the person may sign in.
 	ConditionActive = "Active"
 	// ConditionWithheld (ScimUser) is present, and True, while the account lacks
@@ -142,6 +146,8 @@ const (
 	ReasonSeveralMatch = "SeveralMatch"
 	// ReasonAdopted is that of the event that tells of an adoption.
 	ReasonAdopted = "Adopted"
+	// ReasonEmailDomainsMissing is that of the condition LinkingBlocked, and of its event.
+	ReasonEmailDomainsMissing = "EmailDomainsMissing"
 )
 
 // Reasons of Ready that come from people who leave.

@@ -51,7 +51,8 @@ type IdentityProviderSpec struct {
 	DisplayName string `json:"displayName,omitempty"`
 
 	// emailDomains are the domains whose e-mail addresses this identity provider speaks
-	// for, such as acme.com. Linking goes by no address of another domain.
+	// for, such as acme.com. Linking adopts nobody of another domain, and without
+	// emailDomains nobody at all.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
@@ -154,7 +155,7 @@ type SCIMSpec struct {
 
 // IdentityProviderStatus is what became of an IdentityProvider's spec.
 type IdentityProviderStatus struct {
-	// conditions are SSOConfigured, ScimReady and Ready, and Reconciling or Stalled when True.
+	// conditions are SSOConfigured, ScimReady and Ready, and Reconciling, Stalled or LinkingBlocked when True.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -10,7 +10,8 @@ type Linking string
 const (
 	// LinkingNever makes a new user whoever is here already.
 	LinkingNever Linking = "Never"
-	// LinkingByUserName goes by the userName.
+	// LinkingByUserName goes by the userName, of those alone whose e-mail address is of the
+	// domains in emailDomains.
 	LinkingByUserName Linking = "ByUserName"
 	// LinkingByEmail goes by the e-mail addresses, of the domains in emailDomains alone.
 	LinkingByEmail Linking = "ByEmail"
@@ -32,7 +33,9 @@ const (
 type LinkingPolicy struct {
 	// linking is Never, ByUserName or ByEmail. When the identity provider creates a user
 	// and exactly one user who was here before has the same userName, or an e-mail
-	// address in common, that user is adopted. Left out, it is Never.
+	// address in common, that user is adopted, if the address is of one of emailDomains:
+	// by the userName, that is the userName itself where it is an address, and else the
+	// primary e-mail address. Left out, it is Never.
 	// +optional
 	Linking Linking `json:"linking,omitempty"`
 

@@ -222,7 +222,8 @@ type ScimEndpointSpec struct {
 	LinkingPolicy `json:",inline"`
 
 	// emailDomains are the domains whose e-mail addresses the identity provider speaks
-	// for, such as acme.com. Linking goes by no address of another domain.
+	// for, such as acme.com. Linking adopts nobody of another domain, and without
+	// emailDomains nobody at all.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
@@ -240,7 +241,7 @@ type ScimEndpointSpec struct {
 
 // ScimEndpointStatus is what became of a ScimEndpoint's spec.
 type ScimEndpointStatus struct {
-	// conditions are TokenReady, Available, Exposed and Ready, and Reconciling or Stalled when True.
+	// conditions are TokenReady, Available, Exposed and Ready, and Reconciling, Stalled or LinkingBlocked when True.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

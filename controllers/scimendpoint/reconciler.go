@@ -72,6 +72,7 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, ep *v1al
 	}
 	ep.Status.BaseURL = ep.BaseURL()
 	ep.Status.Replicas = ptr.To(ep.EffectiveReplicas())
+	outcome.ObserveLinking(pass, ep, ep.Spec.LinkingPolicy, ep.Spec.EmailDomains)
 
 	deployment := render.Deployment(ep, r.options)
 	tokensNext, err := r.ensureTokens(ctx, pass, ep)

@@ -100,6 +100,9 @@ func amiss(kind string, conditions []metav1.Condition) (found []Problem) {
 		}
 		found = append(found, problem)
 	}
+	if c := meta.FindStatusCondition(conditions, v1alpha1.ConditionLinkingBlocked); c != nil && c.Status == metav1.ConditionTrue {
+		found = append(found, Problem{Subject: kind + "/" + c.Type, Reason: c.Reason, Message: c.Message, Since: &c.LastTransitionTime})
+	}
 	return found
 }
 

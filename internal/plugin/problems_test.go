@@ -6,8 +6,24 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"scim-operator.io/api/v1alpha1"
 )
+
+// TestBlockedLinkingIsAProblem: of a condition that is there only when something is amiss.
+func TestBlockedLinkingIsAProblem(t *testing.T) {
+	ready := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonSucceeded}
+	blocked := metav1.Condition{Type: v1alpha1.ConditionLinkingBlocked, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonEmailDomainsMissing}
+	if found := amiss(kindIdentityProvider, []metav1.Condition{ready}); len(found) > 0 {
+		t.Errorf("nothing is amiss, and found is %v", found)
+	}
+	found := amiss(kindIdentityProvider, []metav1.Condition{ready, blocked})
+	if len(found) != 1 || found[0].Subject != "IdentityProvider/LinkingBlocked" || found[0].Reason != v1alpha1.ReasonEmailDomainsMissing {
+		t.Errorf("found is %v", found)
+	}
+}
 
 // TestEndingTokens: which token somebody has to see to.
 func TestEndingTokens(t *testing.T) {

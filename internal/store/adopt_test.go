@@ -87,6 +87,11 @@ func emails(addresses ...string) []api.MultiValue {
 	return values
 }
 
+// spokenFor is a user with an address of the domain that the endpoint of linkingBy speaks for.
+func spokenFor(userName string, more ...string) string {
+	return userBody(userName, append(more, emailsJSON("somebody@acme.com"))...)
+}
+
 func emailsJSON(addresses ...string) string {
 	type value struct {
 		Value string `json:"value"`
@@ -167,16 +172,17 @@ func TestWhoIsAdopted(t *testing.T) {
 		alike   string // whom the new user might be
 	}{
 		{"nobody where the endpoint does not link", "", map[string]api.ScimUserSpec{"a": ada()}, userBody("ada"), "", ""},
-		{"the same userName", api.LinkingByUserName, map[string]api.ScimUserSpec{"a": ada()}, userBody("ada"), "a", ""},
-		{"the same userName in another case", api.LinkingByUserName, map[string]api.ScimUserSpec{"a": ada()}, userBody(" ADA"), "a", ""},
-		{"another userName", api.LinkingByUserName, map[string]api.ScimUserSpec{"a": ada()}, userBody("grace"), "", ""},
+		{"the same userName", api.LinkingByUserName, map[string]api.ScimUserSpec{"a": ada()}, spokenFor("ada"), "a", ""},
+		{"the same userName in another case", api.LinkingByUserName, map[string]api.ScimUserSpec{"a": ada()}, spokenFor(" ADA"), "a", ""},
+		{"another userName", api.LinkingByUserName, map[string]api.ScimUserSpec{"a": ada()}, spokenFor("grace"), "", ""},
+		{"the same userName, without an address", api.LinkingByUserName, map[string]api.ScimUserSpec{"a": ada()}, userBody("ada"), "", ""},
 		{"the same address, by userName", api.LinkingByUserName, map[string]api.ScimUserSpec{"a": ada("a@acme.com")},
 			userBody("grace", emailsJSON("a@acme.com")), "", ""},
 		{"a userName that is an address of the domain", api.LinkingByUserName,
 			map[string]api.ScimUserSpec{"a": {UserName: "Ada@acme.com"}}, userBody("ada@ACME.com"), "a", ""},
 		{"a userName that is an address of another domain", api.LinkingByUserName,
 			map[string]api.ScimUserSpec{"a": {UserName: "ada@example.com"}}, userBody("ada@example.com"), "", ""},
-		{"two of one userName", api.LinkingByUserName, map[string]api.ScimUserSpec{"a": ada(), "b": ada()}, userBody("ada"), "", "a,b"},
+		{"two of one userName", api.LinkingByUserName, map[string]api.ScimUserSpec{"a": ada(), "b": ada()}, spokenFor("ada"), "", "a,b"},
 		{"an address in common", api.LinkingByEmail, map[string]api.ScimUserSpec{"a": ada("x@acme.com", "a@acme.com")},
 			userBody("00u1", emailsJSON("A@Acme.COM", "y@acme.com")), "a", ""},
 		{"an address of another domain", api.LinkingByEmail, map[string]api.ScimUserSpec{"a": ada("a@example.com")},
@@ -240,7 +246,7 @@ func TestWhatAnAdoptedUserBecomes(t *testing.T) {
 	w.annotate("ada", "example.com/note", "kept")
 	w.annotate("ada", api.AdoptionRequestedAnnotation, "okta")
 	r := w.start(linkingBy(api.LinkingByUserName), nil)
-	u := r.user(userBody("Ada", `"externalId":"1"`, `"locale":"fr-FR"`))
+	u := r.user(spokenFor("Ada", `"externalId":"1"`, `"locale":"fr-FR"`))
 	for path, want := range map[string]any{
 		"userName": "Ada", "externalId": "1", "title": nil, "active": nil,
 		"preferredLanguage": "en", "locale": "fr-FR", "timezone": "Europe/London",
@@ -259,7 +265,7 @@ func TestWhatAnAdoptedUserBecomes(t *testing.T) {
 	}
 	// The origin survives what comes after, and a PUT takes what it does not name.
 	replace := func(current *scim.Object, _ *scim.Members) (*scim.Object, bool, error) {
-		return r.users.rt.Replace(current, parse(t, r.users.rt, userBody("Ada")).Object)
+		return r.users.rt.Replace(current, parse(t, r.users.rt, spokenFor("Ada")).Object)
 	}
 	if _, _, err := r.Update(t.Context(), r.users.rt, "ada", Match{}, replace); err != nil {
 		t.Fatal(err)
@@ -284,7 +290,7 @@ func TestAnAdoptedUserIsShownAndOthersAreNot(t *testing.T) {
 		requireNotFound(t, err)
 		requireNotFound(t, r.rename(id, "x"))
 	}
-	r.user(userBody("ada"))
+	r.user(spokenFor("ada"))
 	if found := r.find(r.users.rt, ""); len(found) != 1 || found[0] != "ada" {
 		t.Errorf("shown are %v", found)
 	}
@@ -295,30 +301,30 @@ func TestAnAdoptionWaitsForApproval(t *testing.T) {
 	w.unlinked("ada", api.ScimUserSpec{UserName: "ada"})
 	okta := w.start(withApproval, nil)
 	entra := w.start(func(c *Config) { withApproval(c); c.Endpoint = "entra" }, nil)
-	_, err := okta.tryUser(userBody("ada"))
+	_, err := okta.tryUser(spokenFor("ada"))
 	requireTaken(t, err)
 	command := "kubectl annotate scimuser ada -n " + w.namespace + " " + api.ApproveAdoptionAnnotation + "=okta"
 	if !strings.Contains(err.Error(), command) {
 		t.Errorf("the answer is %v", err)
 	}
 	noted := w.stored("ada")
-	_, err = okta.tryUser(userBody("ada"))
+	_, err = okta.tryUser(spokenFor("ada"))
 	requireTaken(t, err)
 	if again := w.stored("ada"); again.ResourceVersion != noted.ResourceVersion || again.Annotations[api.AdoptionRequestedAnnotation] != "okta" {
 		t.Errorf("asking again wrote %v", again.Annotations)
 	}
-	_, err = entra.tryUser(userBody("ada"))
+	_, err = entra.tryUser(spokenFor("ada"))
 	requireTaken(t, err)
 	if asking := w.stored("ada").Annotations[api.AdoptionRequestedAnnotation]; asking != "entra,okta" {
 		t.Errorf("%s are noted to ask", asking)
 	}
 	w.annotate("ada", api.ApproveAdoptionAnnotation, "okta")
-	_, err = entra.tryUser(userBody("ada"))
+	_, err = entra.tryUser(spokenFor("ada"))
 	requireTaken(t, err)
-	if u := okta.user(userBody("ada")); u.ID != "ada" {
+	if u := okta.user(spokenFor("ada")); u.ID != "ada" {
 		t.Errorf("the approved user is %s", u.ID)
 	}
-	_, err = entra.tryUser(userBody("ada"))
+	_, err = entra.tryUser(spokenFor("ada"))
 	requireTaken(t, err)
 	if !strings.Contains(err.Error(), "identity provider okta") {
 		t.Errorf("the answer is %v", err)
@@ -334,14 +340,14 @@ func TestTwoProvidersDoNotFight(t *testing.T) {
 	okta := w.start(linkingBy(api.LinkingByUserName), nil)
 	entra := w.start(func(c *Config) { linkingBy(api.LinkingByUserName)(c); c.Endpoint = "entra" }, nil)
 	apart := w.start(func(c *Config) { c.Endpoint = "apart" }, nil)
-	made := okta.user(userBody("ada"))
+	made := okta.user(spokenFor("ada"))
 	entra.awaitOthers(made.ID)
-	_, err := entra.tryUser(userBody("Ada"))
+	_, err := entra.tryUser(spokenFor("Ada"))
 	requireTaken(t, err)
 	if want := "a user with this userName is provisioned by the identity provider okta; remove the user there, or set linking: Never"; !strings.Contains(err.Error(), want) {
 		t.Errorf("the answer is %v", err)
 	}
-	if u := apart.user(userBody("ada")); u.ID == made.ID {
+	if u := apart.user(spokenFor("ada")); u.ID == made.ID {
 		t.Error("an endpoint that does not link took a user of another")
 	}
 	apart.delete(apart.users.rt, apart.find(apart.users.rt, "")[0])
@@ -349,7 +355,7 @@ func TestTwoProvidersDoNotFight(t *testing.T) {
 	okta.delete(okta.users.rt, made.ID)
 	var again *Resource
 	eventually(t, "the removal is known", func() bool {
-		again, err = entra.tryUser(userBody("ada"))
+		again, err = entra.tryUser(spokenFor("ada"))
 		return err == nil
 	})
 	if again.ID == made.ID {
@@ -416,14 +422,14 @@ func TestCrashBetweenTwoEndpointsThatWantOneUser(t *testing.T) {
 			entra := w.start(func(c *Config) { linkingBy(api.LinkingByUserName)(c); c.Endpoint = "entra" }, nil)
 			second.timeouts.creation, entra.timeouts.creation = time.Millisecond, time.Millisecond
 			f.crashAfter(n, carriedOut)
-			_, err := first.tryUser(userBody("v"))
+			_, err := first.tryUser(spokenFor("v"))
 			crashed := f.crashed()
 			first.stop()
 			if err != nil && !crashed {
 				t.Errorf("crash at write %d (%v): %v", n, f.written(), err)
 			}
-			_, entraErr := entra.tryUser(userBody("v"))
-			_, err = second.tryUser(userBody("v"))
+			_, entraErr := entra.tryUser(spokenFor("v"))
+			_, err = second.tryUser(spokenFor("v"))
 			owner := w.stored("ada").Spec.EndpointRef.Name
 			switch owner {
 			case "okta":
@@ -433,7 +439,7 @@ func TestCrashBetweenTwoEndpointsThatWantOneUser(t *testing.T) {
 				// Whom entra gives up, and the claim that the crash left, block nobody.
 				entra.delete(entra.users.rt, "ada")
 				eventually(t, "the removal is known", func() bool {
-					_, err = second.tryUser(userBody("v"))
+					_, err = second.tryUser(spokenFor("v"))
 					return err == nil
 				})
 			default:
@@ -460,13 +466,13 @@ func TestAClaimOfAUserWhoWentElsewhereIsTakenOver(t *testing.T) {
 	entra := w.start(func(c *Config) { linkingBy(api.LinkingByUserName)(c); c.Endpoint = "entra" }, nil)
 	release := stalling.block(usersResource, "update")
 	done := make(chan error, 1)
-	go func() { done <- errorOf(late.tryUser(userBody("v"))) }()
+	go func() { done <- errorOf(late.tryUser(spokenFor("v"))) }()
 	eventually(t, "the adoption is under way", func() bool { return stalling.blocked() == 1 })
-	if u := entra.user(userBody("v")); u.ID != "ada" {
+	if u := entra.user(spokenFor("v")); u.ID != "ada" {
 		t.Fatalf("entra has %s", u.ID)
 	}
 	forbidding.users["ada"] = true
-	first := r.user(userBody("v"))
+	first := r.user(spokenFor("v"))
 	if first.ID == "ada" {
 		t.Error("the user of another endpoint was taken")
 	}
@@ -493,7 +499,7 @@ func TestAClaimOfAUserWhoWentElsewhereIsTakenOver(t *testing.T) {
 	if err := w.raw.update(t.Context(), claimsResource, &claim, &api.ScimClaim{}); err != nil {
 		t.Fatal(err)
 	}
-	r.user(userBody("v"))
+	r.user(spokenFor("v"))
 }
 
 // forbidden is a client whom the admission policies keep from users of others.
@@ -536,7 +542,7 @@ func TestAnEditWhileAnAdoptionIsUnderWay(t *testing.T) {
 			}
 			done := make(chan result, 1)
 			go func() {
-				u, err := r.tryUser(userBody("ada"))
+				u, err := r.tryUser(spokenFor("ada"))
 				done <- result{u, err}
 			}()
 			eventually(t, "the adoption is under way", func() bool { return f.blocked() == 1 })
@@ -564,7 +570,7 @@ func TestNobodyIsCreatedBeforeThoseWhoWereHereAreKnown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := s.adopting(t.Context(), parse(t, s.users.rt, userBody("ada")).Object, "ada"); err == nil {
+	if _, _, err := s.adopting(t.Context(), parse(t, s.users.rt, spokenFor("ada")).Object, "ada"); err == nil {
 		t.Error("a user could be missed")
 	}
 	if err := s.others.ready(); err == nil {

@@ -27,7 +27,7 @@ type act struct {
 
 func createUser(nick, userName, external string) act {
 	return act{fmt.Sprintf("create %s as %s", nick, userName), func(r *replica, ids map[string]string) error {
-		u, err := r.tryUser(userBody(userName, fmt.Sprintf(`"externalId":%q`, external)))
+		u, err := r.tryUser(userBody(userName, fmt.Sprintf(`"externalId":%q`, external), emailsJSON("somebody@acme.com")))
 		if err == nil {
 			ids[nick] = u.ID
 		}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/utils/ptr"
+
 	api "scim-operator.io/api/v1alpha1"
 	"scim-operator.io/internal/scim"
 )
@@ -50,7 +52,7 @@ func (l *Linking) wanted(a *userAttributes, o *scim.Object) []matchKey {
 		}
 	}
 	if l.By == api.LinkingByUserName {
-		if name := scim.FoldName(o.Text(a.userName)); domainOf(name) == "" || len(l.Domains) == 0 || l.speaksFor(name) {
+		if name := scim.FoldName(o.Text(a.userName)); l.speaksFor(addressOf(name, primaryEmail(a.emails.values(o)))) {
 			add(name)
 		}
 		return keys
@@ -63,10 +65,15 @@ func (l *Linking) wanted(a *userAttributes, o *scim.Object) []matchKey {
 	return keys
 }
 
-// known are the texts of the keys of a user who exists.
+// known are the texts of the keys of a user who exists. By the userName it is nobody whose
+// address is of another domain: that one may be another person of the same name.
 func (l *Linking) known(spec *api.ScimUserSpec) []string {
 	if l.By == api.LinkingByUserName {
-		return []string{scim.FoldName(spec.UserName)}
+		name := scim.FoldName(spec.UserName)
+		if address := addressOf(name, primaryEmail(spec.Emails)); address != "" && !l.speaksFor(address) {
+			return nil
+		}
+		return []string{name}
 	}
 	texts := make([]string, 0, len(spec.Emails))
 	for i := range spec.Emails {
@@ -90,6 +97,25 @@ func (l *Linking) speaksFor(address string) bool {
 }
 
 func foldAddress(address string) string { return scim.Fold(strings.TrimSpace(address)) }
+
+// addressOf is the folded e-mail address by which it is told who speaks for a user: the
+// userName where that is one, and else the primary address.
+func addressOf(name, primary string) string {
+	if domainOf(name) != "" {
+		return name
+	}
+	return primary
+}
+
+// primaryEmail is the folded primary e-mail address of a user, or the first where none is
+// said to be primary, "" for none.
+func primaryEmail(emails []api.MultiValue) string {
+	if len(emails) == 0 {
+		return ""
+	}
+	primary := slices.IndexFunc(emails, func(e api.MultiValue) bool { return ptr.Deref(e.Primary, false) })
+	return foldAddress(emails[max(0, primary)].Value)
+}
 
 // domainOf is the domain of a folded e-mail address, "" for what is none.
 func domainOf(address string) string {

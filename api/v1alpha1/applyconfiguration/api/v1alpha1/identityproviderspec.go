@@ -18,7 +18,8 @@ type IdentityProviderSpecApplyConfiguration struct {
 	// displayName is a name for people.
 	DisplayName *string `json:"displayName,omitempty"`
 	// emailDomains are the domains whose e-mail addresses this identity provider speaks
-	// for, such as acme.com. Linking goes by no address of another domain.
+	// for, such as acme.com. Linking adopts nobody of another domain, and without
+	// emailDomains nobody at all.
 	EmailDomains []string `json:"emailDomains,omitempty"`
 	// saml is the single sign-on of this identity provider. SCIM stays off until it is
 	// usable.

@@ -16,7 +16,9 @@ import (
 type LinkingPolicyApplyConfiguration struct {
 	// linking is Never, ByUserName or ByEmail. When the identity provider creates a user
 	// and exactly one user who was here before has the same userName, or an e-mail
-	// address in common, that user is adopted. Left out, it is Never.
+	// address in common, that user is adopted, if the address is of one of emailDomains:
+	// by the userName, that is the userName itself where it is an address, and else the
+	// primary e-mail address. Left out, it is Never.
 	Linking *apiv1alpha1.Linking `json:"linking,omitempty"`
 	// linkingApproval is Automatic or Required. With Required the identity provider is
 	// answered 409 until an administrator has annotated the user who was here before with

@@ -24,7 +24,8 @@ type ScimEndpointSpecApplyConfiguration struct {
 	AccountPolicyApplyConfiguration `json:""`
 	LinkingPolicyApplyConfiguration `json:""`
 	// emailDomains are the domains whose e-mail addresses the identity provider speaks
-	// for, such as acme.com. Linking goes by no address of another domain.
+	// for, such as acme.com. Linking adopts nobody of another domain, and without
+	// emailDomains nobody at all.
 	EmailDomains []string `json:"emailDomains,omitempty"`
 	// deprovisioning says how people leave. Left out, whom the identity provider deletes
 	// stays as an inactive record, and nobody is held but the last holder of a protected role.
