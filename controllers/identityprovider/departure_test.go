@@ -80,6 +80,7 @@ var _ = Describe("An identity provider whose users are to be inactive when it en
 		Eventually(observed(ctx, idp)).Should(And(deactivating, stillActive(1)))
 		isActive(ctx, bob, false, nil)
 		Eventually(observed(ctx, idp)).Should(testenv.IsTrue(v1alpha1.ConditionReady, v1alpha1.ReasonProvisioningDisabled))
+		Expect(observed(ctx, idp)(Default)).To(stillActive(0), "however lately the counts were written")
 		setProvision(ctx, v1alpha1.ProvisioningEnabled, v1alpha1.OnDisableKeep)
 		Eventually(observed(ctx, idp)).Should(Not(hasFinalizer))
 		Eventually(endpoint(ctx, namespace)).Should(HaveField("Spec.Provisioning", v1alpha1.ProvisioningEnabled))

@@ -108,8 +108,8 @@ func (m mirrored) holdID() string {
 }
 
 // showProgress brings the counts in the status, and what the endpoint says of its users, up
-// to date, or says how long to wait; a hold that begins or ends waits for nothing. The
-// endpoint of a provider has the provider's name.
+// to date, or says how long to wait; a hold that begins or ends waits for nothing, nor does
+// the last user to become inactive. The endpoint of a provider has the provider's name.
 func (r *Reconciler) showProgress(idp *v1alpha1.IdentityProvider, said mirrored) time.Duration {
 	key := client.ObjectKeyFromObject(idp)
 	c := r.tally.get(key)
@@ -118,7 +118,8 @@ func (r *Reconciler) showProgress(idp *v1alpha1.IdentityProvider, said mirrored)
 		if shown == c && equality.Semantic.DeepEqual(mirror.rules, said.rules) && equality.Semantic.DeepEqual(mirror.deprovisioning, said.deprovisioning) {
 			return 0
 		}
-		if wait := r.tally.wait(key, r.now()); wait > 0 && mirror.holdID() == said.holdID() {
+		emptied := c.active == 0 && shown.active > 0
+		if wait := r.tally.wait(key, r.now()); wait > 0 && mirror.holdID() == said.holdID() && !emptied {
 			return wait
 		}
 		r.tally.wrote(key, r.now())
