@@ -71,6 +71,7 @@ type SchemaAttribute struct {
 
 // SchemaSubAttribute is one attribute of a complex attribute.
 // +kubebuilder:validation:XValidation:rule="self.type != 'complex'",message="a sub-attribute cannot be complex"
+// +kubebuilder:validation:XValidation:rule="!has(self.mutability) || self.mutability != 'readOnly'",message="a sub-attribute cannot be readOnly by itself; its attribute can"
 // +kubebuilder:validation:XValidation:rule="self.name.matches('^([A-Za-z][A-Za-z0-9_-]*|[$]ref)$')",message="the name of a sub-attribute must be a letter followed by letters, digits, - or _, or be $ref"
 type SchemaSubAttribute struct {
 	SchemaValue `json:",inline"`

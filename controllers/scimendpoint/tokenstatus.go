@@ -135,7 +135,7 @@ func (r *Reconciler) tellTokenReady(ctx context.Context, pass *outcome.Pass, ep 
 		return r.tellRefused(ep, m.refused, live)
 	}
 	if len(live) == 0 {
-		return r.tellNoToken(ep, &m.record)
+		return r.tellNoToken(pass, ep, &m.record)
 	}
 	if warning := token.Warning(live, ep.Spec.Token, r.now()); warning > 0 && needed(ep) {
 		tellExpiring(pass, ep, &live[0], warning, m.record.Generation)
@@ -174,8 +174,8 @@ func needed(ep *v1alpha1.ScimEndpoint) bool {
 }
 
 // tellNoToken says why no token is in force, and how to get one. It is a failure unless an
-// OAuth issuer has clients let in.
-func (r *Reconciler) tellNoToken(ep *v1alpha1.ScimEndpoint, record *token.Record) error {
+// OAuth issuer has clients let in; then an event tells those who still use a token.
+func (r *Reconciler) tellNoToken(pass *outcome.Pass, ep *v1alpha1.ScimEndpoint, record *token.Record) error {
 	advice := fmt.Sprintf("Raise spec.token.generation above %d to get a new token.", record.Generation)
 	if ref := ep.Spec.Token.Reference(); ref != nil {
 		advice = fmt.Sprintf("Put another token into Secret %s.", ref.Name)
@@ -188,8 +188,11 @@ func (r *Reconciler) tellNoToken(ep *v1alpha1.ScimEndpoint, record *token.Record
 		reason, why = v1alpha1.ReasonTokenExpired, fmt.Sprintf("%s expired at %s", newest.ID, stamp(newest.End()))
 	}
 	if ep.Spec.OAuth != nil {
-		outcome.Set(ep, v1alpha1.ConditionTokenReady, true, v1alpha1.ReasonOAuthOnly, fmt.Sprintf(
-			"Clients are let in with access tokens of %s alone. No token of the endpoint's own is in force: %s. %s", ep.Spec.OAuth.Issuer, why, advice))
+		message := fmt.Sprintf("Clients are let in with access tokens of %s alone. No token of the endpoint's own is in force: %s. %s", ep.Spec.OAuth.Issuer, why, advice)
+		if pass.Before(v1alpha1.ConditionTokenReady).Reason != v1alpha1.ReasonOAuthOnly {
+			pass.Warn(reason, message)
+		}
+		outcome.Set(ep, v1alpha1.ConditionTokenReady, true, v1alpha1.ReasonOAuthOnly, message)
 		return nil
 	}
 	failure := outcome.Stalled(reason, "No token is in force: %s. %s", why, advice)

@@ -37,6 +37,8 @@ const (
 	minRSABits   = 2048
 )
 
+var errNotAsked = errors.New("they have not been asked for yet")
+
 // keySource has the keys of an issuer.
 type keySource struct {
 	issuer, jwksURL string
@@ -85,7 +87,7 @@ func (s *keySource) find(ctx context.Context, id, algorithm string) ([]jose.JSON
 	case seen.err != nil:
 		return nil, &Unavailable{RetryAfter: max(seen.wait, minRetry), Cause: seen.err}
 	default:
-		return nil, &Unavailable{RetryAfter: minRetry, Cause: ctx.Err()}
+		return nil, &Unavailable{RetryAfter: minRetry, Cause: errors.Join(errNotAsked, ctx.Err())}
 	}
 }
 

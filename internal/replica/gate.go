@@ -9,7 +9,8 @@ import (
 	"sync"
 )
 
-// What may be under way at once on the port for peers. A peer asks one question at a time.
+// What may be under way at once on the port for peers. A peer asks on one line, and
+// connsToPeer questions beside.
 const (
 	maxRequestsOfOne    = 32
 	maxRequestsOfOthers = 64

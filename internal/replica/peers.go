@@ -26,12 +26,16 @@ const (
 	silenceFor = time.Second
 	// peerIdle is how long a connection to a peer is kept for the next question.
 	peerIdle = 5 * time.Minute
+	// connsToPeer is how many questions are asked of a peer at once, the line aside. It
+	// lets far more in; the others wait for their turn.
+	connsToPeer = 8
 )
 
 func newPeerClient() *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{
-			MaxIdleConnsPerHost: 4,
+			MaxIdleConnsPerHost: connsToPeer,
+			MaxConnsPerHost:     connsToPeer,
 			IdleConnTimeout:     peerIdle,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -111,6 +115,9 @@ func (r *Replica) askBookmark(ctx context.Context, p peer, page string) string {
 	}
 	var answer bookmarkAnswer
 	err := r.ask(ctx, p, bookmarkPath, url.Values{"page": {page}}, &answer)
+	if errors.Is(err, context.DeadlineExceeded) {
+		r.silent.add(p)
+	}
 	if err != nil || answer.identity != (identity{p.Name, p.Incarnation}) {
 		return ""
 	}

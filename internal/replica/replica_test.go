@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -65,6 +66,26 @@ func TestReplicasFindEachOtherAndAsk(t *testing.T) {
 	slices.Sort(bookmarks)
 	if !slices.Equal(bookmarks, []string{"page at b", "page at c"}) {
 		t.Errorf("Bookmarks: %q", bookmarks)
+	}
+}
+
+// However many pages are asked for at once, the peer hears of each.
+func TestManyQuestionsAboutBookmarks(t *testing.T) {
+	f := newFixture(t)
+	a, b := f.start("a"), f.start("b")
+	a.joins(t)
+	b.joins(t)
+	var asking sync.WaitGroup
+	for range 2 * maxConnsOfOne {
+		asking.Go(func() {
+			if got := a.Bookmarks(background, "page"); !slices.Equal(got, []string{"page at b"}) {
+				t.Errorf("Bookmarks: %q", got)
+			}
+		})
+	}
+	asking.Wait()
+	if _, err := a.Revisions(background, 0); err != nil {
+		t.Errorf("the peer is not heard any more: %v", err)
 	}
 }
 

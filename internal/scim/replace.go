@@ -19,6 +19,22 @@ func (rt *ResourceType) Replace(current, desired *Object) (result *Object, chang
 	return result, true, checkSize(result)
 }
 
+// KeepReadOnly gives desired, with which somebody begins anew, what clients cannot set of
+// the extensions of current.
+func (rt *ResourceType) KeepReadOnly(current, desired *Object) *Object {
+	for _, container := range rt.root.Sub {
+		if container.role != roleExtension {
+			continue
+		}
+		for sub, v := range current.Object(container).Fields() {
+			if sub.Mutability == ReadOnly {
+				desired = desired.With(container, desired.Object(container).With(sub, v))
+			}
+		}
+	}
+	return desired
+}
+
 // replaceObject replaces a resource, an extension, or a complex value.
 func replaceObject(a *Attribute, current, desired *Object) (*Object, error) {
 	b := NewBuilder(max(current.Len(), desired.Len()))

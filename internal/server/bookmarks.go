@@ -135,16 +135,13 @@ func (s *Server) recall(x *exchange, key bookmarkKey, before func(a, b place) bo
 
 // precedes says whether a walk goes on from b rather than from other, which another replica
 // has of the same page. What has been used may be of a walk that is long over, so
-// what has not is preferred, and of that what is further behind, as in set.
+// what has not is preferred, and then what is further behind, as in set. When a bookmark
+// was set does not count, as replicas have clocks of their own.
 func (b *bookmark) precedes(other *bookmark, before func(a, b place) bool) bool {
-	switch {
-	case b.used != other.used:
+	if b.used != other.used {
 		return other.used
-	case b.used:
-		return b.set.After(other.set)
-	default:
-		return before(b.at, other.at)
 	}
+	return before(b.at, other.at)
 }
 
 // Bookmark tells another replica what this one remembers of a page, sealed as cursors are:
@@ -164,9 +161,8 @@ func (s *Server) Bookmark(page string) string {
 	if mark.used {
 		used = 1
 	}
-	plain := binary.AppendVarint([]byte{used}, mark.set.UnixNano())
-	sealed, err := s.seal(mark.tokenID, mark.at.append(plain, mark.expires()), key[:])
-	if err != nil { // the token has been revoked
+	sealed, err := s.seal(mark.tokenID, mark.at.append([]byte{used}, mark.expires()), key[:])
+	if err != nil { // there is no key
 		return ""
 	}
 	return sealed
@@ -179,8 +175,8 @@ func (s *Server) openBookmark(sealed string, key bookmarkKey) (mark bookmark, ok
 		return bookmark{}, false
 	}
 	r := placeReader{rest: opened}
-	mark.used, mark.set = r.byte() == 1, time.Unix(0, r.varint())
+	mark.used = r.byte() == 1
 	var expires time.Time
 	mark.at, expires, ok = readPlace(r.rest)
-	return mark, ok && !r.failed && s.now().Before(expires)
+	return mark, ok && s.now().Before(expires)
 }

@@ -110,7 +110,7 @@ func compileFor(p parameters, t *resourceType) (section, error) {
 	if one.query.Sort, err = t.ParseSort(p.sortBy, p.sortOrder); err != nil {
 		return one, err
 	}
-	one.query.NoGroups = t.groups != nil && !one.projection.Wants(t.groups)
+	one.query.NoGroups = t.groups != nil && !one.projection.Wants(t.groups) && !one.projection.Wants(t.version)
 	one.query.NoMembers = t.Members() != nil && !one.projection.WantsMembers()
 	return one, nil
 }

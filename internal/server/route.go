@@ -25,7 +25,7 @@ type route struct {
 // resourceType is a type served, with what every request about it needs.
 type resourceType struct {
 	*scim.ResourceType
-	groups *scim.Attribute // a user's computed groups; nil for other types
+	groups, version *scim.Attribute // a user's computed groups, and what depends on them; nil for other types
 
 	collection, resource, search *route
 }

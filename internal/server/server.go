@@ -161,7 +161,7 @@ func resourceTypes(registry *scim.Registry) []*resourceType {
 	for _, rt := range all {
 		t := &resourceType{ResourceType: rt}
 		if rt == registry.User() {
-			t.groups = rt.Attribute("groups")
+			t.groups, t.version = rt.Attribute("groups"), rt.Attribute("meta.version")
 		}
 		types = append(types, t)
 	}

@@ -157,7 +157,7 @@ func (s *Store) adopted(before *api.ScimUser, o *scim.Object) (*api.ScimUser, er
 	}
 	now := s.laterThan(base.modified)
 	base.keepAdopted(now)
-	u := s.userObject(s.metadata(base), o, base)
+	u := s.userObject(s.metadata(base), s.users.rt.KeepReadOnly(base.object(), o), base)
 	u.Annotations = maps.Clone(u.Annotations)
 	delete(u.Annotations, api.AdoptionRequestedAnnotation)
 	u.Spec.LastModifiedTime = now

@@ -19,7 +19,7 @@ type Query struct {
 	StartIndex int          // of the first resource wanted, from 1; below 1 means 1
 	After      *Position    // the first resource wanted is the one behind it; instead of StartIndex
 	Count      int          // of resources wanted; 0 or less asks for the total alone
-	NoGroups   bool         // the response does not contain a user's groups
+	NoGroups   bool         // the response contains neither a user's groups nor its version
 	NoMembers  bool         // the response does not contain a group's members
 }
 

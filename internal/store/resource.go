@@ -3,6 +3,8 @@
 package store
 
 import (
+	"strings"
+
 	"scim-operator.io/internal/scim"
 )
 
@@ -46,7 +48,8 @@ func (r *Resource) AppendJSON(dst []byte, p *scim.Projection) []byte {
 	}
 	// The version is packed without regard to groups, and comes last.
 	const end = `\""}}`
-	dst = append(dst[:len(dst)-len(end)], groupsTag(r.groups.Value.(scim.List))...)
+	tag := r.Version[strings.Index(r.Version, groupsSeparator) : len(r.Version)-1]
+	dst = append(dst[:len(dst)-len(end)], tag...)
 	return append(dst, end...)
 }
 

@@ -117,7 +117,7 @@ func (s *Store) restore(ctx context.Context, old *entry, o *scim.Object, name st
 	if err != nil {
 		return nil, err
 	}
-	u := s.userObject(s.metadata(old), o, old)
+	u := s.userObject(s.metadata(old), s.users.rt.KeepReadOnly(old.object(), o), old)
 	u.Spec.LastModifiedTime = s.laterThan(old.modified)
 	e, err := s.swap(ctx, s.users, u)
 	switch {

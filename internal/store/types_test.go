@@ -112,9 +112,14 @@ func TestExtensionsThatCannotBe(t *testing.T) {
 // What clients cannot set is shown to them as the cluster has it; what is not kept, is not.
 func TestDeclaredMutability(t *testing.T) {
 	w := newWorld(t)
-	r := w.start(func(c *Config) { c.Types = declaredTypes(t) }, nil)
+	north := api.ScimUserSpec{UserName: "eve", Extensions: map[string]apiextensionsv1.JSON{badgeSchema: {Raw: []byte(`{"zone":"north"}`)}}}
+	w.unlinked("eve", north)
+	r := w.start(func(c *Config) {
+		c.Types = declaredTypes(t)
+		linkingBy(api.LinkingByUserName)(c)
+	}, nil)
 	rt := r.users.rt
-	body := userBody("zoe", `"`+badgeSchema+`":{"number":7,"zone":"mine","code":"secret"}`)
+	body := userBody("zoe", `"externalId":"z"`, `"`+badgeSchema+`":{"number":7,"zone":"mine","code":"secret"}`)
 	u := r.user(body)
 	var stored api.ScimUser
 	if err := w.raw.get(t.Context(), usersResource, u.ID, &stored); err != nil {
@@ -150,6 +155,16 @@ func TestDeclaredMutability(t *testing.T) {
 	}
 	_, err = rt.ParsePatch([]byte(`{"Operations":[{"op":"replace","path":"` + badgeSchema + `:zone","value":"east"}]}`))
 	requireStatus(t, err, 400, scim.ScimTypeMutability)
+
+	r.delete(rt, u.ID)
+	back := r.user(body)
+	if got := string(back.AppendJSON(nil, nil)); back.ID != u.ID || !strings.Contains(got, `{"number":7,"zone":"north"}`) {
+		t.Errorf("who comes back is %s", got)
+	}
+	adopted := r.user(spokenFor("eve"))
+	if got := string(adopted.AppendJSON(nil, nil)); adopted.ID != "eve" || !strings.Contains(got, `{"zone":"north"}`) {
+		t.Errorf("who was here before is %s", got)
+	}
 }
 
 func TestDeclaredExtensionsAreKept(t *testing.T) {

@@ -76,6 +76,8 @@ func TestExtensions(t *testing.T) {
 	add("an unknown mutability", badge("{name: a, type: string, mutability: sometimes}"), `supported values: "readWrite", "immutable", "readOnly", "writeOnly"`)
 	add("required of nobody", badge("{name: a, type: string, mutability: readOnly, required: true}"), "cannot be required")
 	add("required and forgotten", badge("{name: d, type: complex, subAttributes: [{name: a, type: string, mutability: writeOnly, required: true}]}"), "cannot be required")
+	add("a part that clients are only shown", badge("{name: d, type: complex, subAttributes: [{name: a, type: string, mutability: readOnly}]}"), "a sub-attribute cannot be readOnly by itself")
+	add("parts that clients are only shown", badge("{name: d, type: complex, mutability: readOnly, subAttributes: [{name: a, type: string}]}"), "")
 	add("forgotten and returned", badge("{name: a, type: string, mutability: writeOnly, returned: request}"), "what is writeOnly is returned never")
 	add("canonical values only, of none", badge("{name: a, type: string, canonicalOnly: true}"), "canonicalOnly needs canonicalValues")
 	add("canonical numbers", badge("{name: a, type: integer, canonicalValues: ['1']}"), "only a string has canonicalValues")

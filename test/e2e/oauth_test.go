@@ -167,5 +167,6 @@ func changeManager(ctx context.Context, change func(args []string) []string) {
 	Expect(k8s.Patch(ctx, deployment, client.RawPatch(types.JSONPatchType, []byte(patch)))).To(Succeed())
 	Eventually(get(ctx, deployment)).Should(And(
 		HaveField("Status.ObservedGeneration", deployment.Generation),
+		HaveField("Status.Replicas", BeEquivalentTo(1)), // the one before is gone
 		HaveField("Status.UpdatedReplicas", BeEquivalentTo(1)), HaveField("Status.AvailableReplicas", BeEquivalentTo(1))))
 }

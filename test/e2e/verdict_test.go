@@ -38,7 +38,7 @@ var _ = Describe("who decides with kubectl scim about people who are held", Orde
 		list := &scimv1.ScimUserList{}
 		Expect(k8s.List(ctx, list, client.InNamespace(t.namespace))).To(Succeed())
 		for _, user := range list.Items {
-			if c := meta.FindStatusCondition(user.Status.Conditions, scimv1.ConditionActive); c.Reason == scimv1.ReasonHeldByGuard {
+			if c := meta.FindStatusCondition(user.Status.Conditions, scimv1.ConditionActive); c != nil && c.Reason == scimv1.ReasonHeldByGuard {
 				names = append(names, user.Spec.UserName)
 			}
 		}
