@@ -17,6 +17,8 @@ type node struct {
 	left, right *node // of and, or; left of not and of a value path
 	target            // what is compared; within a value path, relative to one value
 	operand     operand
+	assumed     bool // false, where there is no value: it is `primary` (RFC 7643 §2.4)
+	never       bool // it matches nothing
 }
 
 type operator uint8
@@ -122,6 +124,20 @@ type Equality struct {
 // filter. Those within a value path count: `emails[type eq "work"].value eq "x"`
 // gives emails.type and emails.value. The slice must not be changed.
 func (f *Filter) Equalities() []Equality { return f.equalities }
+
+// Never says that no resource of the type can match.
+func (f *Filter) Never() bool { return f.root.matchesNothing() }
+
+func (n *node) matchesNothing() bool {
+	switch n.op {
+	case opAnd:
+		return n.left.matchesNothing() || n.right.matchesNothing()
+	case opOr:
+		return n.left.matchesNothing() && n.right.matchesNothing()
+	default:
+		return n.never
+	}
+}
 
 // WantsMembers says whether Match looks at a group's members.
 func (f *Filter) WantsMembers() bool { return f.members }

@@ -90,6 +90,8 @@ func (n *node) testOne(v Value) bool {
 		return v != nil
 	case n.operand.kind == operandNull:
 		return (v == nil) == (n.op == opEqual)
+	case v == nil && n.assumed:
+		v = false
 	case v == nil:
 		return n.op == opNotEqual
 	}

@@ -9,11 +9,15 @@ import (
 
 // ParseFilter compiles a filter. Errors are 400 invalidFilter and say at which
 // column what was expected.
-func (rt *ResourceType) ParseFilter(s string) (*Filter, error) {
+func (rt *ResourceType) ParseFilter(s string) (*Filter, error) { return rt.ParseFilterAmong(nil, s) }
+
+// ParseFilterAmong compiles a filter of a query over several types. An attribute that
+// only another of them has is one without a value (RFC 7644 §3.4.2.1).
+func (rt *ResourceType) ParseFilterAmong(types []*ResourceType, s string) (*Filter, error) {
 	if len(s) > maxFilterBytes {
 		return nil, errFilter(s, 0, fmt.Sprintf("the filter is longer than %d bytes", maxFilterBytes))
 	}
-	p := filterParser{rt: rt, text: s}
+	p := filterParser{rt: rt, types: types, text: s}
 	root, err := p.disjunction()
 	if err != nil {
 		return nil, err
@@ -28,7 +32,8 @@ func (rt *ResourceType) ParseFilter(s string) (*Filter, error) {
 // closer than `or`, `not` closest (RFC 7644 §3.4.2.2).
 type filterParser struct {
 	rt    *ResourceType
-	scope *Attribute // within a value path, the attribute whose values are filtered
+	types []*ResourceType // those that a query is about, when it is about several
+	scope *Attribute      // within a value path, the attribute whose values are filtered
 	text  string
 	pos   int
 	depth int
@@ -153,21 +158,54 @@ func (p *filterParser) comparison() (*node, error) {
 	}
 	start := p.pos
 	t, problem := p.resolve(path)
+	elsewhere := false
 	if problem != "" {
-		return nil, p.fail(problem)
+		if t, elsewhere = p.resolveElsewhere(path); !elsewhere {
+			return nil, p.fail(problem)
+		}
 	}
 	if problem := unfilterable(t); problem != "" {
 		return nil, p.fail(problem)
 	}
 	p.pos += len(path)
+	var n *node
+	var err error
 	if p.pos < len(p.text) && p.text[p.pos] == '[' {
-		return p.valuePath(t, start)
+		n, err = p.valuePath(t, start)
+	} else {
+		n = &node{target: t}
+		if err = p.operation(n); err == nil {
+			n, err = p.count(n)
+		}
 	}
-	n := &node{target: t}
-	if err := p.operation(n); err != nil {
-		return nil, err
+	if err == nil && elsewhere {
+		n = p.withoutValue(n)
 	}
-	return p.count(n)
+	return n, err
+}
+
+// resolveElsewhere finds an attribute of another type that the query is about.
+func (p *filterParser) resolveElsewhere(path string) (target, bool) {
+	if p.scope == nil {
+		for _, rt := range p.types {
+			if t, problem := rt.resolve(path); problem == "" {
+				return t, true
+			}
+		}
+	}
+	return target{}, false
+}
+
+// withoutValue is what a comparison comes to on a resource that has no value of the
+// attribute. Every resource has an id.
+func (p *filterParser) withoutValue(n *node) *node {
+	always := &node{op: opPresent}
+	always.target, _ = p.rt.resolve("id")
+	null := n.operand.kind == operandNull
+	if n.op == opEqual && null || n.op == opNotEqual && !null {
+		return always
+	}
+	return &node{op: opNot, left: always, never: true}
 }
 
 // resolve finds an attribute of the resource or, within a value path, of a value.
@@ -268,6 +306,7 @@ func (p *filterParser) operation(n *node) error {
 		n.useValueAttribute()
 	}
 	a := n.last()
+	n.assumed = p.scope != nil && p.scope.primary == a
 	if problem := op.unfit(a, v); problem != "" {
 		return p.failAt(at, problem)
 	}

@@ -177,6 +177,79 @@ func TestFilterOnAbsentAttributes(t *testing.T) {
 	}
 }
 
+// TestPrimaryIsFalseWhereItIsNotSaid: RFC 7643 §2.4.
+func TestPrimaryIsFalseWhereItIsNotSaid(t *testing.T) {
+	rt := Core().User()
+	user := mustDecode(t, rt, `{"id":"1","userName":"ann","emails":[{"value":"a","primary":true},{"value":"b"}],"roles":[{"value":"x","primary":false}]}`)
+	packed := rt.Pack(user)
+	for filter, want := range map[string]bool{
+		`emails[primary eq true and value eq "a"]`:    true,
+		`emails[primary eq false and value eq "b"]`:   true,
+		`emails[primary ne true and value eq "b"]`:    true,
+		`emails[primary eq "False" and value eq "b"]`: true,
+		`emails[primary ne false and value eq "b"]`:   false,
+		`emails[primary eq false and value eq "a"]`:   false,
+		`emails[primary pr and value eq "b"]`:         false,
+		`emails[primary eq null and value eq "b"]`:    true,
+		`emails[not (primary eq true) and value pr]`:  true,
+		`roles[primary eq false]`:                     true,
+		`phoneNumbers[primary eq false]`:              false,
+		`phoneNumbers[primary ne true]`:               false,
+	} {
+		f, err := rt.ParseFilter(filter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := f.Match(user, nil); got != want {
+			t.Errorf("%s matches: %v, want %v", filter, got, want)
+		}
+		if got := f.MatchPacked(packed, nil); got != want {
+			t.Errorf("%s matches what is packed: %v, want %v", filter, got, want)
+		}
+	}
+}
+
+// TestFilterAmongTypes: what only another type has is without a value.
+func TestFilterAmongTypes(t *testing.T) {
+	types := []*ResourceType{Core().User(), Core().Group()}
+	group := mustDecode(t, Core().Group(), `{"id":"1","displayName":"Guides"}`)
+	for _, row := range []struct {
+		filter       string
+		match, never bool
+	}{
+		{`userName pr`, false, true},
+		{`userName eq "x"`, false, true},
+		{`userName ne "x"`, true, false},
+		{`userName eq null`, true, false},
+		{`userName ne null`, false, true},
+		{`userName gt "a"`, false, true},
+		{`not (userName pr)`, true, false},
+		{`emails[type eq "work"].value eq "x"`, false, true},
+		{`emails[type eq "work"] or displayName sw "g"`, true, false},
+		{`name.givenName eq "x" and displayName sw "g"`, false, true},
+		{`active eq true or name.givenName co "x"`, false, true},
+		{EnterpriseUserSchema + `:department eq "IT" or displayName eq "guides"`, true, false},
+		{`displayName eq "guides"`, true, false},
+	} {
+		f, err := Core().Group().ParseFilterAmong(types, row.filter)
+		if err != nil {
+			t.Fatalf("%s: %v", row.filter, err)
+		}
+		if f.Match(group, nil) != row.match || f.Never() != row.never {
+			t.Errorf("%s matches: %v, never: %v", row.filter, f.Match(group, nil), f.Never())
+		}
+	}
+	for filter, want := range map[string]string{
+		`shoeSize pr`:            `column 1: "shoeSize" is not an attribute of Group`,
+		`password eq "x"`:        "password cannot be filtered",
+		`active gt true`:         "active is a boolean, which has no order",
+		`emails[displayName pr]`: `"displayName" is not a sub-attribute of emails`,
+	} {
+		_, err := Core().Group().ParseFilterAmong(types, filter)
+		wantError(t, err, "invalidFilter", want)
+	}
+}
+
 func TestFilterComparesWideCharacters(t *testing.T) {
 	tests := []struct {
 		stored, filter string
