@@ -190,7 +190,7 @@ func errExpiredCursor(timeout time.Duration) error {
 
 func errInvalidCount(limit int) error {
 	return refuse(http.StatusBadRequest, scim.ScimTypeInvalidCount,
-		fmt.Sprintf("count: with a cursor it is an integer from 1; at most %d resources are returned", limit))
+		fmt.Sprintf("count: with a cursor it is an integer, from 1 behind the first page; at most %d resources are returned", limit))
 }
 
 func errBusy() error {

@@ -4,7 +4,9 @@ package server
 
 import (
 	"net/http"
+	"slices"
 
+	"scim-operator.io/internal/scim"
 	"scim-operator.io/internal/store"
 )
 
@@ -77,38 +79,65 @@ func (s *Server) query(x *exchange, p parameters, types []*resourceType) error {
 	return nil
 }
 
-// compile makes a query for each type. A query over several types leaves out those that
-// do not have an attribute it names, and is refused when no type is left.
+// compile makes a query for each type. In a query over several types, what only another
+// type has is without a value: nobody is found by it, and all of a type are last when
+// sorted by it. What no type has is refused.
 func compile(p parameters, types []*resourceType) ([]section, error) {
+	var among []*scim.ResourceType
+	if len(types) > 1 {
+		for _, t := range types {
+			among = append(among, t.ResourceType)
+		}
+	}
 	sections := make([]section, 0, len(types))
-	var refused error
+	var refused, unsorted error
+	sorted := false
 	for _, t := range types {
-		one, err := compileFor(p, t)
+		one, err := compileFor(p, t, among)
 		if err != nil {
 			refused = err
 			continue
 		}
+		if one.query.Sort, err = t.ParseSort(p.sortBy, p.sortOrder); err != nil {
+			unsorted = err
+		} else {
+			sorted = true
+		}
 		sections = append(sections, one)
 	}
-	if len(sections) == 0 {
+	switch {
+	case len(sections) == 0:
 		return nil, refused
+	case !sorted:
+		return nil, unsorted
 	}
-	return sections, nil
+	return possible(sections), nil
 }
 
-func compileFor(p parameters, t *resourceType) (section, error) {
+// possible leaves out the types of which nobody can match, as long as one is left.
+func possible(sections []section) []section {
+	if len(sections) == 1 {
+		return sections
+	}
+	found := slices.DeleteFunc(slices.Clone(sections), func(one section) bool {
+		return one.query.Filter != nil && one.query.Filter.Never()
+	})
+	if len(found) == 0 {
+		return sections[:1]
+	}
+	return found
+}
+
+func compileFor(p parameters, t *resourceType, among []*scim.ResourceType) (section, error) {
 	one := section{query: store.Query{Type: t.ResourceType}}
 	var err error
 	if one.projection, err = t.ParseProjection(p.attributes, p.excluded); err != nil {
 		return one, err
 	}
 	if p.filter != "" {
-		if one.query.Filter, err = t.ParseFilter(p.filter); err != nil {
+		if one.query.Filter, err = t.ParseFilterAmong(among, p.filter); err != nil {
 			return one, err
 		}
-	}
-	if one.query.Sort, err = t.ParseSort(p.sortBy, p.sortOrder); err != nil {
-		return one, err
 	}
 	one.query.NoGroups = t.groups != nil && !one.projection.Wants(t.groups) && !one.projection.Wants(t.version)
 	one.query.NoMembers = t.Members() != nil && !one.projection.WantsMembers()

@@ -63,8 +63,12 @@ func (l Limits) settle(p *parameters, count []string) (err error) {
 		p.count, err = integer("count", count, 0, l.MaxPageSize)
 		return err
 	}
-	if p.count, err = integer("count", count, 0, l.MaxPageSize); err != nil || p.count == 0 {
+	p.count, err = integer("count", count, 0, l.MaxPageSize)
+	switch {
+	case err != nil, p.count == 0 && p.cursor != "":
 		return errInvalidCount(l.MaxPageSize)
+	case p.count == 0:
+		p.byCursor = false // the total alone is asked for, and there is no page to go on from
 	}
 	return nil
 }
