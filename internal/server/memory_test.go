@@ -298,6 +298,7 @@ func (m *memoryStore) groupsOf(r *record) scim.List {
 		}
 		b := scim.NewBuilder(4)
 		b.SetText(r.rt.Attribute("groups.value"), g.id)
+		b.SetText(r.rt.Attribute("groups.$ref"), m.baseURL+g.rt.Endpoint+"/"+g.id)
 		b.SetText(r.rt.Attribute("groups.display"), g.object.Text(g.rt.Attribute("displayName")))
 		b.SetText(r.rt.Attribute("groups.type"), "direct")
 		groups = append(groups, b.Object())
