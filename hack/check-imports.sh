@@ -19,7 +19,7 @@ declare -A may=(
   [internal/replica]="internal/store internal/token api"
   [internal/server]="internal/scim internal/store internal/token"
   [internal/plugin]="api"
-  [controllers]="internal/render internal/identity internal/token internal/saml api test" # test: controllers/internal/testenv
+  [controllers]="internal/render internal/identity internal/token internal/saml internal/oauth api test" # test: controllers/internal/testenv
   [internal/cmd]="controllers internal/oauth internal/replica internal/scim internal/server internal/store internal/token internal/saml internal/render internal/identity internal/plugin api"
 )
 

@@ -22,6 +22,15 @@ type OAuthPolicy struct {
 	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() == 'https' && url(self).getHostname() != '' && !self.contains('@') && !self.contains('#')",message="jwksURL must be an https URL without a fragment or user information"
 	JWKSURL string `json:"jwksURL,omitempty"`
 
+	// caCertificates are trusted for the URLs of the issuer instead of the public CAs, which
+	// are trusted when it is left out: certificates of CAs, or that of the issuer itself, in
+	// PEM. They are public, and nothing but certificates belongs here.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=65536
+	// +kubebuilder:validation:XValidation:rule="self.contains('-----BEGIN CERTIFICATE-----')",message="caCertificates must be certificates in PEM, each of which begins with -----BEGIN CERTIFICATE-----"
+	CACertificates string `json:"caCertificates,omitempty"`
+
 	// audiences of whom a token must be for one.
 	// +required
 	// +listType=set

@@ -82,7 +82,7 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, ep *v1al
 		r.expose(ctx, pass, ep),
 	}
 	next, err := r.forgetServers(ctx, pass, ep)
-	errs = append(errs, err, observeAvailability(ep, deployment), observeRules(ep), observeHold(pass, ep))
+	errs = append(errs, err, observeAvailability(ep, deployment), observeRules(ep), observeOAuth(ep), observeHold(pass, ep))
 	result := success(ep)
 	result.Next = outcome.Earliest(next, tokensNext)
 	return result, outcome.Join(errs...)

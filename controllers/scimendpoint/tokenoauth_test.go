@@ -77,6 +77,19 @@ var _ = Describe("An endpoint with an OAuth issuer", func() {
 		Eventually(observed(ctx, ep)).Should(testenv.IsFalse(v1alpha1.ConditionTokenReady, v1alpha1.ReasonTokenRevoked))
 	})
 
+	It("says that the CA certificates of the issuer cannot be read, and goes on when they are corrected", func(ctx SpecContext) {
+		testenv.Change(ctx, env, ep, func(ep *v1alpha1.ScimEndpoint) {
+			ep.Spec.OAuth.CACertificates = "-----BEGIN CERTIFICATE-----\nMIIB"
+		})
+		Eventually(observed(ctx, ep)).Should(And(
+			testenv.StalledBecause(v1alpha1.ReasonInvalidSpec),
+			testenv.Condition(v1alpha1.ConditionReady, HaveField("Message", ContainSubstring("spec.oauth.caCertificates")))))
+		testenv.Change(ctx, env, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.OAuth.CACertificates = "" })
+		Eventually(observed(ctx, ep)).Should(testenv.ReconcilingBecause(v1alpha1.ReasonProgressing)) // the servers start anew
+		reportDeployment(ctx, ep, 1)
+		Eventually(observed(ctx, ep)).Should(ready())
+	})
+
 	It("stays ready when everything that is known of its token is lost", func(ctx SpecContext) {
 		withoutManager(func() {
 			env.Remove(ctx, &corev1.Secret{ObjectMeta: objectMeta(namespace, ep.TokenSecretName(1))},

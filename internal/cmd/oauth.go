@@ -31,11 +31,14 @@ func (o *serveOptions) accessTokens(endpoint *v1alpha1.ScimEndpoint, note func()
 	if given == nil {
 		return nil
 	}
-	policy := oauth.Policy{Issuer: given.Issuer, JWKSURL: given.JWKSURL, Audiences: given.Audiences, Subjects: given.Subjects}
+	policy := oauth.Policy{
+		Issuer: given.Issuer, JWKSURL: given.JWKSURL, CACertificates: given.CACertificates,
+		Audiences: given.Audiences, Subjects: given.Subjects,
+	}
 	for _, c := range given.RequiredClaims {
 		policy.Claims = append(policy.Claims, oauth.Claim{Name: c.Name, Values: c.Values})
 	}
 	return notedAccessTokens{note: note, Verifier: oauth.New(policy, oauth.Options{
-		AllowInternal: o.internalIssuers, RootCAs: o.issuerRoots, UserAgent: "scim-operator-serve/" + buildVersion(),
+		AllowInternal: o.internalIssuers, UserAgent: "scim-operator-serve/" + buildVersion(),
 	})}
 }

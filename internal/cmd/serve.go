@@ -4,7 +4,6 @@ package cmd
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -52,7 +51,6 @@ type serveOptions struct {
 	maxStaleness              time.Duration
 	trustedProxies            []string
 	internalIssuers           bool
-	issuerRoots               *x509.CertPool // tests trust their own; nil for the system's
 }
 
 // NewServeCommand is `scim-operator serve`.

@@ -44,6 +44,7 @@ type keySource struct {
 	issuer, jwksURL string
 	client          *http.Client
 	userAgent       string
+	unusable        error // what is wrong with the CAs: then the issuer is never asked
 	now             func() time.Time
 	fetches         singleflight.Group
 
@@ -56,9 +57,13 @@ type keySource struct {
 }
 
 func newKeySource(p *Policy, o Options) *keySource {
-	transport, _ := guard.NewTransport(o.AllowInternal, o.RootCAs)
+	roots, err := rootsOf(p.CACertificates)
+	if err != nil {
+		err = fmt.Errorf("the CA certificates for it: %w", err)
+	}
+	transport, _ := guard.NewTransport(o.AllowInternal, roots)
 	return &keySource{
-		issuer: p.Issuer, jwksURL: p.JWKSURL, userAgent: o.UserAgent, now: o.Now,
+		issuer: p.Issuer, jwksURL: p.JWKSURL, userAgent: o.UserAgent, unusable: err, now: o.Now,
 		client: &http.Client{
 			Transport: transport, Timeout: fetchTimeout,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -141,6 +146,9 @@ func (s *keySource) refresh() (any, error) {
 }
 
 func (s *keySource) fetch(ctx context.Context) ([]jose.JSONWebKey, error) {
+	if s.unusable != nil {
+		return nil, s.unusable
+	}
 	from := s.jwksURL
 	if from == "" {
 		var err error

@@ -7,7 +7,6 @@ package oauth
 import (
 	"context"
 	"crypto/sha256"
-	"crypto/x509"
 	"encoding/hex"
 	"fmt"
 	"slices"
@@ -43,6 +42,9 @@ type Policy struct {
 	Audiences []string // of which a token has one
 	Subjects  []string // of which a token has one; nil for any
 	Claims    []Claim  // that a token has
+
+	// CACertificates in PEM are trusted for the issuer instead of the system's; "" for those.
+	CACertificates string
 }
 
 // Claim is a claim of which a token must have one of the values.
@@ -54,7 +56,6 @@ type Claim struct {
 // Options configure a Verifier.
 type Options struct {
 	AllowInternal bool             // the issuer may be at an internal address
-	RootCAs       *x509.CertPool   // trusted instead of the system's
 	UserAgent     string           // sent with each request
 	Now           func() time.Time // nil for the system's clock
 }

@@ -14,6 +14,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -34,11 +35,11 @@ type setting struct {
 func newSetting(t *testing.T, change ...func(*Policy)) *setting {
 	t.Helper()
 	s := &setting{Issuer: issuertest.New(t), t: t, now: time.Now()}
-	p := Policy{Issuer: s.URL, Audiences: []string{"scim", "https://scim.example.com"}, Subjects: []string{"okta", "entra"}}
+	p := Policy{Issuer: s.URL, Audiences: []string{"scim", "https://scim.example.com"}, Subjects: []string{"okta", "entra"}, CACertificates: s.CACertificates()}
 	for _, c := range change {
 		c(&p)
 	}
-	s.verifier = New(p, Options{AllowInternal: true, RootCAs: s.Roots(), Now: func() time.Time { return s.now }})
+	s.verifier = New(p, Options{AllowInternal: true, Now: func() time.Time { return s.now }})
 	return s
 }
 
@@ -286,7 +287,7 @@ func TestWhereKeysAre(t *testing.T) {
 			if row.policy != nil {
 				row.policy(s, &policy)
 			}
-			s.verifier = New(policy, Options{AllowInternal: true, RootCAs: s.Roots(), Now: func() time.Time { return s.now }})
+			s.verifier = New(policy, Options{AllowInternal: true, Now: func() time.Time { return s.now }})
 			token := issuertest.Sign(t, jose.ES256, s.NewKey("1"), "1", s.Claims(s.now, nil))
 			if row.later == "" {
 				s.wants(token, true)
@@ -302,7 +303,7 @@ func TestWhereKeysAre(t *testing.T) {
 
 func TestInternalAddressesAreNotAsked(t *testing.T) {
 	s := newSetting(t)
-	s.verifier = New(s.verifier.policy, Options{RootCAs: s.Roots()})
+	s.verifier = New(s.verifier.policy, Options{})
 	token := issuertest.Sign(t, jose.ES256, s.NewKey("1"), "1", s.Claims(s.now, nil))
 	s.wantsLater(token)
 	if _, _, err := s.verifier.Verify(t.Context(), token); err == nil || !strings.Contains(err.Error(), "is an internal address") {
@@ -310,5 +311,62 @@ func TestInternalAddressesAreNotAsked(t *testing.T) {
 	}
 	if n := s.Fetches.Load(); n != 0 {
 		t.Errorf("it was asked %d times", n)
+	}
+}
+
+func TestCACertificates(t *testing.T) {
+	authority := func() string {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+		der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	}
+	another := authority()
+	half := another[:len(another)/2]
+	for _, row := range []struct {
+		name  string
+		given func(good string) string
+		later string // what is wrong
+	}{
+		{"the issuer's", func(good string) string { return good }, ""},
+		{"among others, with remarks", func(good string) string { return "# ours\n" + another + "\n# theirs\n" + good }, ""},
+		{"another's", func(string) string { return another }, "certificate signed by unknown authority"},
+		{"the system's", func(string) string { return "" }, "certificate signed by unknown authority"},
+		{"no PEM", func(string) string { return "certificates" }, "there is no certificate in PEM"},
+		{"only the line it begins with", func(string) string { return "-----BEGIN CERTIFICATE-----" }, "of 1 blocks that begin, 0 can be read"},
+		{"one that was cut off", func(good string) string { return good + half }, "of 2 blocks that begin, 1 can be read"},
+		{"one that was cut off before it", func(good string) string { return half + "\n" + good }, "of 2 blocks that begin, 1 can be read"},
+		{"one that is none", func(good string) string {
+			return good + string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")}))
+		}, "certificate 2 cannot be read"},
+		{"a key", func(good string) string {
+			return good + string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("x")}))
+		}, "block 2 is not a certificate"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := newSetting(t)
+			policy := s.verifier.policy
+			policy.CACertificates = row.given(s.CACertificates())
+			s.verifier = New(policy, Options{AllowInternal: true})
+			token := issuertest.Sign(t, jose.ES256, s.NewKey("1"), "1", s.Claims(s.now, nil))
+			if row.later == "" {
+				s.wants(token, true)
+			} else {
+				s.wantsLater(token)
+				if _, _, err := s.verifier.Verify(t.Context(), token); err == nil || !strings.Contains(err.Error(), row.later) {
+					t.Errorf("error %v, want one about %q", err, row.later)
+				}
+			}
+			unusable := row.later != "" && !strings.Contains(row.later, "unknown authority")
+			if err := CheckCACertificates(policy.CACertificates); (err != nil) != unusable {
+				t.Errorf("the check says %v", err)
+			}
+		})
 	}
 }

@@ -190,6 +190,25 @@ func TestRenderingLeavesTheEndpointAlone(t *testing.T) {
 	}
 }
 
+// Servers learn when they start whom the issuer lets in, and whom to take for the issuer.
+func TestAChangeOfTheIssuerStartsTheServersAnew(t *testing.T) {
+	known := map[string]bool{}
+	for name, given := range map[string]*v1alpha1.OAuthPolicy{
+		"none":            nil,
+		"one":             {Issuer: "https://idp.example.com"},
+		"its CA":          {Issuer: "https://idp.example.com", CACertificates: "a"},
+		"the next CA too": {Issuer: "https://idp.example.com", CACertificates: "ab"},
+	} {
+		ep := &v1alpha1.ScimEndpoint{}
+		ep.Spec.OAuth = given
+		d := podAnnotations(ep)[DefinitionsAnnotation]
+		if known[d] {
+			t.Errorf("%s: the servers do not learn of it", name)
+		}
+		known[d] = true
+	}
+}
+
 // Servers learn how to link when they start.
 func TestAChangeOfLinkingStartsTheServersAnew(t *testing.T) {
 	definitions := func(change func(*v1alpha1.ScimEndpointSpec)) string {

@@ -24,8 +24,8 @@ func TestAccessTokensOfAnIssuer(t *testing.T) {
 	var later atomic.Int64 // how far the clock has been moved
 	e := serve(t, func(c *Config) {
 		c.AccessTokens = oauth.New(
-			oauth.Policy{Issuer: issuer.URL, Audiences: []string{"scim"}, Subjects: []string{"okta"}},
-			oauth.Options{AllowInternal: true, RootCAs: issuer.Roots(), Now: func() time.Time { return time.Now().Add(time.Duration(later.Load())) }})
+			oauth.Policy{Issuer: issuer.URL, Audiences: []string{"scim"}, Subjects: []string{"okta"}, CACertificates: issuer.CACertificates()},
+			oauth.Options{AllowInternal: true, Now: func() time.Time { return time.Now().Add(time.Duration(later.Load())) }})
 	})
 	token := func(changes map[string]any) string {
 		return "Bearer " + issuertest.Sign(t, jose.ES256, key, "1", issuer.Claims(time.Now(), changes))

@@ -9,8 +9,10 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
+	"io"
+	"log"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -43,16 +45,16 @@ type Issuer struct {
 func New(t testing.TB) *Issuer {
 	t.Helper()
 	i := &Issuer{t: t, Metadata: "/.well-known/openid-configuration"}
-	i.Server = httptest.NewTLSServer(http.HandlerFunc(i.serve))
+	i.Server = httptest.NewUnstartedServer(http.HandlerFunc(i.serve))
+	i.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that are meant to fail
+	i.StartTLS()
 	t.Cleanup(i.Close)
 	return i
 }
 
-// Roots trust the issuer.
-func (i *Issuer) Roots() *x509.CertPool {
-	roots := x509.NewCertPool()
-	roots.AddCert(i.Certificate())
-	return roots
+// CACertificates trust the issuer, in PEM.
+func (i *Issuer) CACertificates() string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: i.Certificate().Raw}))
 }
 
 func (i *Issuer) serve(w http.ResponseWriter, r *http.Request) {

@@ -670,6 +670,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+    - name: caCertificates
+      type:
+        scalar: string
     - name: issuer
       type:
         scalar: string

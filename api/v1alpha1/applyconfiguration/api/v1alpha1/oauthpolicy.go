@@ -16,6 +16,10 @@ type OAuthPolicyApplyConfiguration struct {
 	// <issuer>/.well-known/openid-configuration or, where there is none, what RFC 8414 has
 	// in its place.
 	JWKSURL *string `json:"jwksURL,omitempty"`
+	// caCertificates are trusted for the URLs of the issuer instead of the public CAs, which
+	// are trusted when it is left out: certificates of CAs, or that of the issuer itself, in
+	// PEM. They are public, and nothing but certificates belongs here.
+	CACertificates *string `json:"caCertificates,omitempty"`
 	// audiences of whom a token must be for one.
 	Audiences []string `json:"audiences,omitempty"`
 	// subjects of whom a token must be about one. Left out, it may be about any.
@@ -43,6 +47,14 @@ func (b *OAuthPolicyApplyConfiguration) WithIssuer(value string) *OAuthPolicyApp
 // If called multiple times, the JWKSURL field is set to the value of the last call.
 func (b *OAuthPolicyApplyConfiguration) WithJWKSURL(value string) *OAuthPolicyApplyConfiguration {
 	b.JWKSURL = &value
+	return b
+}
+
+// WithCACertificates sets the CACertificates field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the CACertificates field is set to the value of the last call.
+func (b *OAuthPolicyApplyConfiguration) WithCACertificates(value string) *OAuthPolicyApplyConfiguration {
+	b.CACertificates = &value
 	return b
 }
 

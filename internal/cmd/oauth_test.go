@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cmd
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/internal/oauth"
+	"scim-operator.io/internal/oauth/issuertest"
+)
+
+func TestAnIssuerOfAPrivateCA(t *testing.T) {
+	issuer := issuertest.New(t)
+	token := issuertest.Sign(t, jose.ES256, issuer.NewKey("1"), "1", issuer.Claims(time.Now(), nil))
+	options := &serveOptions{internalIssuers: true}
+	for name, certificates := range map[string]string{"given": issuer.CACertificates(), "not given": ""} {
+		noted := 0
+		endpoint := &v1alpha1.ScimEndpoint{}
+		endpoint.Spec.OAuth = &v1alpha1.OAuthPolicy{
+			Issuer: issuer.URL, CACertificates: certificates, Audiences: []string{"scim"}, Subjects: []string{"okta"},
+		}
+		_, ok, err := options.accessTokens(endpoint, func() { noted++ }).Verify(t.Context(), token)
+		var later *oauth.Unavailable
+		switch {
+		case certificates != "" && (!ok || err != nil || noted != 1):
+			t.Errorf("%s: let in: %v, error %v, noted %d times", name, ok, err, noted)
+		case certificates == "" && (ok || !errors.As(err, &later) || noted != 0):
+			t.Errorf("%s: let in: %v, error %v, noted %d times; want to be told to come later", name, ok, err, noted)
+		}
+	}
+}
