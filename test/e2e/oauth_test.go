@@ -13,7 +13,6 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -21,6 +20,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	scimv1 "scim-operator.io/api/v1alpha1"
@@ -44,11 +44,10 @@ var _ = Describe("access tokens of an OAuth issuer inside the cluster", Ordered,
 	subject := func(account string) string { return "system:serviceaccount:e2e-oauth:" + account }
 
 	BeforeAll(func(ctx context.Context) {
-		trustCluster(ctx, "e2e-oauth")
 		issuer, keys := clusterIssuer(ctx)
 		t = newTenant(ctx, "oauth", 1, func(s *scimv1.IdentityProviderSpec) {
 			s.SCIM.Endpoint.OAuth = &scimv1.OAuthPolicy{
-				Issuer: issuer, JWKSURL: keys, Audiences: []string{audience},
+				Issuer: issuer, JWKSURL: keys, CACertificates: clusterCA(), Audiences: []string{audience},
 				Subjects:       []string{subject("okta"), subject("without-the-claim")},
 				RequiredClaims: []scimv1.RequiredClaim{{Name: "sub", Values: []string{subject("okta"), subject("stranger")}}},
 			}
@@ -125,35 +124,13 @@ func clusterIssuer(ctx context.Context) (issuer, keys string) {
 	return metadata.Issuer, fmt.Sprintf("https://%s:%d/openid/v1/jwks", service.Spec.ClusterIP, service.Spec.Ports[0].Port)
 }
 
-// trustCluster has the servers of a namespace trust the CA of the cluster. The operator takes
-// out of their Deployment what others write there, so that it is put into their pods.
-func trustCluster(ctx context.Context, namespace string) {
+// clusterCA is the CA of the API server's certificate, in PEM.
+func clusterCA() string {
 	GinkgoHelper()
-	name := metav1.ObjectMeta{Name: namespace + "-trust"}
-	policy := &admissionv1.MutatingAdmissionPolicy{
-		ObjectMeta: name,
-		Spec: admissionv1.MutatingAdmissionPolicySpec{
-			ReinvocationPolicy: admissionv1.NeverReinvocationPolicy,
-			MatchConstraints: &admissionv1.MatchResources{
-				NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: namespace}},
-				ResourceRules: []admissionv1.NamedRuleWithOperations{{RuleWithOperations: admissionv1.RuleWithOperations{
-					Operations: []admissionv1.OperationType{admissionv1.Create},
-					Rule:       admissionv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"pods"}},
-				}}},
-			},
-			Mutations: []admissionv1.Mutation{{
-				PatchType: admissionv1.PatchTypeJSONPatch,
-				JSONPatch: &admissionv1.JSONPatch{Expression: `[JSONPatch{op: "add", path: "/spec/containers/0/env/-", value:
-					Object.spec.containers.env{name: "SSL_CERT_FILE", value: "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt"}}]`},
-			}},
-		},
-	}
-	binding := &admissionv1.MutatingAdmissionPolicyBinding{ObjectMeta: name, Spec: admissionv1.MutatingAdmissionPolicyBindingSpec{PolicyName: name.Name}}
-	for _, object := range []client.Object{policy, binding} {
-		Expect(client.IgnoreNotFound(k8s.Delete(ctx, object.DeepCopyObject().(client.Object)))).To(Succeed()) // of a run that was interrupted
-		Expect(k8s.Create(ctx, object)).To(Succeed())
-		DeferCleanup(func(ctx context.Context) { Expect(k8s.Delete(ctx, object)).To(Succeed()) })
-	}
+	config := rest.CopyConfig(restConfig)
+	Expect(rest.LoadTLSFiles(config)).To(Succeed())
+	Expect(config.CAData).NotTo(BeEmpty(), "in the kubeconfig")
+	return string(config.CAData)
 }
 
 // changeManager changes the manager's arguments and waits until it runs with them.
