@@ -38,7 +38,7 @@ type exchange struct {
 
 	// Parts of what follows, here so that a request allocates little.
 	bounded requestContext
-	values  [3][1]string // of headers
+	values  [4][1]string // of headers
 	body    answerBody
 
 	requestID  string

@@ -105,11 +105,18 @@ func (b *answerBody) resource(r *store.Resource, p *scim.Projection) {
 
 // sendResource answers with one resource and its version.
 func (x *exchange) sendResource(status int, r *store.Resource, p *scim.Projection) {
-	x.resourceID = r.ID
-	x.setVersion(r)
+	x.describe(r)
 	b := x.newBody(status)
 	b.resource(r, p)
 	b.end()
+}
+
+// describe sets the headers that go with a resource (RFC 7643 §3.1).
+func (x *exchange) describe(r *store.Resource) {
+	x.resourceID = r.ID
+	x.setVersion(r)
+	x.values[3][0] = x.server.location(r.Type, r.ID)
+	x.w.Header()["Content-Location"] = x.values[3][:]
 }
 
 func (x *exchange) setVersion(r *store.Resource) {

@@ -27,8 +27,7 @@ func (s *Server) get(x *exchange) error {
 		return scim.ErrInvalidVersion()
 	}
 	if store.NewMatch("", ifNoneMatch).NotModified(resource.Version) {
-		x.resourceID = resource.ID
-		x.setVersion(resource)
+		x.describe(resource)
 		x.sendStatus(http.StatusNotModified)
 		return nil
 	}

@@ -7,6 +7,8 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"net/url"
+	"slices"
 	"sync"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -86,5 +88,34 @@ var _ = Describe("two replicas behind one Ingress", Ordered, func() {
 		}
 		done.Wait()
 		Expect(scim.mustDo("GET", "/Groups/"+group, "", 200).Body["members"]).To(HaveLen(32))
+	})
+
+	It("go on with a walk by index where another has come to, whoever leaves meanwhile", func(ctx context.Context) {
+		servers := t.servers(ctx)
+		Expect(servers).To(HaveLen(2))
+		met := map[string]int{}
+		var leaving []string
+		for i := range 40 {
+			id := scim.mustDo("POST", "/Users", userBody(fmt.Sprintf("walked-%d@e2e.example", i)), 201).id()
+			if i%4 == 0 {
+				leaving = append(leaving, id)
+			} else {
+				met[id] = 0
+			}
+		}
+		query := "/Users?count=5&filter=" + url.QueryEscape(`userName sw "walked-"`) + "&startIndex="
+		for start, total, n := 1, 1, 0; start <= total; n++ {
+			page := servers[n%2].mustDo("GET", query+fmt.Sprint(start), "", 200).Body
+			resources, _ := page["Resources"].([]any)
+			Expect(resources).NotTo(BeEmpty())
+			for _, resource := range resources {
+				if id := resource.(map[string]any)["id"].(string); !slices.Contains(leaving, id) {
+					met[id]++
+				}
+			}
+			start, total = start+len(resources), int(page["totalResults"].(float64))
+			scim.mustDo("DELETE", "/Users/"+leaving[n], "", 204) // who has been met moves everybody behind forward
+		}
+		Expect(met).To(HaveEach(1))
 	})
 })
