@@ -64,7 +64,7 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, idp *v1a
 	linking := idp.EffectiveLinkingPolicy()
 	idp.Status.Linking, idp.Status.LinkingApproval = linking.Linking, linking.LinkingApproval
 
-	outcome.ObserveLinking(pass, idp, idp.Spec.SCIM.LinkingPolicy, idp.Spec.EmailDomains)
+	outcome.ObserveLinking(pass, idp, linking, idp.Spec.EmailDomains)
 
 	signOn := r.checkSignOn(ctx, idp)
 	warnOfSignOn(pass, idp)
