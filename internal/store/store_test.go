@@ -390,7 +390,8 @@ func TestARestartShowsTheSame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !read.Object().With(r.userAttributes.groups.attr, nil).Equal(u.Object()) {
+	inGroup := scim.Field{Attr: r.userAttributes.groups.attr, Value: read.Object().List(r.userAttributes.groups.attr)}
+	if !read.Object().Equal(r.userAttributes.withGroups(u.Object(), inGroup, read.Version)) || generation(read.Version) != generation(u.Version) {
 		t.Error("the user is not the same")
 	}
 	if groups, _ := read.Object().Lookup("groups.value").(scim.List); len(groups) != 1 || groups[0] != g.ID {
