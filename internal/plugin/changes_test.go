@@ -314,6 +314,26 @@ func TestFieldsOfAnotherVersion(t *testing.T) {
 	}
 }
 
+// TestStatusWrittenMeanwhile: what the operator writes at the same time is in nobody's way.
+func TestStatusWrittenMeanwhile(t *testing.T) {
+	namespace := tenant(t)
+	s := &session{client: api, namespace: namespace}
+	p, err := s.provider(t.Context(), "okta")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := s.get(t.Context(), p.kind(), p.name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.annotate(t.Context(), o, map[string]any{"example.com/note": "x"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.setToken(t.Context(), p, "generation", 3); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestChangedMeanwhile: of two who change a token's policy at once, one is told.
 func TestChangedMeanwhile(t *testing.T) {
 	namespace := tenant(t)

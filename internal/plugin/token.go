@@ -18,6 +18,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"scim-operator.io/api/v1alpha1"
@@ -263,7 +264,8 @@ func (s *session) rotateToken(ctx context.Context, args []string) error {
 }
 
 // setToken changes one field of a provider's TokenPolicy, unless somebody else has
-// changed the provider since it was read.
+// changed the provider's spec since it was read. The operator may write its status at any
+// time.
 func (s *session) setToken(ctx context.Context, p *provider, field string, value any) error {
 	var patch any = map[string]any{field: value}
 	path := p.tokenPath()
@@ -271,8 +273,20 @@ func (s *session) setToken(ctx context.Context, p *provider, field string, value
 		patch = map[string]any{step: patch}
 	}
 	content := patch.(map[string]any)
-	content["metadata"] = map[string]any{"resourceVersion": p.object.GetResourceVersion()}
-	return s.merge(ctx, p.object, content)
+	now := p.object
+	return retry.OnError(retry.DefaultRetry, func(err error) bool {
+		return apierrors.IsConflict(err) && now.GetUID() == p.object.GetUID() && now.GetGeneration() == p.object.GetGeneration()
+	}, func() error {
+		content["metadata"] = map[string]any{"resourceVersion": now.GetResourceVersion()}
+		err := s.merge(ctx, now, content)
+		if !apierrors.IsConflict(err) {
+			return err
+		}
+		if newer, unread := s.get(ctx, p.kind(), p.name); unread == nil {
+			now = newer
+		}
+		return err
+	})
 }
 
 var tokenIDPattern = regexp.MustCompile(`^[0-9a-f]{12}$`)
