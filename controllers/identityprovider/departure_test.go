@@ -8,7 +8,6 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
@@ -123,17 +122,7 @@ var _ = Describe("An identity provider whose users are to be inactive when it en
 
 // calls are the events that call for a person to decide about a hold.
 func calls(ctx context.Context, namespace string) func(Gomega) []string {
-	return func(g Gomega) []string {
-		var events eventsv1.EventList
-		g.Expect(env.Client.List(ctx, &events, client.InNamespace(namespace))).To(Succeed())
-		var notes []string
-		for _, e := range events.Items {
-			if e.Reason == v1alpha1.ReasonDeprovisioningHeld {
-				notes = append(notes, e.Note)
-			}
-		}
-		return notes
-	}
+	return env.Notes(ctx, namespace, v1alpha1.ReasonDeprovisioningHeld)
 }
 
 var _ = Describe("Who is held", func() {

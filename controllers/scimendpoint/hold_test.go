@@ -5,7 +5,6 @@ package scimendpoint
 import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -28,17 +27,6 @@ var _ = Describe("Users who are held", func() {
 			ep.Status.Deprovisioning = &d
 			Expect(env.Client.Status().Patch(ctx, ep, patch)).To(Succeed())
 		}
-		calls := func(g Gomega) []string {
-			var events eventsv1.EventList
-			g.Expect(env.Client.List(ctx, &events, client.InNamespace(namespace))).To(Succeed())
-			var notes []string
-			for _, e := range events.Items {
-				if e.Reason == v1alpha1.ReasonDeprovisioningHeld {
-					notes = append(notes, e.Note)
-				}
-			}
-			return notes
-		}
 		holds(v1alpha1.DeprovisioningStatus{HoldID: "hold-1", Held: ptr.To[int64](7)})
 		approve := "scim-operator.io/approve-held: hold-"
 		Eventually(observed(ctx, ep)).Should(And(
@@ -57,6 +45,6 @@ var _ = Describe("Users who are held", func() {
 		Eventually(observed(ctx, ep)).Should(testenv.ReconcilingBecause(v1alpha1.ReasonApplyingVerdict))
 		holds(v1alpha1.DeprovisioningStatus{})
 		Eventually(observed(ctx, ep)).Should(ready())
-		Expect(calls(Default)).To(BeEmpty(), "who holds them has called for a person")
+		Expect(env.Notes(ctx, namespace, v1alpha1.ReasonDeprovisioningHeld)(Default)).To(BeEmpty(), "who holds them has called for a person")
 	})
 })

@@ -28,6 +28,35 @@ import (
 
 const day = 24 * time.Hour
 
+// followsUses makes sure that the status shows what a server says of the last request, once
+// a minute at most, and believes no clock that is far ahead.
+func followsUses(ctx context.Context, ep *v1alpha1.ScimEndpoint, said func(at time.Time) *v1alpha1ac.ServerStatusApplyConfiguration, shows func(at time.Time) OmegaMatcher) {
+	GinkgoHelper()
+	env.Create(ctx, &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: ep.Namespace, Name: "okta-scim-1", Labels: map[string]string{v1alpha1.EndpointLabel: ep.Name}},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "server", Image: "server"}}},
+	})
+	used := func(at time.Time) {
+		GinkgoHelper()
+		apply := v1alpha1ac.ScimEndpoint(ep.Name, ep.Namespace).WithStatus(v1alpha1ac.ScimEndpointStatus().
+			WithServers(said(at).WithName("okta-scim-1").WithAddress("10.0.0.1:8081").WithIncarnation("1")))
+		Expect(env.Client.Status().Apply(ctx, apply, client.FieldOwner("okta-scim-1"))).To(Succeed())
+	}
+	begin := time.Now().Truncate(time.Second)
+	used(begin)
+	Eventually(observed(ctx, ep)).Should(shows(begin))
+	used(begin.Add(time.Second))
+	Consistently(observed(ctx, ep), testenv.Quiet).Should(shows(begin))
+	ahead.Store(int64(time.Minute))
+	env.Touch(ctx, ep)
+	Eventually(observed(ctx, ep)).Should(shows(begin.Add(time.Second)))
+
+	By("not believing a clock that is far ahead")
+	used(begin.Add(time.Hour))
+	env.Touch(ctx, ep)
+	Consistently(observed(ctx, ep), testenv.Quiet).Should(shows(begin.Add(time.Second)))
+}
+
 var _ = Describe("The life of a token", func() {
 	var (
 		namespace string
@@ -85,16 +114,7 @@ var _ = Describe("The life of a token", func() {
 		}
 	}
 	events := func(ctx context.Context, reason string) func(Gomega) []string {
-		return func(g Gomega) (notes []string) {
-			var all eventsv1.EventList
-			g.Expect(env.Client.List(ctx, &all, client.InNamespace(namespace))).To(Succeed())
-			for _, e := range all.Items {
-				if e.Reason == reason {
-					notes = append(notes, e.Note)
-				}
-			}
-			return notes
-		}
+		return env.Notes(ctx, namespace, reason)
 	}
 	vault := func(value string) *corev1.Secret {
 		return &corev1.Secret{ObjectMeta: objectMeta(namespace, "vault"), Data: map[string][]byte{"scim": []byte(value)}}
@@ -344,33 +364,13 @@ var _ = Describe("The life of a token", func() {
 
 	It("shows when it was last used, once a minute at most", func(ctx SpecContext) {
 		issued(ctx, nil)
-		env.Create(ctx, &corev1.Pod{
-			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "okta-scim-1", Labels: map[string]string{v1alpha1.EndpointLabel: ep.Name}},
-			Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "server", Image: "server"}}},
-		})
-		used := func(at time.Time) {
-			GinkgoHelper()
-			apply := v1alpha1ac.ScimEndpoint(ep.Name, namespace).WithStatus(v1alpha1ac.ScimEndpointStatus().
-				WithServers(v1alpha1ac.ServerStatus().WithName("okta-scim-1").WithAddress("10.0.0.1:8081").WithIncarnation("1").
-					WithTokens(v1alpha1ac.TokenUse().WithID(id(first)).WithLastUsedTime(metav1.NewTime(at)))))
-			Expect(env.Client.Status().Apply(ctx, apply, client.FieldOwner("okta-scim-1"))).To(Succeed())
+		ofToken := func(at time.Time) *v1alpha1ac.ServerStatusApplyConfiguration {
+			return v1alpha1ac.ServerStatus().WithTokens(v1alpha1ac.TokenUse().WithID(id(first)).WithLastUsedTime(metav1.NewTime(at)))
 		}
-		shows := func(at time.Time) OmegaMatcher {
+		followsUses(ctx, ep, ofToken, func(at time.Time) OmegaMatcher {
 			same := HaveValue(HaveField("Time", BeTemporally("==", at)))
 			return And(HaveField("Status.Tokens", ConsistOf(HaveField("LastUsedTime", same))), HaveField("Status.LastRequestTime", same))
-		}
-		begin := time.Now().Truncate(time.Second)
-		used(begin)
-		Eventually(observed(ctx, ep)).Should(shows(begin))
-		used(begin.Add(time.Second))
-		Consistently(observed(ctx, ep), testenv.Quiet).Should(shows(begin))
-		later(ctx, time.Minute)
-		Eventually(observed(ctx, ep)).Should(shows(begin.Add(time.Second)))
-
-		By("not believing a clock that is far ahead")
-		used(begin.Add(time.Hour))
-		env.Touch(ctx, ep)
-		Consistently(observed(ctx, ep), testenv.Quiet).Should(shows(begin.Add(time.Second)))
+		})
 	})
 
 	It("leaves everything at rest, after whatever has happened", func(ctx SpecContext) {

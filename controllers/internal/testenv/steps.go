@@ -7,6 +7,7 @@ import (
 
 	"github.com/onsi/gomega"
 	gomegatypes "github.com/onsi/gomega/types"
+	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
@@ -19,6 +20,20 @@ import (
 func (e *Env) Create(ctx context.Context, objects ...client.Object) {
 	for _, obj := range objects {
 		gomega.ExpectWithOffset(1, e.Client.Create(ctx, obj)).To(gomega.Succeed())
+	}
+}
+
+// Notes polls what the events of a namespace say that have a reason.
+func (e *Env) Notes(ctx context.Context, namespace, reason string) func(gomega.Gomega) []string {
+	return func(g gomega.Gomega) (notes []string) {
+		var events eventsv1.EventList
+		g.Expect(e.Client.List(ctx, &events, client.InNamespace(namespace))).To(gomega.Succeed())
+		for i := range events.Items {
+			if events.Items[i].Reason == reason {
+				notes = append(notes, events.Items[i].Note)
+			}
+		}
+		return notes
 	}
 }
 
