@@ -10,7 +10,8 @@ import (
 // +kubebuilder:validation:Enum=Okta;EntraID;OneLogin;GoogleWorkspace;JumpCloud;PingIdentity;Duo;Keycloak;Generic
 type IdentityProviderType string
 
-// The products known by name. Every one of them is served by the same endpoint.
+// The products known by name. Every one of them is served by the same endpoint; package
+// idp holds what differs.
 const (
 	ProviderOkta            IdentityProviderType = "Okta"
 	ProviderEntraID         IdentityProviderType = "EntraID"
@@ -221,6 +222,14 @@ type IdentityProviderStatus struct {
 	// linkingApproval is the value in force.
 	// +optional
 	LinkingApproval LinkingApproval `json:"linkingApproval,omitempty"`
+
+	// externalIDs is the value in force.
+	// +optional
+	ExternalIDs ExternalIDs `json:"externalIDs,omitempty"`
+
+	// unknownAttributes is the value in force.
+	// +optional
+	UnknownAttributes UnknownAttributes `json:"unknownAttributes,omitempty"`
 
 	// deprovisioning is that of the endpoint: how people leave, and who is held.
 	// +optional

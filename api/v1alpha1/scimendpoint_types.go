@@ -94,6 +94,8 @@ type ScimEndpointTemplate struct {
 	Token *TokenPolicy `json:"token,omitempty"`
 
 	AccessPolicy `json:",inline"`
+
+	ProviderBehavior `json:",inline"`
 }
 
 // MeReference names a user of the endpoint.
@@ -313,6 +315,14 @@ type ScimEndpointStatus struct {
 	// deprovisioning says how people leave, and who is held.
 	// +optional
 	Deprovisioning *DeprovisioningStatus `json:"deprovisioning,omitempty"`
+
+	// externalIDs is the value in force.
+	// +optional
+	ExternalIDs ExternalIDs `json:"externalIDs,omitempty"`
+
+	// unknownAttributes is the value in force.
+	// +optional
+	UnknownAttributes UnknownAttributes `json:"unknownAttributes,omitempty"`
 }
 
 // ServerStatus is one running replica of an endpoint.

@@ -17,6 +17,7 @@ import (
 	v1alpha1ac "scim-operator.io/api/v1alpha1/applyconfiguration/api/v1alpha1"
 	"scim-operator.io/controllers/internal/child"
 	"scim-operator.io/controllers/internal/outcome"
+	knownidp "scim-operator.io/internal/idp"
 )
 
 var kind = v1alpha1.GroupVersion.WithKind("IdentityProvider")
@@ -118,6 +119,7 @@ func endpointFor(idp *v1alpha1.IdentityProvider) (*v1alpha1ac.ScimEndpointApplyC
 	if template := idp.Spec.SCIM.Endpoint; template != nil {
 		spec.ScimEndpointTemplate = *template
 	}
+	spec.ProviderBehavior = behaviorOf(idp)
 	desired := v1alpha1ac.ScimEndpointSpec()
 	if err := convert(spec, desired); err != nil {
 		return nil, err
@@ -131,6 +133,15 @@ func endpointFor(idp *v1alpha1.IdentityProvider) (*v1alpha1ac.ScimEndpointApplyC
 			WithController(true).
 			WithBlockOwnerDeletion(true)).
 		WithSpec(desired), nil
+}
+
+// behaviorOf returns what the endpoint may expect of the identity provider.
+func behaviorOf(idp *v1alpha1.IdentityProvider) v1alpha1.ProviderBehavior {
+	var decided v1alpha1.ProviderBehavior
+	if scim := idp.Spec.SCIM; scim != nil && scim.Endpoint != nil {
+		decided = scim.Endpoint.ProviderBehavior
+	}
+	return knownidp.Behavior(idp.Spec.Type, decided)
 }
 
 // convert turns a type into its apply configuration or back; both have the same JSON.

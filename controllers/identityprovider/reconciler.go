@@ -63,6 +63,8 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, idp *v1a
 	idp.Status.Provisioning, idp.Status.OnDisable = idp.EffectiveProvisioning(), idp.EffectiveOnDisable()
 	linking := idp.EffectiveLinkingPolicy()
 	idp.Status.Linking, idp.Status.LinkingApproval = linking.Linking, linking.LinkingApproval
+	behavior := behaviorOf(idp)
+	idp.Status.ExternalIDs, idp.Status.UnknownAttributes = behavior.ExternalIDs, behavior.UnknownAttributes
 
 	outcome.ObserveLinking(pass, idp, linking, idp.Spec.EmailDomains)
 

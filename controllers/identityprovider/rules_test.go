@@ -40,6 +40,28 @@ var _ = Describe("What an IdentityProvider says of users who were here before", 
 	})
 })
 
+var _ = Describe("What is known of an identity provider", func() {
+	It("becomes its endpoint's unless the spec decides otherwise, and is shown as it is in force", func(ctx SpecContext) {
+		namespace := env.Namespace(ctx)
+		known := v1alpha1.ProviderBehavior{ExternalIDs: v1alpha1.ExternalIDsReassignable, UnknownAttributes: v1alpha1.UnknownAttributesIgnored}
+		inForce := func(b v1alpha1.ProviderBehavior) OmegaMatcher {
+			return And(HaveField("Status.ExternalIDs", b.ExternalIDs), HaveField("Status.UnknownAttributes", b.UnknownAttributes))
+		}
+		idp := newProvider(namespace, inline(metadata(year)), v1alpha1.ProvisioningEnabled)
+		idp.Spec.Type = v1alpha1.ProviderEntraID
+		env.Create(ctx, idp)
+		Eventually(endpoint(ctx, namespace)).Should(HaveField("Spec.ProviderBehavior", known))
+		Eventually(observed(ctx, idp)).Should(inForce(known))
+
+		testenv.Change(ctx, env, idp, func(idp *v1alpha1.IdentityProvider) {
+			idp.Spec.SCIM.Endpoint.ExternalIDs = v1alpha1.ExternalIDsImmutable
+		})
+		known.ExternalIDs = v1alpha1.ExternalIDsImmutable
+		Eventually(endpoint(ctx, namespace)).Should(HaveField("Spec.ProviderBehavior", known))
+		Eventually(observed(ctx, idp)).Should(inForce(known))
+	})
+})
+
 var _ = Describe("Rules for users", func() {
 	It("become the endpoint's, and the provider shows how far they have been applied", func(ctx SpecContext) {
 		namespace := env.Namespace(ctx)

@@ -72,6 +72,8 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, ep *v1al
 	}
 	ep.Status.BaseURL = ep.BaseURL()
 	ep.Status.Replicas = ptr.To(ep.EffectiveReplicas())
+	behavior := ep.EffectiveProviderBehavior()
+	ep.Status.ExternalIDs, ep.Status.UnknownAttributes = behavior.ExternalIDs, behavior.UnknownAttributes
 	outcome.ObserveLinking(pass, ep, ep.Spec.LinkingPolicy, ep.Spec.EmailDomains)
 
 	deployment := render.Deployment(ep, r.options)

@@ -53,6 +53,8 @@ var _ = Describe("A ScimEndpoint", func() {
 			testenv.ReconcilingBecause(v1alpha1.ReasonReplicasUnready),
 			HaveField("Status.BaseURL", "https://"+hostFor(namespace)+"/scim/v2"),
 			HaveField("Status.Replicas", HaveValue(BeEquivalentTo(1))),
+			HaveField("Status.ExternalIDs", v1alpha1.ExternalIDsReassignable),
+			HaveField("Status.UnknownAttributes", v1alpha1.UnknownAttributesRefused),
 			HaveField("Status.ReadyReplicas", HaveValue(BeEquivalentTo(0))),
 		))
 		reportDeployment(ctx, ep, 1)

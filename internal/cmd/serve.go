@@ -246,9 +246,12 @@ func (o *serveOptions) newProcess(ctx context.Context, config *rest.Config, log,
 	if err != nil {
 		return nil, err
 	}
+	behavior := endpoint.EffectiveProviderBehavior()
 	p.store, err = store.New(store.Config{
 		REST: config, Namespace: o.namespace, Endpoint: o.endpoint, BaseURL: o.baseURL, Types: types,
 		Linking: store.NewLinking(&endpoint.Spec), Peers: p.replica, Eventual: p.replica.Eventual, Log: log.WithName("store"), MaxStaleness: o.maxStaleness,
+
+		ImmutableExternalIDs: behavior.ExternalIDs == v1alpha1.ExternalIDsImmutable,
 	})
 	if err != nil {
 		return nil, err
@@ -258,6 +261,8 @@ func (o *serveOptions) newProcess(ctx context.Context, config *rest.Config, log,
 		Limits: o.limits, Metrics: p.registry, Log: log.WithName("server"), Me: me(endpoint), Proxies: proxies,
 		Audit: server.Audit{Log: audit, Namespace: o.namespace, Endpoint: o.endpoint, Settings: auditSettings{p.replica}},
 		Notes: p.replica,
+
+		IgnoreUnknownAttributes: behavior.UnknownAttributes == v1alpha1.UnknownAttributesIgnored,
 	})
 	return p, err
 }

@@ -64,6 +64,15 @@ func podAnnotations(ep *v1alpha1.ScimEndpoint) map[string]string {
 		ResourceTypes: ep.Spec.ResourceTypes, Extensions: ep.Spec.Extensions, Me: ep.Spec.Me,
 		AccessPolicy: v1alpha1.AccessPolicy{OAuth: ep.Spec.OAuth},
 	}}
+	// The values that apply without a decision are left out: to write them down restarts
+	// nothing.
+	behavior := ep.EffectiveProviderBehavior()
+	if behavior.ExternalIDs != v1alpha1.ExternalIDsReassignable {
+		definitions.ExternalIDs = behavior.ExternalIDs
+	}
+	if behavior.UnknownAttributes != v1alpha1.UnknownAttributesRefused {
+		definitions.UnknownAttributes = behavior.UnknownAttributes
+	}
 	if ep.Spec.Links() {
 		definitions.LinkingPolicy, definitions.EmailDomains = ep.Spec.LinkingPolicy, ep.Spec.EmailDomains
 	}

@@ -244,3 +244,31 @@ func TestAChangeOfLinkingStartsTheServersAnew(t *testing.T) {
 		t.Error("the servers start anew for domains that they do not use")
 	}
 }
+
+// Servers learn of their identity provider's behavior when they start.
+func TestAChangeOfTheProvidersBehaviorRestartsTheServers(t *testing.T) {
+	digest := func(b v1alpha1.ProviderBehavior) string {
+		ep := &v1alpha1.ScimEndpoint{}
+		ep.Spec.ProviderBehavior = b
+		return podAnnotations(ep)[DefinitionsAnnotation]
+	}
+	known := map[string]bool{}
+	for name, behavior := range map[string]v1alpha1.ProviderBehavior{
+		"nothing":            {},
+		"immutable":          {ExternalIDs: v1alpha1.ExternalIDsImmutable},
+		"ignored":            {UnknownAttributes: v1alpha1.UnknownAttributesIgnored},
+		"immutable, ignored": {ExternalIDs: v1alpha1.ExternalIDsImmutable, UnknownAttributes: v1alpha1.UnknownAttributesIgnored},
+	} {
+		d := digest(behavior)
+		if known[d] {
+			t.Errorf("%s: the servers are not restarted", name)
+		}
+		known[d] = true
+	}
+	spelledOut := digest(v1alpha1.ProviderBehavior{
+		ExternalIDs: v1alpha1.ExternalIDsReassignable, UnknownAttributes: v1alpha1.UnknownAttributesRefused,
+	})
+	if spelledOut != "" {
+		t.Error("the servers are restarted for values that are in force already")
+	}
+}

@@ -62,6 +62,8 @@ type Config struct {
 	Notes        Notes // nil for none
 	Metrics      prometheus.Registerer
 	Log          logr.Logger
+
+	IgnoreUnknownAttributes bool // in a PATCH; otherwise the answer is 400
 }
 
 // Server is an http.Handler that serves one SCIM endpoint. Serve it with Serve, which

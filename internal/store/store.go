@@ -33,6 +33,8 @@ type Config struct {
 	Eventual  func() bool    // whether reads may miss what other replicas have acknowledged; nil for never
 	Log       logr.Logger
 
+	ImmutableExternalIDs bool // an externalId never names another person later
+
 	RequestTimeout time.Duration // bound on one call of the API server; 10 s
 	WriteTimeout   time.Duration // bound on one write with all its calls; 25 s
 	BarrierTimeout time.Duration // how long a read waits for its own watch before it asks the API server; 500 ms

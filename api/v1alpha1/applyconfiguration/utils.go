@@ -84,6 +84,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.PreviewExampleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PreviewStatus"):
 		return &apiv1alpha1.PreviewStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ProviderBehavior"):
+		return &apiv1alpha1.ProviderBehaviorApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RequiredClaim"):
 		return &apiv1alpha1.RequiredClaimApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ResourceAttribute"):

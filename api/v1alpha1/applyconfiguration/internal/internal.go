@@ -471,6 +471,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: ingress
       type:
         namedType: io.scim-operator.api.v1alpha1.IngressExposure
+- name: io.scim-operator.api.v1alpha1.ExternalIDs
+  scalar: string
 - name: io.scim-operator.api.v1alpha1.GatewayReference
   map:
     fields:
@@ -567,6 +569,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: deprovisioning
       type:
         namedType: io.scim-operator.api.v1alpha1.DeprovisioningStatus
+    - name: externalIDs
+      type:
+        namedType: io.scim-operator.api.v1alpha1.ExternalIDs
     - name: groups
       type:
         scalar: numeric
@@ -597,6 +602,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: technicians
       type:
         scalar: numeric
+    - name: unknownAttributes
+      type:
+        namedType: io.scim-operator.api.v1alpha1.UnknownAttributes
     - name: unresolvedMembers
       type:
         scalar: numeric
@@ -1169,6 +1177,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - schema
+    - name: externalIDs
+      type:
+        namedType: io.scim-operator.api.v1alpha1.ExternalIDs
     - name: linking
       type:
         namedType: io.scim-operator.api.v1alpha1.Linking
@@ -1227,6 +1238,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+    - name: unknownAttributes
+      type:
+        namedType: io.scim-operator.api.v1alpha1.UnknownAttributes
     - name: userTypes
       type:
         namedType: io.scim-operator.api.v1alpha1.UserTypeRules
@@ -1247,6 +1261,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: deprovisioning
       type:
         namedType: io.scim-operator.api.v1alpha1.DeprovisioningStatus
+    - name: externalIDs
+      type:
+        namedType: io.scim-operator.api.v1alpha1.ExternalIDs
     - name: lastRequestTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
@@ -1287,6 +1304,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - id
+    - name: unknownAttributes
+      type:
+        namedType: io.scim-operator.api.v1alpha1.UnknownAttributes
 - name: io.scim-operator.api.v1alpha1.ScimEndpointTemplate
   map:
     fields:
@@ -1307,6 +1327,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - schema
+    - name: externalIDs
+      type:
+        namedType: io.scim-operator.api.v1alpha1.ExternalIDs
     - name: me
       type:
         namedType: io.scim-operator.api.v1alpha1.MeReference
@@ -1336,6 +1359,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+    - name: unknownAttributes
+      type:
+        namedType: io.scim-operator.api.v1alpha1.UnknownAttributes
 - name: io.scim-operator.api.v1alpha1.ScimGroup
   map:
     fields:
@@ -1745,6 +1771,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: lastUsedTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: io.scim-operator.api.v1alpha1.UnknownAttributes
+  scalar: string
 - name: io.scim-operator.api.v1alpha1.UserMatcher
   map:
     fields:

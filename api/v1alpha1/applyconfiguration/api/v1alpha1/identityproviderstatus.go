@@ -43,6 +43,10 @@ type IdentityProviderStatusApplyConfiguration struct {
 	Linking *apiv1alpha1.Linking `json:"linking,omitempty"`
 	// linkingApproval is the value in force.
 	LinkingApproval *apiv1alpha1.LinkingApproval `json:"linkingApproval,omitempty"`
+	// externalIDs is the value in force.
+	ExternalIDs *apiv1alpha1.ExternalIDs `json:"externalIDs,omitempty"`
+	// unknownAttributes is the value in force.
+	UnknownAttributes *apiv1alpha1.UnknownAttributes `json:"unknownAttributes,omitempty"`
 	// deprovisioning is that of the endpoint: how people leave, and who is held.
 	Deprovisioning *DeprovisioningStatusApplyConfiguration `json:"deprovisioning,omitempty"`
 	// rules says how far the rules for users have been applied, and what the ones in
@@ -170,6 +174,22 @@ func (b *IdentityProviderStatusApplyConfiguration) WithLinking(value apiv1alpha1
 // If called multiple times, the LinkingApproval field is set to the value of the last call.
 func (b *IdentityProviderStatusApplyConfiguration) WithLinkingApproval(value apiv1alpha1.LinkingApproval) *IdentityProviderStatusApplyConfiguration {
 	b.LinkingApproval = &value
+	return b
+}
+
+// WithExternalIDs sets the ExternalIDs field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ExternalIDs field is set to the value of the last call.
+func (b *IdentityProviderStatusApplyConfiguration) WithExternalIDs(value apiv1alpha1.ExternalIDs) *IdentityProviderStatusApplyConfiguration {
+	b.ExternalIDs = &value
+	return b
+}
+
+// WithUnknownAttributes sets the UnknownAttributes field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the UnknownAttributes field is set to the value of the last call.
+func (b *IdentityProviderStatusApplyConfiguration) WithUnknownAttributes(value apiv1alpha1.UnknownAttributes) *IdentityProviderStatusApplyConfiguration {
+	b.UnknownAttributes = &value
 	return b
 }
 

@@ -138,6 +138,22 @@ func (b *ScimEndpointSpecApplyConfiguration) WithOAuth(value *OAuthPolicyApplyCo
 	return b
 }
 
+// WithExternalIDs sets the ExternalIDs field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ExternalIDs field is set to the value of the last call.
+func (b *ScimEndpointSpecApplyConfiguration) WithExternalIDs(value apiv1alpha1.ExternalIDs) *ScimEndpointSpecApplyConfiguration {
+	b.ProviderBehaviorApplyConfiguration.ExternalIDs = &value
+	return b
+}
+
+// WithUnknownAttributes sets the UnknownAttributes field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the UnknownAttributes field is set to the value of the last call.
+func (b *ScimEndpointSpecApplyConfiguration) WithUnknownAttributes(value apiv1alpha1.UnknownAttributes) *ScimEndpointSpecApplyConfiguration {
+	b.ProviderBehaviorApplyConfiguration.UnknownAttributes = &value
+	return b
+}
+
 // WithProvisioning sets the Provisioning field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Provisioning field is set to the value of the last call.

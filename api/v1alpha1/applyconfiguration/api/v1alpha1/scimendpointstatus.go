@@ -7,6 +7,7 @@ package v1alpha1
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	v1 "k8s.io/client-go/applyconfigurations/meta/v1"
+	apiv1alpha1 "scim-operator.io/api/v1alpha1"
 )
 
 // ScimEndpointStatusApplyConfiguration represents a declarative configuration of the ScimEndpointStatus type for use
@@ -44,6 +45,10 @@ type ScimEndpointStatusApplyConfiguration struct {
 	Rules *RulesStatusApplyConfiguration `json:"rules,omitempty"`
 	// deprovisioning says how people leave, and who is held.
 	Deprovisioning *DeprovisioningStatusApplyConfiguration `json:"deprovisioning,omitempty"`
+	// externalIDs is the value in force.
+	ExternalIDs *apiv1alpha1.ExternalIDs `json:"externalIDs,omitempty"`
+	// unknownAttributes is the value in force.
+	UnknownAttributes *apiv1alpha1.UnknownAttributes `json:"unknownAttributes,omitempty"`
 }
 
 // ScimEndpointStatusApplyConfiguration constructs a declarative configuration of the ScimEndpointStatus type for use with
@@ -162,5 +167,21 @@ func (b *ScimEndpointStatusApplyConfiguration) WithRules(value *RulesStatusApply
 // If called multiple times, the Deprovisioning field is set to the value of the last call.
 func (b *ScimEndpointStatusApplyConfiguration) WithDeprovisioning(value *DeprovisioningStatusApplyConfiguration) *ScimEndpointStatusApplyConfiguration {
 	b.Deprovisioning = value
+	return b
+}
+
+// WithExternalIDs sets the ExternalIDs field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ExternalIDs field is set to the value of the last call.
+func (b *ScimEndpointStatusApplyConfiguration) WithExternalIDs(value apiv1alpha1.ExternalIDs) *ScimEndpointStatusApplyConfiguration {
+	b.ExternalIDs = &value
+	return b
+}
+
+// WithUnknownAttributes sets the UnknownAttributes field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the UnknownAttributes field is set to the value of the last call.
+func (b *ScimEndpointStatusApplyConfiguration) WithUnknownAttributes(value apiv1alpha1.UnknownAttributes) *ScimEndpointStatusApplyConfiguration {
+	b.UnknownAttributes = &value
 	return b
 }

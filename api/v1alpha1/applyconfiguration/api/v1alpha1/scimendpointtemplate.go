@@ -41,8 +41,9 @@ type ScimEndpointTemplateApplyConfiguration struct {
 	Me *MeReferenceApplyConfiguration `json:"me,omitempty"`
 	// token says how long the endpoint's token lives, and when another one takes over.
 	// Left out, it lives 180 days and is replaced when generation is raised.
-	Token                          *TokenPolicyApplyConfiguration `json:"token,omitempty"`
-	AccessPolicyApplyConfiguration `json:""`
+	Token                              *TokenPolicyApplyConfiguration `json:"token,omitempty"`
+	AccessPolicyApplyConfiguration     `json:""`
+	ProviderBehaviorApplyConfiguration `json:""`
 }
 
 // ScimEndpointTemplateApplyConfiguration constructs a declarative configuration of the ScimEndpointTemplate type for use with
@@ -148,5 +149,21 @@ func (b *ScimEndpointTemplateApplyConfiguration) WithAudit(value *AuditPolicyApp
 // If called multiple times, the OAuth field is set to the value of the last call.
 func (b *ScimEndpointTemplateApplyConfiguration) WithOAuth(value *OAuthPolicyApplyConfiguration) *ScimEndpointTemplateApplyConfiguration {
 	b.AccessPolicyApplyConfiguration.OAuth = value
+	return b
+}
+
+// WithExternalIDs sets the ExternalIDs field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ExternalIDs field is set to the value of the last call.
+func (b *ScimEndpointTemplateApplyConfiguration) WithExternalIDs(value apiv1alpha1.ExternalIDs) *ScimEndpointTemplateApplyConfiguration {
+	b.ProviderBehaviorApplyConfiguration.ExternalIDs = &value
+	return b
+}
+
+// WithUnknownAttributes sets the UnknownAttributes field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the UnknownAttributes field is set to the value of the last call.
+func (b *ScimEndpointTemplateApplyConfiguration) WithUnknownAttributes(value apiv1alpha1.UnknownAttributes) *ScimEndpointTemplateApplyConfiguration {
+	b.ProviderBehaviorApplyConfiguration.UnknownAttributes = &value
 	return b
 }
