@@ -149,24 +149,6 @@ func BenchmarkMemory(b *testing.B) {
 	b.ReportMetric(float64(len(render(users[0]))), "JSON-B/user")
 }
 
-func BenchmarkRender(b *testing.B) {
-	rt := Core().User()
-	user := mustDecode(b, rt, bjensen)
-	some, err := rt.ParseProjection("userName,emails.value", "")
-	if err != nil {
-		b.Fatal(err)
-	}
-	for name, p := range map[string]*Projection{"all": nil, "some": some} {
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
-			var dst []byte
-			for b.Loop() {
-				dst = user.AppendJSON(dst[:0], p)
-			}
-		})
-	}
-}
-
 func BenchmarkReplaceMembers(b *testing.B) {
 	list := make(MemberList, 100_000)
 	for i := range list {

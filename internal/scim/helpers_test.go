@@ -105,7 +105,17 @@ func mustDecode(t testing.TB, rt *ResourceType, document string) *Object {
 	return o
 }
 
-func render(o *Object) string { return string(o.AppendJSON(nil, nil)) }
+// render returns a resource as answers show it by default, and another object as it is.
+func render(o *Object) string {
+	if o.Len() == 0 {
+		return "{}"
+	}
+	root := o.fields[0].Attr.parent
+	if root.role != roleRoot {
+		return string(AppendValue(nil, o))
+	}
+	return string((&ResourceType{root: root}).Pack(o).AppendJSON(nil, nil, nil))
+}
 
 // wantError checks an error's scimType and that its detail has the words.
 func wantError(t testing.TB, err error, scimType, words string) {

@@ -36,7 +36,7 @@ func (rt *ResourceType) Pack(o *Object) Packed {
 	s.bits, s.places, s.flags = s.bits[:0], s.places[:0], 0
 	s.document = append(s.document[:0], '{')
 	if o.Len() > 0 {
-		s.document = appendSchemas(s.document, o, nil)
+		s.document = appendSchemas(s.document, o)
 	}
 	s.places = append(s.places, len(s.document))
 	for a, v := range o.Fields() {
@@ -44,6 +44,35 @@ func (rt *ResourceType) Pack(o *Object) Packed {
 	}
 	s.document = append(s.document, '}')
 	return Packed{root: rt.root, data: string(s.table()) + string(s.document)}
+}
+
+// appendSchemas appends `schemas` of a resource: the core schema and the extensions of which answers
+// show something by default. An object that is no resource has none.
+func appendSchemas(dst []byte, o *Object) []byte {
+	root := o.fields[0].Attr.parent
+	if root.role != roleRoot {
+		return dst
+	}
+	dst = append(dst, `"schemas":[`...)
+	dst = appendString(dst, root.urn.(string))
+	for _, f := range o.fields {
+		if f.Attr.role == roleExtension && showsSome(f.Value) {
+			dst = append(dst, ',')
+			dst = appendString(dst, f.Attr.urn.(string))
+		}
+	}
+	return append(dst, ']')
+}
+
+// showsSome reports whether answers show anything of an extension's value by default.
+func showsSome(extension Value) bool {
+	o, _ := extension.(*Object)
+	for a := range o.Fields() {
+		if (*Projection)(nil).below(a, showNamed) != showNothing {
+			return true
+		}
+	}
+	return false
 }
 
 // packer is what packing needs, to be used again.

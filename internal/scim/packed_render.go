@@ -2,9 +2,11 @@
 
 package scim
 
-// AppendJSON appends the resource as JSON, as Object.AppendJSON does: as it is, or what
-// the projection leaves of it. computed is an attribute that is not packed because it
-// comes from other resources; nil when there is none.
+import "unsafe"
+
+// AppendJSON appends the resource as JSON: as it is packed, or what the projection leaves of it.
+// `schemas` lists the core schema and the extensions of which something is shown. computed is an
+// attribute that is not packed because it comes from other resources; nil when there is none.
 func (p Packed) AppendJSON(dst []byte, projection *Projection, computed *Field) []byte {
 	if projection == nil && !p.hides() {
 		return p.appendWhole(dst, computed)
@@ -14,18 +16,23 @@ func (p Packed) AppendJSON(dst []byte, projection *Projection, computed *Field) 
 	s := p.pieces()
 	for index, piece := s.next(); index >= 0; index, piece = s.next() {
 		if computed != nil && computed.Attr.index < index {
-			dst = appendField(dst, computed, projection, showNamed)
+			dst = appendComputed(dst, computed, projection)
 			computed = nil
 		}
 		dst = p.appendPiece(dst, p.root.Sub[index], piece, projection)
 	}
 	if computed != nil {
-		dst = appendField(dst, computed, projection, showNamed)
+		dst = appendComputed(dst, computed, projection)
 	}
 	return append(dst, '}')
 }
 
-// AppendOpenJSON is AppendJSON without the closing brace.
+// AppendOpenJSON is AppendJSON without the closing brace, so that a group's members can be streamed
+// behind it:
+//
+//	dst = p.AppendOpenJSON(dst, projection)
+//	dst = append(dst, `,"members":[`...) // then AppendMember, comma, AppendMember …
+//	dst = append(dst, `]}`...)
 func (p Packed) AppendOpenJSON(dst []byte, projection *Projection) []byte {
 	dst = p.AppendJSON(dst, projection, nil)
 	return dst[:len(dst)-1]
@@ -41,7 +48,7 @@ func (p Packed) appendWhole(dst []byte, computed *Field) []byte {
 		end = s.place(s.count)
 	}
 	dst = append(dst, s.json[:end]...)
-	dst = appendField(dst, computed, nil, showNamed)
+	dst = appendComputed(dst, computed, nil)
 	return append(dst, s.json[end:]...)
 }
 
@@ -59,7 +66,7 @@ func (p Packed) appendSchemas(dst []byte, projection *Projection) []byte {
 	return append(dst, ']')
 }
 
-// showsSomeRaw is showsSome.
+// showsSomeRaw reports whether anything of an extension's value is in the response.
 func (p *Projection) showsSomeRaw(container *Attribute, raw string) bool {
 	shown := p.below(container, showNamed)
 	fields := fieldsOf(container, raw)
@@ -95,7 +102,16 @@ func (p *Projection) wholly(a *Attribute) bool {
 	return !isNamed
 }
 
-// appendRawField is appendField.
+// appendComputed appends what is shown of an attribute that is not packed.
+func appendComputed(dst []byte, f *Field, p *Projection) []byte {
+	buffer := textBuffers.Get().(*[]byte)
+	defer textBuffers.Put(buffer)
+	*buffer = AppendValue((*buffer)[:0], f.Value)
+	// What is appended is a copy, so that the text may be the buffer itself.
+	return appendRawField(dst, f.Attr, unsafe.String(unsafe.SliceData(*buffer), len(*buffer)), p, showNamed) //nolint:gosec // see above
+}
+
+// appendRawField appends an attribute with the comma before it, or nothing when nothing of it is shown.
 func appendRawField(dst []byte, a *Attribute, raw string, p *Projection, parent showing) []byte {
 	shown := p.below(a, parent)
 	if shown == showNothing {
@@ -113,7 +129,7 @@ func appendRawField(dst []byte, a *Attribute, raw string, p *Projection, parent 
 	return dst
 }
 
-// appendRaw is appendShown.
+// appendRaw appends what is shown of a value; some reports whether that is anything.
 func appendRaw(dst []byte, a *Attribute, raw string, p *Projection, shown showing) (_ []byte, some bool) {
 	switch raw[0] {
 	case '{':

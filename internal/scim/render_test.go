@@ -74,7 +74,7 @@ func TestProjection(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(test.want, string(user.AppendJSON(nil, p))); diff != "" {
+			if diff := cmp.Diff(test.want, string(rt.Pack(user).AppendJSON(nil, p, nil))); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -97,7 +97,7 @@ func TestProjectionOfOtherReturned(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := string(o.AppendJSON(nil, p)); got != `{"schemas":["urn:example:Gadget"],"id":"1",`+want {
+		if got := string(rt.Pack(o).AppendJSON(nil, p, nil)); got != `{"schemas":["urn:example:Gadget"],"id":"1",`+want {
 			t.Errorf("attributes=%s gives %s", attributes, got)
 		}
 	}
@@ -140,7 +140,7 @@ func TestProjectionOfMembers(t *testing.T) {
 
 func TestRenderGroupWithMembers(t *testing.T) {
 	group := mustDecode(t, Core().Group(), `{"id":"g","displayName":"Guides"}`)
-	dst := group.AppendOpenJSON(nil, nil)
+	dst := Core().Group().Pack(group).AppendOpenJSON(nil, nil)
 	dst = append(dst, `,"members":[`...)
 	dst = AppendMember(dst, Member{Value: "1"}, nil)
 	dst = append(dst, `]}`...)

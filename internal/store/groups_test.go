@@ -342,7 +342,7 @@ func TestAMergedWriteAnswersEachChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	if read.Object().Lookup("title") != "second" || read.Object().Lookup("nickName") != "Mal" {
-		t.Errorf("the user is %s", read.Object().AppendJSON(nil, nil))
+		t.Errorf("the user is %s", read.AppendJSON(nil, nil))
 	}
 	w.requireUnique()
 }

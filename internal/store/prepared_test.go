@@ -65,7 +65,7 @@ func TestAnswersAreWhatTheUserIs(t *testing.T) {
 			if err != nil {
 				rt.Fatal(err)
 			}
-			if diff := cmp.Diff(string(r.Object().AppendJSON(nil, p)), string(r.AppendJSON(nil, p))); diff != "" {
+			if diff := cmp.Diff(string(user.Pack(r.Object()).AppendJSON(nil, p, nil)), string(r.AppendJSON(nil, p))); diff != "" {
 				rt.Fatal(diff)
 			}
 		}
