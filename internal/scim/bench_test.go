@@ -44,7 +44,7 @@ func matchAll(f *Filter, users []Packed) (matched int) {
 	for batch := range slices.Chunk(users, FetchSize) {
 		f.Fetch(batch)
 		for _, user := range batch {
-			if f.MatchPacked(user, nil) {
+			if f.Match(user, nil) {
 				matched++
 			}
 		}

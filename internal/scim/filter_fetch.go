@@ -5,7 +5,7 @@ package scim
 // A walk over many resources waits for memory rather than for the processor: for the
 // table of a resource, and then for the attribute that the table leads to. Fetch takes
 // these steps for many resources side by side, so that their waits pass at the same time,
-// and MatchPacked finds everything at hand.
+// and Match finds everything at hand.
 
 const (
 	// FetchSize is how many resources Fetch looks at together at most: what it looks at
@@ -18,7 +18,7 @@ const (
 	maxFetchedBytes, cacheLine = 256, 64
 )
 
-// Fetch brings into the processor's cache what MatchPacked will look at of up to FetchSize
+// Fetch brings into the processor's cache what Match will look at of up to FetchSize
 // resources. It changes nothing but the time that takes; what it gives means nothing, and
 // keeps the compiler from leaving it out.
 func (f *Filter) Fetch(resources []Packed) (touched int) {

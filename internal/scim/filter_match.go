@@ -7,82 +7,6 @@ import (
 	"strings"
 )
 
-// Match says whether the resource matches. m is nil unless it is a group. It
-// allocates nothing, but for filters on members other than by value.
-//
-// A multi-valued attribute matches when any of its values does. An attribute
-// without a value is null: it matches `ne` with any value, and `eq null`.
-func (f *Filter) Match(o *Object, m MemberReader) bool {
-	return f.root.match(o, m)
-}
-
-// match evaluates a node on a resource, or within a value path on one value.
-func (n *node) match(o *Object, m MemberReader) bool {
-	switch n.op {
-	case opAnd:
-		return n.left.match(o, m) && n.right.match(o, m)
-	case opOr:
-		return n.left.match(o, m) || n.right.match(o, m)
-	case opNot:
-		return !n.left.match(o, m)
-	default:
-	}
-	switch n.attr.role {
-	case roleMembers:
-		return n.matchMembers(m)
-	case roleSchemas:
-		return n.matchSchemas(o)
-	default:
-	}
-	if n.container != nil {
-		o = o.Object(n.container)
-	}
-	if n.op == opValuePath {
-		return n.matchAnyValue(o.Get(n.attr))
-	}
-	return n.test(o.Get(n.attr))
-}
-
-// matchAnyValue evaluates a value path.
-func (n *node) matchAnyValue(v Value) bool {
-	switch v := v.(type) {
-	case *Object:
-		return n.left.match(v, nil)
-	case List:
-		for _, element := range v {
-			if o, ok := element.(*Object); ok && n.left.match(o, nil) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// test compares the value of an attribute, or of its sub-attribute.
-func (n *node) test(v Value) bool {
-	list, isList := v.(List)
-	if !isList {
-		return n.testOne(n.descend(v))
-	}
-	found := false
-	for _, element := range list {
-		if v := n.descend(element); v != nil {
-			if found = true; n.testOne(v) {
-				return true
-			}
-		}
-	}
-	return !found && n.testOne(nil)
-}
-
-func (n *node) descend(v Value) Value {
-	if n.sub == nil {
-		return v
-	}
-	o, _ := v.(*Object)
-	return o.Get(n.sub)
-}
-
 // testOne compares one value; nil is null.
 func (n *node) testOne(v Value) bool {
 	switch {
@@ -217,24 +141,6 @@ func compareFloats(a, b float64) int {
 		return 1
 	}
 	return 0
-}
-
-// matchSchemas evaluates a comparison with `schemas`, which is computed from what
-// the resource has.
-func (n *node) matchSchemas(o *Object) bool {
-	if n.op == opPresent {
-		return true
-	}
-	root := n.attr.parent
-	if n.testOne(root.urn) {
-		return true
-	}
-	for i := range o.Len() {
-		if a := o.fields[i].Attr; a.role == roleExtension && n.testOne(a.urn) {
-			return true
-		}
-	}
-	return false
 }
 
 // matchMembers evaluates a comparison with a group's members.

@@ -58,7 +58,7 @@ func TestEveryOperatorOnEveryType(t *testing.T) {
 					switch {
 					case err != nil:
 						wantError(t, err, "invalidFilter", "column ")
-					case f.Match(o, nil):
+					case matches(f, o, nil):
 						got = 'y'
 					default:
 						got = 'n'
@@ -73,8 +73,8 @@ func TestEveryOperatorOnEveryType(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if f.Match(o, nil) != want || f.Match(nil, nil) == want {
-					t.Errorf("%s: %v with a value, %v without", filter, f.Match(o, nil), f.Match(nil, nil))
+				if matches(f, o, nil) != want || matches(f, nil, nil) == want {
+					t.Errorf("%s: %v with a value, %v without", filter, matches(f, o, nil), matches(f, nil, nil))
 				}
 			}
 		}
@@ -108,7 +108,7 @@ func TestFilterSpellings(t *testing.T) {
 			t.Errorf("%s: %v", filter, err)
 			continue
 		}
-		if !f.Match(user, nil) {
+		if !matches(f, user, nil) {
 			t.Errorf("%s does not match", filter)
 		}
 	}

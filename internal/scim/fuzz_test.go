@@ -82,25 +82,25 @@ func fuzzFilter(t *testing.T, rt *ResourceType, o *Object, m MemberReader, text 
 	if len(text) > maxFilterBytes || filter.root.parts() > 2*maxFilterNodes {
 		t.Fatalf("a filter of %d bytes and %d parts is accepted", len(text), filter.root.parts())
 	}
-	matches := filter.Match(o, m)
+	found := filter.root.matchObject(o, m)
 	packed := rt.Pack(o)
-	if filter.Fetch([]Packed{packed}); filter.MatchPacked(packed, m) != matches {
-		t.Fatalf("%s matches: %v, and otherwise when the resource is packed", text, matches)
+	if filter.Fetch([]Packed{packed}); filter.Match(packed, m) != found {
+		t.Fatalf("%s matches: %v, and otherwise when the resource is packed", text, found)
 	}
-	for form, want := range map[string]bool{"(%s)": matches, "not (%s)": !matches, "(%[1]s) and (%[1]s)": matches, "(%[1]s) or not (%[1]s)": true} {
+	for form, want := range map[string]bool{"(%s)": found, "not (%s)": !found, "(%[1]s) and (%[1]s)": found, "(%[1]s) or not (%[1]s)": true} {
 		other, err := rt.ParseFilter(fmt.Sprintf(form, text))
 		if err != nil {
 			checkColumn(t, fmt.Sprintf(form, text), err) // it may be beyond a bound
-		} else if other.Match(o, m) != want {
-			t.Fatalf("%s matches: %v, but "+form+" does not match: %v", text, matches, text, want)
+		} else if matches(other, o, m) != want {
+			t.Fatalf("%s matches: %v, but "+form+" does not match: %v", text, found, text, want)
 		}
 	}
-	if !matches {
+	if !found {
 		return
 	}
 	for _, e := range filter.Equalities() {
 		same, err := rt.ParseFilter(e.Path + " eq " + string(appendString(nil, e.Value)))
-		if err != nil || !same.Match(o, m) {
+		if err != nil || !matches(same, o, m) {
 			t.Fatalf("%s matches, but not %s eq %q (%v)", text, e.Path, e.Value, err)
 		}
 	}
@@ -149,7 +149,7 @@ func checkSort(t *testing.T, rt *ResourceType, path string) {
 		checkRefusal(t, err)
 		return
 	}
-	if key := order.Key(nil); order.CompareKeys(key, key) != 0 || len(key) > maxSortKey+1 {
+	if key := order.Key(Packed{}); order.CompareKeys(key, key) != 0 || len(key) > maxSortKey+1 {
 		t.Fatalf("%q: the key is %q", path, key)
 	}
 }

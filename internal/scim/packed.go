@@ -33,8 +33,8 @@ const maxAttributes = 1<<(16-tableFlags)*8 - 8
 func (rt *ResourceType) Pack(o *Object) Packed {
 	s := packers.Get().(*packer)
 	defer packers.Put(s)
-	s.bits, s.places, s.flags = s.bits[:0], s.places[:0], 0
-	s.document = append(s.document[:0], '{')
+	s.reset()
+	s.document = append(s.document, '{')
 	if o.Len() > 0 {
 		s.document = appendSchemas(s.document, o)
 	}
@@ -42,8 +42,7 @@ func (rt *ResourceType) Pack(o *Object) Packed {
 	for a, v := range o.Fields() {
 		s.add(a, v)
 	}
-	s.document = append(s.document, '}')
-	return Packed{root: rt.root, data: string(s.table()) + string(s.document)}
+	return s.packed(rt.root)
 }
 
 // appendSchemas appends `schemas` of a resource: the core schema and the extensions of which answers
@@ -84,18 +83,38 @@ type packer struct {
 
 var packers = sync.Pool{New: func() any { return &packer{} }}
 
+func (s *packer) reset() {
+	s.bits, s.document, s.places, s.flags = s.bits[:0], s.document[:0], s.places[:0], 0
+}
+
 func (s *packer) add(a *Attribute, v Value) {
 	s.document = append(s.document, ',') // behind schemas, at the least
 	s.document = append(s.document, a.key...)
 	s.document = AppendValue(s.document, v)
-	s.places = append(s.places, len(s.document))
-	for len(s.bits) <= a.index/8 {
-		s.bits = append(s.bits, 0)
-	}
-	s.bits[a.index/8] |= 1 << (a.index % 8)
+	s.added(a.index)
 	if isHidden(a, v) {
 		s.flags |= hidesSome
 	}
+}
+
+// addPiece adds an attribute as it was packed before.
+func (s *packer) addPiece(index int, piece string) {
+	s.document = append(s.document, ',')
+	s.document = append(s.document, piece...)
+	s.added(index)
+}
+
+func (s *packer) added(index int) {
+	s.places = append(s.places, len(s.document))
+	for len(s.bits) <= index/8 {
+		s.bits = append(s.bits, 0)
+	}
+	s.bits[index/8] |= 1 << (index % 8)
+}
+
+func (s *packer) packed(root *Attribute) Packed {
+	s.document = append(s.document, '}')
+	return Packed{root: root, data: string(s.table()) + string(s.document)}
 }
 
 func (s *packer) table() []byte {
@@ -254,6 +273,14 @@ func (p Packed) Text(a *Attribute) string {
 	return unquote(raw)
 }
 
+// Value returns the value of one of the resource's own attributes, nil when it has none.
+func (p Packed) Value(a *Attribute) Value {
+	if raw := p.find(a); raw != "" {
+		return unpack(a, raw)
+	}
+	return nil
+}
+
 // Object gives the resource as it was packed.
 func (p Packed) Object() *Object {
 	if p.IsZero() {
@@ -268,21 +295,41 @@ func (p Packed) Object() *Object {
 	return &Object{fields: fields}
 }
 
-// only gives the resource with no more than one of its attributes.
-func (p Packed) only(a *Attribute) *Object {
-	if raw := p.find(a); raw != "" {
-		return &Object{fields: []Field{{Attr: a, Value: unpack(a, raw)}}}
+// With returns the resource with the values of some of its attributes set, which are in the order
+// of the schema and no extensions. What the resource has beside them is copied as it is packed.
+func (p Packed) With(set ...Field) Packed {
+	if p.IsZero() {
+		return p
 	}
-	return &Object{}
+	s := packers.Get().(*packer)
+	defer packers.Put(s)
+	s.reset()
+	if p.hides() {
+		s.flags |= hidesSome
+	}
+	pieces := p.pieces()
+	s.document = append(s.document, pieces.json[:pieces.place(0)]...)
+	s.places = append(s.places, len(s.document))
+	for index, piece := pieces.next(); index >= 0; index, piece = pieces.next() {
+		for len(set) > 0 && set[0].Attr.index < index {
+			s.add(set[0].Attr, set[0].Value)
+			set = set[1:]
+		}
+		if len(set) > 0 && set[0].Attr.index == index {
+			continue // replaced by what is set
+		}
+		s.addPiece(index, piece)
+	}
+	for _, f := range set {
+		s.add(f.Attr, f.Value)
+	}
+	return s.packed(p.root)
 }
 
-// PackedKey is Key of a resource that is packed.
-func (s *Sort) PackedKey(p Packed) string {
-	if s == nil {
-		return ""
+// only gives the resource with no more than one of its attributes.
+func (p Packed) only(a *Attribute) *Object {
+	if v := p.Value(a); v != nil {
+		return &Object{fields: []Field{{Attr: a, Value: v}}}
 	}
-	if s.container != nil {
-		return s.Key(p.only(s.container))
-	}
-	return s.Key(p.only(s.attr))
+	return &Object{}
 }

@@ -9,8 +9,12 @@ import (
 	"unsafe"
 )
 
-// MatchPacked is Match on a resource that is packed.
-func (f *Filter) MatchPacked(p Packed, m MemberReader) bool { return f.root.matchPacked(p, m) }
+// Match reports whether the resource matches. m is nil unless it is a group. It
+// allocates nothing, but for filters on members other than by value.
+//
+// A multi-valued attribute matches when any of its values does. An attribute
+// without a value is null: it matches `ne` with any value, and `eq null`.
+func (f *Filter) Match(p Packed, m MemberReader) bool { return f.root.matchPacked(p, m) }
 
 func (n *node) matchPacked(p Packed, m MemberReader) bool {
 	switch n.op {
@@ -26,7 +30,7 @@ func (n *node) matchPacked(p Packed, m MemberReader) bool {
 	case roleMembers:
 		return n.matchMembers(m)
 	case roleSchemas:
-		return n.matchPackedSchemas(p)
+		return n.matchSchemas(p)
 	default:
 	}
 	if n.container != nil {
@@ -35,8 +39,9 @@ func (n *node) matchPacked(p Packed, m MemberReader) bool {
 	return n.testRaw(p.find(n.attr))
 }
 
-// matchPackedSchemas is matchSchemas.
-func (n *node) matchPackedSchemas(p Packed) bool {
+// matchSchemas evaluates a comparison with `schemas`, which is computed from what the
+// resource has.
+func (n *node) matchSchemas(p Packed) bool {
 	if n.op == opPresent || n.testOne(n.attr.parent.urn) {
 		return true
 	}
@@ -89,6 +94,15 @@ func (n *node) matchAnyRaw(raw string) bool {
 	return false
 }
 
+// matchValue evaluates a node of a value path on one value that is not packed.
+func (n *node) matchValue(o *Object) bool {
+	buffer := textBuffers.Get().(*[]byte)
+	defer textBuffers.Put(buffer)
+	*buffer = AppendValue((*buffer)[:0], o)
+	// Nothing that compares keeps the text, so that it may be the buffer itself.
+	return n.matchRaw(unsafe.String(unsafe.SliceData(*buffer), len(*buffer))) //nolint:gosec // see above
+}
+
 // matchRaw evaluates a node of a value path on one value.
 func (n *node) matchRaw(object string) bool {
 	switch n.op {
@@ -127,7 +141,7 @@ func (n *node) testQuoted(raw string) bool {
 
 var textBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// testOneRaw is testOne.
+// testOneRaw compares one value; "" is null.
 func (n *node) testOneRaw(raw string) bool {
 	switch {
 	case raw == "":

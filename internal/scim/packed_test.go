@@ -135,9 +135,32 @@ func TestPackedGivesTheResourceBack(t *testing.T) {
 				t.Fatalf("%s is %q, want %q", a.path, got, want)
 			}
 			sort, err := rt.ParseSort(a.path, "")
-			if err == nil && sort.PackedKey(p) != sort.Key(o) {
-				t.Fatalf("the sort key of %s is %q, want %q", a.path, sort.PackedKey(p), sort.Key(o))
+			if err == nil && sort.Key(p) != sort.key(o) {
+				t.Fatalf("the sort key of %s is %q, want %q", a.path, sort.Key(p), sort.key(o))
 			}
+		}
+	})
+}
+
+// Attributes that are set in a packed resource are there as if it had been packed with them.
+func TestSettingAttributesOfAPackedResource(t *testing.T) {
+	types := packable(t)
+	rapid.Check(t, func(t *rapid.T) {
+		rt := rapid.SampledFrom(types).Draw(t, "type")
+		o, other := drawResource(t, rt), drawResource(t, rt)
+		var set []Field
+		want := o
+		for a, v := range other.Fields() {
+			if a.role != roleExtension && rapid.Bool().Draw(t, a.path) {
+				set = append(set, Field{Attr: a, Value: v})
+				want = want.With(a, v)
+			}
+		}
+		if o.Len() == 0 {
+			return // no resource is without id
+		}
+		if got := rt.Pack(o).With(set...); !got.Object().Equal(want) || string(got.AppendJSON(nil, nil, nil)) != render(want) {
+			t.Fatalf("want %s\ngot %s", render(want), got.AppendJSON(nil, nil, nil))
 		}
 	})
 }
@@ -198,7 +221,7 @@ func TestPackedMatchesAsTheResource(t *testing.T) {
 			if err != nil {
 				continue // an operator that the attribute does not have
 			}
-			if got, want := filter.MatchPacked(p, nil), filter.Match(o, nil); got != want {
+			if got, want := filter.Match(p, nil), filter.root.matchObject(o, nil); got != want {
 				t.Fatalf("%s matches packed: %v, want %v:\n%s", text, got, want, AppendValue(nil, o))
 			}
 		}
@@ -219,7 +242,7 @@ func TestMatchingPackedAllocatesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n := testing.AllocsPerRun(100, func() { filter.MatchPacked(p, nil) }); n > 0 {
+		if n := testing.AllocsPerRun(100, func() { filter.Match(p, nil) }); n > 0 {
 			t.Errorf("%s allocates %v times", text, n)
 		}
 	}

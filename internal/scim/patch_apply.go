@@ -129,7 +129,7 @@ func (op *operation) changeMatching(old Value) (Value, error) {
 	matched, chosen := false, -1
 	for _, element := range list {
 		o := element.(*Object)
-		if !op.filter.match(o, nil) {
+		if !op.filter.matchValue(o) {
 			result.keep(o)
 			continue
 		}

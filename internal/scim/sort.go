@@ -56,17 +56,11 @@ func unsortable(t target) string {
 	return ""
 }
 
-// Compare is negative when a comes before b. A multi-valued attribute counts with
-// its primary value, or its first. Resources without a value come last when
-// ascending and first when descending. A nil Sort finds all equal.
-func (s *Sort) Compare(a, b *Object) int {
-	if s == nil {
-		return 0
-	}
-	return s.CompareKeys(s.Key(a), s.Key(b))
-}
+// By reports whether resources are sorted by an attribute, or by one of its sub-attributes.
+func (s *Sort) By(a *Attribute) bool { return s != nil && s.container == nil && s.attr == a }
 
-// value gives what a resource is sorted by, nil when it has none.
+// value returns what a resource is sorted by, nil when it has none. A multi-valued attribute
+// counts with its primary value, or its first.
 func (s *Sort) value(o *Object) Value {
 	if s.container != nil {
 		o = o.Object(s.container)

@@ -18,13 +18,21 @@ const (
 	keyAbsent  = "\x02"
 )
 
-// Key gives what a resource is sorted by, as bytes that are in the same ascending order
-// as the resources are: of at most 513 bytes, "" for a nil Sort. A list can be taken up
-// again behind the key of a resource, whatever became of the resource.
-func (s *Sort) Key(o *Object) string {
-	if s == nil {
+// Key returns what a resource is sorted by, as bytes that are in the same ascending order
+// as the resources are: of at most 513 bytes, "" for a nil Sort. Resources without a value
+// come last when ascending and first when descending. A list can be taken up again behind
+// the key of a resource, whatever became of the resource.
+func (s *Sort) Key(p Packed) string {
+	switch {
+	case s == nil:
 		return ""
+	case s.container != nil:
+		return s.key(p.only(s.container))
 	}
+	return s.key(p.only(s.attr))
+}
+
+func (s *Sort) key(o *Object) string {
 	switch v := s.value(o).(type) {
 	case string:
 		return keyPresent + s.textKey(v)

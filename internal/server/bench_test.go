@@ -133,7 +133,7 @@ func (n *nowhere) WriteHeader(int)             {}
 type fixedStore struct {
 	Store
 	resource *store.Resource
-	object   *scim.Object
+	packed   scim.Packed
 }
 
 func newFixedStore(b *testing.B) *fixedStore {
@@ -150,7 +150,7 @@ func newFixedStore(b *testing.B) *fixedStore {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return &fixedStore{resource: r, object: r.Object()}
+	return &fixedStore{resource: r, packed: r.Type.Pack(r.Object())}
 }
 
 func (f *fixedStore) Get(_ context.Context, rt *scim.ResourceType, id string) (*store.Resource, error) {
@@ -161,7 +161,7 @@ func (f *fixedStore) Get(_ context.Context, rt *scim.ResourceType, id string) (*
 }
 
 func (f *fixedStore) List(_ context.Context, q store.Query) (*store.Page, error) {
-	if q.Filter == nil || !q.Filter.Match(f.object, nil) {
+	if q.Filter == nil || !q.Filter.Match(f.packed, nil) {
 		return &store.Page{}, nil
 	}
 	return &store.Page{Total: 1, Resources: []*store.Resource{f.resource}}, nil

@@ -84,7 +84,7 @@ func (s *Server) createMe(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	if !s.me.filter.Match(parsed.Object, nil) {
+	if !s.me.filter.Match(s.me.user.Pack(parsed.Object), nil) {
 		return scim.ErrInvalidValue(s.me.attribute.Path(), "it is not that of the user whom /Me stands for; POST other users to "+s.me.user.Endpoint)
 	}
 	return x.sendCreated(projection, parsed)

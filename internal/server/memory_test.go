@@ -116,11 +116,13 @@ func (m *memoryStore) List(ctx context.Context, q store.Query) (*store.Page, err
 			continue
 		}
 		resource := m.resource(r)
-		if q.Filter == nil || q.Filter.Match(resource.Object(), resource.Members()) {
+		if q.Filter == nil || q.Filter.Match(q.Type.Pack(resource.Object()), resource.Members()) {
 			found = append(found, resource)
 		}
 	}
-	slices.SortStableFunc(found, func(a, b *store.Resource) int { return q.Sort.Compare(a.Object(), b.Object()) })
+	slices.SortStableFunc(found, func(a, b *store.Resource) int {
+		return q.Sort.CompareKeys(q.Sort.Key(q.Type.Pack(a.Object())), q.Sort.Key(q.Type.Pack(b.Object())))
+	})
 	first := min(max(q.StartIndex, 1)-1, len(found))
 	if q.After != nil {
 		first = 0
@@ -137,7 +139,7 @@ func (m *memoryStore) List(ctx context.Context, q store.Query) (*store.Page, err
 
 func (m *memoryStore) position(q store.Query, r *store.Resource) *store.Position {
 	at := slices.IndexFunc(m.records, func(other *record) bool { return other.id == r.ID })
-	return &store.Position{Key: q.Sort.Key(r.Object()), Created: int64(at), ID: r.ID}
+	return &store.Position{Key: q.Sort.Key(q.Type.Pack(r.Object())), Created: int64(at), ID: r.ID}
 }
 
 func (m *memoryStore) behind(q store.Query, r *store.Resource) bool {

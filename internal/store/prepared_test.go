@@ -56,7 +56,7 @@ func TestAnswersAreWhatTheUserIs(t *testing.T) {
 		view := s.index.view()
 		e, _ := view.users.live.find("u")
 		r := s.resource(view, s.users, e)
-		if got := s.withGroups(view, e); !got.Equal(r.Object()) {
+		if got := s.withGroups(view, e).Object(); !got.Equal(r.Object()) {
 			rt.Fatal("filters see another user than answers show")
 		}
 		chosen := strings.Join(rapid.SliceOfN(rapid.SampledFrom(names), 0, 4).Draw(rt, "names"), ",")

@@ -305,12 +305,12 @@ func (l *listing) matches(e *entry) bool {
 		return true
 	}
 	if l.kind == l.store.groups {
-		return l.query.Filter.MatchPacked(e.packed, l.members(e))
+		return l.query.Filter.Match(e.packed, l.members(e))
 	}
 	if l.filterGroups {
 		return l.query.Filter.Match(l.store.withGroups(l.view, e), nil)
 	}
-	return l.query.Filter.MatchPacked(e.packed, nil)
+	return l.query.Filter.Match(e.packed, nil)
 }
 
 // members gives those of a group to a filter that looks at them.
@@ -326,7 +326,7 @@ func (l *listing) key(e *entry) string {
 	if l.sortGroups {
 		return l.query.Sort.Key(l.store.withGroups(l.view, e))
 	}
-	return l.query.Sort.PackedKey(e.packed)
+	return l.query.Sort.Key(e.packed)
 }
 
 // sortable is a match and what it is sorted by.

@@ -106,7 +106,7 @@ func TestPagesAreStableAndComplete(t *testing.T) {
 		}
 		if q.Sort != nil && q.StartIndex > 0 {
 			first := r.list(Query{Type: q.Type, Sort: q.Sort, Count: 25})
-			if !slices.IsSortedFunc(first.Resources, func(a, b *Resource) int { return q.Sort.Compare(a.Object(), b.Object()) }) {
+			if !slices.IsSortedFunc(first.Resources, func(a, b *Resource) int { return q.Sort.CompareKeys(q.Sort.Key(a.packed), q.Sort.Key(b.packed)) }) {
 				t.Error("the list is not sorted")
 			}
 		}

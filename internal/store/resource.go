@@ -60,13 +60,12 @@ func (r *Resource) AppendOpenJSON(dst []byte, p *scim.Projection) []byte {
 	return dst[:len(dst)-1]
 }
 
-// Object gives what AppendJSON shows as values.
+// Object returns what AppendJSON shows as values.
 func (r *Resource) Object() *scim.Object {
-	o := r.packed.Object()
 	if r.groups.Attr == nil {
-		return o
+		return r.packed.Object()
 	}
-	return r.meta.withGroups(o, r.groups, r.Version)
+	return r.meta.withGroups(r.packed, r.groups, r.Version).Object()
 }
 
 // Members reads a group's members with value, type, display and $ref filled in, in
@@ -103,21 +102,21 @@ func (s *Store) describeTo(r *Resource, view *snapshot, k *kind, e *entry, noGro
 // maxGroupsOfUser bounds the computed `groups` of one user.
 const maxGroupsOfUser = 10_000
 
-// withGroups gives the user with its `groups`.
-func (s *Store) withGroups(view *snapshot, user *entry) *scim.Object {
-	o := user.object()
+// withGroups returns the user with its `groups`.
+func (s *Store) withGroups(view *snapshot, user *entry) scim.Packed {
 	groups := s.groupsOf(view, user.id)
 	if groups == nil {
-		return o
+		return user.packed
 	}
 	field := scim.Field{Attr: s.userAttributes.groups.attr, Value: groups}
-	return s.userAttributes.withGroups(o, field, VersionOf(user.generation, groups))
+	return s.userAttributes.withGroups(user.packed, field, VersionOf(user.generation, groups))
 }
 
-// withGroups gives a user with `groups`, and the version that tells of them.
-func (a *metaAttributes) withGroups(o *scim.Object, groups scim.Field, version string) *scim.Object {
-	meta := o.Object(a.meta).With(a.version, version)
-	return o.With(groups.Attr, groups.Value).With(a.meta, meta)
+// withGroups returns a user with `groups`, and the version that tells of them. `meta` is the last
+// attribute of the schema.
+func (a *metaAttributes) withGroups(user scim.Packed, groups scim.Field, version string) scim.Packed {
+	meta := user.Value(a.meta).(*scim.Object).With(a.version, version)
+	return user.With(groups, scim.Field{Attr: a.meta, Value: meta})
 }
 
 // groupsOf gives a user's `groups`: those it is a member of, and those that have one of

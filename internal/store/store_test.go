@@ -391,7 +391,7 @@ func TestARestartShowsTheSame(t *testing.T) {
 		t.Fatal(err)
 	}
 	inGroup := scim.Field{Attr: r.userAttributes.groups.attr, Value: read.Object().List(r.userAttributes.groups.attr)}
-	if !read.Object().Equal(r.userAttributes.withGroups(u.Object(), inGroup, read.Version)) || generation(read.Version) != generation(u.Version) {
+	if !read.Object().Equal(r.userAttributes.withGroups(r.users.rt.Pack(u.Object()), inGroup, read.Version).Object()) || generation(read.Version) != generation(u.Version) {
 		t.Error("the user is not the same")
 	}
 	if groups, _ := read.Object().Lookup("groups.value").(scim.List); len(groups) != 1 || groups[0] != g.ID {

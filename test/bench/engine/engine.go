@@ -126,7 +126,7 @@ func Select(f *scim.Filter, users []scim.Packed) (matching int) {
 	for part := range slices.Chunk(users, scim.FetchSize) {
 		f.Fetch(part)
 		for _, user := range part {
-			if f.MatchPacked(user, nil) {
+			if f.Match(user, nil) {
 				matching++
 			}
 		}
