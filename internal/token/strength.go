@@ -15,6 +15,9 @@ const (
 	minBits = 128
 )
 
+// maxPerCharacter is the number of bits of a character that is one of all printable ones.
+var maxPerCharacter = math.Log2('~' - ' ')
+
 // ErrWeak does not say what is wrong: it is shown to people who may not see the token.
 var ErrWeak = errors.New("a token has 32 to 1024 printable ASCII characters, no blank or line break among them, and is random enough that 128 bits would have to be guessed")
 
@@ -29,7 +32,8 @@ func CheckBrought(s string) error {
 
 // Strength estimates the bits that somebody has to guess who knows what the characters
 // are, but not their order: how many different ones there are and how evenly, or how
-// different the steps from one to the next, whichever is less. A part that repeats an
+// different the steps from one to the next, whichever is less, and never more than printable
+// characters can hold. A part that repeats an
 // earlier one counts as a single character. It can be fooled by what looks random and is
 // not, as a digest of a word does; random text of 32 letters and digits passes, and of
 // hexadecimal digits 40.
@@ -38,7 +42,7 @@ func Strength(s string) float64 {
 	for i := 1; i < len(s); i++ {
 		steps = append(steps, s[i]-s[i-1])
 	}
-	return min(perCharacter([]byte(s)), perCharacter(steps)) * float64(withoutRepeats(s))
+	return min(perCharacter([]byte(s)), perCharacter(steps), maxPerCharacter) * float64(withoutRepeats(s))
 }
 
 // perCharacter is Shannon's entropy of the characters' frequencies, with the correction

@@ -76,7 +76,7 @@ func FuzzCheckBrought(f *testing.F) {
 	f.Add("\xff\n")
 	f.Fuzz(func(t *testing.T, s string) {
 		err := CheckBrought(s)
-		if bits := Strength(s); bits < 0 || bits > 8*float64(len(s)) {
+		if bits := Strength(s); bits < 0 || bits > maxPerCharacter*float64(len(s)) {
 			t.Errorf("%q is worth %f bits", s, bits)
 		}
 		if err == nil && (len(s) < minBrought || strings.ContainsAny(s, " \n\t")) {
