@@ -4,10 +4,12 @@ package identityprovider
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"golang.org/x/text/encoding/unicode"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -78,8 +80,30 @@ var _ = Describe("Single sign-on", func() {
 			c.BinaryData = map[string][]byte{"metadata.xml": []byte(metadata(year))}
 			return c
 		}),
+		Entry("in a ConfigMap, in UTF-16", fromConfigMap, func() client.Object {
+			utf16 := unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewEncoder()
+			encoded, err := utf16.String(`<?xml version="1.0" encoding="UTF-16"?>` + metadata(year))
+			Expect(err).NotTo(HaveOccurred())
+			c := configMap(namespace, nil)
+			c.BinaryData = map[string][]byte{"metadata.xml": []byte(encoded)}
+			return c
+		}),
+		Entry("in the spec, with the declaration of the file that it was", func() v1alpha1.SAMLMetadataSource {
+			return inline(`<?xml version="1.1" encoding="UTF-16"?>` + metadata(year))
+		}, nil),
 		Entry("behind a URL", fromURL, nil),
 	)
+
+	It("is configured by one good certificate, and the condition names the one that cannot be read", func(ctx SpecContext) {
+		document := strings.Replace(metadata(year), "<X509Data>", "<X509Data><X509Certificate>AAAA</X509Certificate>", 1)
+		idp := newProvider(namespace, inline(document), v1alpha1.ProvisioningEnabled)
+		env.Create(ctx, idp)
+		Eventually(observed(ctx, idp)).Should(And(
+			ssoConfigured(),
+			testenv.Condition(v1alpha1.ConditionSSOConfigured, HaveField("Message", ContainSubstring("Passed over: signing certificate 1 cannot be read"))),
+			HaveField("Status.SAML.Certificates", HaveLen(1)),
+		))
+	})
 
 	DescribeTable("is not configured, and SCIM stays off, by metadata that is",
 		func(ctx SpecContext, source v1alpha1.SAMLMetadataSource, reason string) {

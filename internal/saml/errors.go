@@ -59,11 +59,16 @@ func (f *failure) Unwrap() []error {
 }
 
 func fail(kind error, format string, args ...any) *failure {
-	detail := []rune(strings.ToValidUTF8(fmt.Sprintf(format, args...), "�"))
-	if len(detail) > maxDetail {
-		detail = append(detail[:maxDetail], '…')
+	return &failure{kind: kind, detail: bounded(fmt.Sprintf(format, args...), maxDetail)}
+}
+
+// bounded returns valid text of at most so many characters, with an ellipsis where it was cut.
+func bounded(text string, characters int) string {
+	valid := []rune(strings.ToValidUTF8(text, "�"))
+	if len(valid) > characters {
+		valid = append(valid[:characters], '…')
 	}
-	return &failure{kind: kind, detail: string(detail)}
+	return string(valid)
 }
 
 func (f *failure) causedBy(err error) *failure {

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	"mime"
 	"net"
 	"net/http"
 	"net/url"
@@ -50,7 +51,7 @@ func NewFetcher(options FetcherOptions) *Fetcher {
 }
 
 // Fetch gets the document at an https URL, within ten seconds and after at most three
-// redirects. The error is ErrForbidden, ErrUnreachable or ErrTooLarge.
+// redirects. It decodes a document whose charset the answer names. The error is ErrForbidden, ErrUnreachable or ErrTooLarge.
 func (f *Fetcher) Fetch(ctx context.Context, address string) ([]byte, error) {
 	u, err := checkAddress(address)
 	if err != nil {
@@ -76,6 +77,7 @@ func (f *Fetcher) Fetch(ctx context.Context, address string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	document = inUTF8(document, response.Header)
 	f.cache.put(address, document, validatorsOf(response.Header))
 	return document, nil
 }
@@ -125,6 +127,15 @@ func isRedirect(status int) bool {
 	default:
 		return false
 	}
+}
+
+// inUTF8 decodes a document whose charset the answer's Content-Type names.
+func inUTF8(document []byte, header http.Header) []byte {
+	_, parameters, err := mime.ParseMediaType(header.Get("Content-Type"))
+	if err != nil {
+		return document
+	}
+	return fromCharset(document, parameters["charset"])
 }
 
 func readBounded(host string, body io.Reader) ([]byte, error) {

@@ -48,26 +48,27 @@ var checks = []check{
 // Judge says whether the metadata is usable at the given time: it has an entity ID, an
 // HTTPS sign-on URL and a signing certificate that is valid, and has not itself expired.
 // Once no known certificate covers the next 30 days, it is still OK, with the reason
-// CertificateExpiring; a successor that is already in the metadata averts the warning.
+// CertificateExpiring; a successor that is already in the metadata averts the warning. The
+// message names what was passed over because it cannot be read.
 func Judge(m *Metadata, now time.Time) Verdict {
 	verdict := Verdict{NextExpiry: nextExpiry(m, now), NextCheck: nextCheck(m, now)}
 	for _, judge := range checks {
 		if f, decided := judge(m, now); decided {
-			verdict.OK, verdict.Reason, verdict.Message = f.ok, f.reason, f.message
+			verdict.OK, verdict.Reason, verdict.Message = f.ok, f.reason, f.message+m.passedOver()
 			return verdict
 		}
 	}
 	verdict.OK, verdict.Reason = true, v1alpha1.ReasonMetadataValid
-	verdict.Message = fmt.Sprintf("Single sign-on is configured; the first signing certificate expires on %s.", date(verdict.NextExpiry))
+	verdict.Message = fmt.Sprintf("Single sign-on is configured; the first signing certificate expires on %s.", date(verdict.NextExpiry)) + m.passedOver()
 	return verdict
 }
 
 func entityIDPresent(m *Metadata, _ time.Time) (finding, bool) {
 	switch {
 	case m.EntityID == "":
-		return unusable("The SAML metadata has no entity ID.")
+		return unusable("The SAML metadata has no entity ID (the attribute entityID of EntityDescriptor); take the metadata from the identity provider again.")
 	case len(m.EntityID) > MaxEntityID:
-		return unusable("The entity ID in the SAML metadata is longer than %d characters.", MaxEntityID)
+		return unusable("The entity ID in the SAML metadata is longer than %d characters; set a shorter one at the identity provider.", MaxEntityID)
 	default:
 		return finding{}, false
 	}
@@ -76,13 +77,13 @@ func entityIDPresent(m *Metadata, _ time.Time) (finding, bool) {
 func signOnURLSecure(m *Metadata, _ time.Time) (finding, bool) {
 	switch u, err := url.Parse(m.SignOnURL); {
 	case m.SignOnURL == "":
-		return unusable("The SAML metadata has no sign-on URL for HTTP-Redirect or HTTP-POST.")
+		return unusable("The SAML metadata has no sign-on URL for HTTP-Redirect or HTTP-POST; enable one of these bindings at the identity provider, and take its metadata again.")
 	case len(m.SignOnURL) > MaxURL:
-		return unusable("The sign-on URL in the SAML metadata is longer than %d characters.", MaxURL)
+		return unusable("The sign-on URL in the SAML metadata is longer than %d characters; set a shorter one at the identity provider.", MaxURL)
 	case err != nil || u.Hostname() == "":
-		return unusable("The sign-on URL in the SAML metadata is not a URL.")
+		return unusable("The sign-on URL in the SAML metadata is not a URL; correct it at the identity provider, and take its metadata again.")
 	case u.Scheme != "https":
-		return unusable("The sign-on URL in the SAML metadata is not HTTPS: it begins with %.16s://.", u.Scheme)
+		return unusable("The sign-on URL in the SAML metadata is not HTTPS: it begins with %.16s://; serve sign-on over HTTPS, and take the identity provider's metadata again.", u.Scheme)
 	default:
 		return finding{}, false
 	}
@@ -99,7 +100,10 @@ func certificatePresent(m *Metadata, _ time.Time) (finding, bool) {
 	if len(m.Certificates) > 0 {
 		return finding{}, false
 	}
-	return unusable("The SAML metadata has no signing certificate.")
+	if len(m.PassedOver) > 0 {
+		return unusable("The SAML metadata has no signing certificate that can be read; take the metadata from the identity provider again, or replace the certificate there.")
+	}
+	return unusable("The SAML metadata has no signing certificate; set one at the identity provider, and take its metadata again.")
 }
 
 func certificateValid(m *Metadata, now time.Time) (finding, bool) {
@@ -107,11 +111,11 @@ func certificateValid(m *Metadata, now time.Time) (finding, bool) {
 		return finding{}, false
 	}
 	if next := firstToBegin(m.Certificates, now); next != nil {
-		return unusable("No signing certificate in the SAML metadata is valid yet; the first becomes valid on %s.", date(next.NotBefore))
+		return unusable("No signing certificate in the SAML metadata is valid yet; the first becomes valid on %s. Sign-on is configured then, or with a certificate that is valid now.", date(next.NotBefore))
 	}
 	last := slices.MaxFunc(m.Certificates, byExpiry)
 	return finding{reason: v1alpha1.ReasonCertificateExpired,
-		message: fmt.Sprintf("Every signing certificate in the SAML metadata has expired, the last on %s.", date(last.NotAfter))}, true
+		message: fmt.Sprintf("Every signing certificate in the SAML metadata has expired, the last on %s; renew it at the identity provider, and give the new metadata.", date(last.NotAfter))}, true
 }
 
 func certificateLasting(m *Metadata, now time.Time) (finding, bool) {

@@ -7,6 +7,8 @@ package saml
 
 import (
 	"crypto/x509"
+	"fmt"
+	"strings"
 	"time"
 )
 
@@ -19,6 +21,8 @@ const (
 	MaxEntityID = 1024
 	// MaxURL is the length of a sign-on URL, in characters.
 	MaxURL = 2048
+	// maxNamed is how much of what was passed over a message names.
+	maxNamed = 3
 )
 
 // Metadata is what an identity provider's document says about its single sign-on. It
@@ -29,8 +33,29 @@ type Metadata struct {
 	// SignOnURL takes authentication requests: by HTTP-Redirect where the identity
 	// provider offers that, else by HTTP-POST.
 	SignOnURL string
-	// Certificates with which it may sign, each once, in the document's order.
+	// Certificates with which it may sign, each once, in the document's order. Those that have only
+	// issued another in the same KeyInfo are not among them.
 	Certificates []*x509.Certificate
 	// ValidUntil is when the document itself expires; zero when it never does.
 	ValidUntil time.Time
+	// PassedOver describes what belongs to sign-on and cannot be read.
+	PassedOver []string
+}
+
+// passOver remembers something that cannot be read.
+func (m *Metadata) passOver(format string, args ...any) {
+	m.PassedOver = append(m.PassedOver, bounded(fmt.Sprintf(format, args...), maxDetail/maxNamed))
+}
+
+// passedOver returns a sentence about what was passed over, with a blank before it, or nothing.
+func (m *Metadata) passedOver() string {
+	if len(m.PassedOver) == 0 {
+		return ""
+	}
+	named := m.PassedOver[:min(len(m.PassedOver), maxNamed)]
+	sentence := " Passed over: " + strings.Join(named, "; ")
+	if more := len(m.PassedOver) - len(named); more > 0 {
+		sentence += fmt.Sprintf("; and %d more", more)
+	}
+	return sentence + "."
 }
