@@ -106,3 +106,20 @@ func TestEveryScriptTellsItsUse(t *testing.T) {
 		}
 	}
 }
+
+// TestProcessesHoldNothingOfTheirCallers: a lock of the caller's is free once the caller has ended.
+func TestProcessesHoldNothingOfTheirCallers(t *testing.T) {
+	const script = `RUN_DIR=$RUN STATE_DIR=/mine LOG_DIR=$RUN PROCESS_DIR=$RUN/processes
+		source "$HACK_DIR/cluster/lib/process.sh"
+		exec 7>"$RUN/lock" 12>"$RUN/other"
+		flock 7
+		start kubelet sleep 60
+		trap 'stop kubelet' EXIT
+		exec 7>&- 12>&-
+		eventually 10 flock --nonblock "$RUN/lock" true && flock --nonblock "$RUN/other" true || exit 1
+		running kubelet && ls /proc/"$(cut -d' ' -f1 "$PROCESS_DIR/kubelet")"/fd | xargs`
+	out, err := bash(t, script, "RUN="+t.TempDir())
+	if err != nil || out != "0 1 2" {
+		t.Errorf("it ends with %v, and the process has these descriptors: %s", err, out)
+	}
+}

@@ -50,10 +50,20 @@ start() {
     stop "$name"
   fi
   mkdir -p "$PROCESS_DIR" "$LOG_DIR"
-  # A session of its own: the terminal's Ctrl-C is not for it. Descriptor 9 is the script's lock.
-  setsid "$@" </dev/null >>"$LOG_DIR/$name.log" 2>&1 9>&- &
+  # A session of its own: the terminal's Ctrl-C is not for it.
+  (close_inherited && exec setsid "$@") </dev/null >>"$LOG_DIR/$name.log" 2>&1 &
   echo "$! $(start_time $!) $sum" >"$PROCESS_DIR/$name"
   disown $!
+}
+
+# close_inherited closes what the script or its caller has open, such as a lock, which would be held as long as the
+# process runs. Descriptor 255 is bash's own and ends with it.
+close_inherited() {
+  local fd
+  for fd in /proc/self/fd/*; do
+    fd=${fd##*/}
+    case $fd in 0 | 1 | 2 | 255) ;; *) eval "exec $fd>&-" ;; esac
+  done
 }
 
 # stop NAME asks, waits for ten seconds, and then insists.
