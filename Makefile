@@ -24,6 +24,10 @@ tool = $(shell $(BUILD) --path $(1))
 demo: ## Run the main job on a real cluster (CLUSTER=local, kind or current).
 	hack/demo/demo.sh up
 
+.PHONY: operator
+operator: ## Bring up the demo's cluster with the operator, and nothing of the demo.
+	hack/demo/demo.sh operator
+
 .PHONY: demo-down
 demo-down: ## Remove the demo and the cluster it made.
 	hack/demo/demo.sh down
@@ -42,11 +46,11 @@ fuzz: ## Fuzz every target, one after the other (FUZZTIME=10m each).
 	hack/fuzz.sh
 
 .PHONY: test-e2e
-test-e2e: demo ## Run the end-to-end suite on the demo's cluster.
+test-e2e: operator ## Run the end-to-end suite on the demo's cluster, in namespaces of its own.
 	go test -tags e2e -count 1 -timeout 30m -v ./test/e2e/...
 
 .PHONY: conformance
-conformance: demo ## Play the IdPs' transcripts and run a public SCIM suite against the demo's endpoint.
+conformance: operator ## Play the IdPs' transcripts and run a public SCIM suite, against endpoints of their own.
 	test/conformance/run.sh
 
 .PHONY: bench

@@ -1,8 +1,12 @@
 #!/usr/bin/env bash
 # The main job on a real cluster: the operator, an IdentityProvider, an IdP's first sync.
 #
-#   demo.sh up    bring everything up, play the sync, show what came of it, write bin/demo.env
-#   demo.sh down  remove the demo again, and the cluster where demo.sh made it
+#   demo.sh up        bring everything up, play the sync, show what came of it, write bin/demo.env
+#   demo.sh operator  bring up the cluster and the operator alone, write bin/cluster.env
+#   demo.sh down      remove the demo again, and the cluster where demo.sh made it
+#
+# What the demo leaves in the namespace acme is there to be played with. `up` again brings its five users and two
+# groups back to where they were, and leaves alone what else is there.
 #
 # From the environment:
 #   CLUSTER        local  a one-node cluster made here from binaries built from Go modules (default)
@@ -16,6 +20,8 @@
 set -euo pipefail
 # shellcheck source=../lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+# shellcheck source=lib/tenant.sh
+source "$HACK_DIR/demo/lib/tenant.sh"
 # shellcheck source=lib/kind.sh
 source "$HACK_DIR/demo/lib/kind.sh"
 # shellcheck source=lib/current.sh
@@ -24,12 +30,17 @@ source "$HACK_DIR/demo/lib/current.sh"
 cluster=${CLUSTER:-local}
 demo_dir=$REPO_DIR/bin/demo
 env_file=$REPO_DIR/bin/demo.env
+cluster_env_file=$REPO_DIR/bin/cluster.env
 namespace=acme
 host=scim.acme.example
 image=${IMAGE:-localhost/scim-operator}
 # Where the Ingress controller of a cluster that is made here listens.
 local_address=${SCIM_CLUSTER_INGRESS_ADDRESS:-127.0.0.1}
 local_port=${SCIM_CLUSTER_HTTPS_PORT:-9443}
+
+# How many steps there are: half of them bring up the operator.
+steps=6
+[ "${1-}" != operator ] || steps=3
 
 step() { printf '\n==> %s\n' "$*" >&2; }
 kubectl() { "$kubectl_binary" "$@"; }
@@ -77,7 +88,7 @@ ip_of() {
 }
 
 start_cluster() {
-  step "1/6 A Kubernetes cluster ($cluster)"
+  step "1/$steps A Kubernetes cluster ($cluster)"
   case $cluster in
     local) "$HACK_DIR/cluster/cluster.sh" up ;;
     kind) start_kind ;;
@@ -88,7 +99,7 @@ start_cluster() {
 
 # build_image tags the image with its content, so that a new build is rolled out and an old one is not.
 build_image() {
-  step "2/6 The image"
+  step "2/$steps The image"
   make --no-print-directory -C "$REPO_DIR" image-binary
   tag=${IMAGE_TAG:-$(sha256sum "$REPO_DIR/bin/image/scim-operator" | cut -c1-12)}
   if [ "$(cat "$demo_dir/image" 2>/dev/null)" = "$image:$tag $(cluster_id)" ]; then
@@ -103,7 +114,7 @@ build_image() {
 cluster_id() { kubectl get namespace kube-system -o jsonpath='{.metadata.uid}'; }
 
 install_operator() {
-  step "3/6 The operator: kubectl apply --server-side -k config/default"
+  step "3/$steps The operator: kubectl apply --server-side -k config/default"
   mkdir -p "$demo_dir/operator"
   cat >"$demo_dir/operator/kustomization.yaml" <<END
 apiVersion: kustomize.config.k8s.io/v1beta1
@@ -119,90 +130,64 @@ END
   kubectl -n scim-operator-system rollout status deployment/scim-operator-manager --timeout=180s
 }
 
-# make_certificate plays the company's CA for the Ingress host.
-make_certificate() {
-  cd "$demo_dir"
-  if ! openssl x509 -in tls.crt -noout -checkend 86400 >/dev/null 2>&1; then
-    openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj "/CN=scim-operator demo CA" \
-      -keyout ca.key -out ca.crt 2>/dev/null
-    openssl req -newkey rsa:2048 -nodes -subj "/CN=$host" -keyout tls.key -out tls.csr 2>/dev/null
-    openssl x509 -req -in tls.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 30 -out tls.crt \
-      -extfile <(printf 'subjectAltName=DNS:%s' "$host") 2>/dev/null
-  fi
-  cd - >/dev/null
-}
-
 apply_samples() {
   step "4/6 An identity provider: kubectl apply -k config/samples"
-  make_certificate
-  mkdir -p "$demo_dir/samples"
-  cat >"$demo_dir/samples/kustomization.yaml" <<END
-apiVersion: kustomize.config.k8s.io/v1beta1
-kind: Kustomization
-namespace: $namespace
-resources: [../../../config/samples]
-labels:
-- pairs: {$DEMO_LABEL: "true"}
-END
-  # An Ingress controller on another port than 443 shows in every URL that the endpoint gives out.
-  if [ "${ingress##*:}" != 443 ]; then
-    cat >>"$demo_dir/samples/kustomization.yaml" <<END
-patches:
-- target: {kind: IdentityProvider, name: okta}
-  patch: |
-    - {op: add, path: /spec/scim/endpoint/exposure/baseURL, value: "https://$host:${ingress##*:}/scim/v2"}
-END
-  fi
-  kubectl apply --server-side --force-conflicts -k "$demo_dir/samples"
-  kubectl -n "$namespace" create secret tls scim-tls --cert="$demo_dir/tls.crt" --key="$demo_dir/tls.key" \
-    --dry-run=client -o yaml | kubectl apply --server-side --force-conflicts -f -
+  apply_tenant "$demo_dir" "$namespace" "$host"
 }
 
 show_connection() {
   step "5/6 What the administrator copies into Okta"
-  kubectl -n "$namespace" wait --for=condition=Ready --timeout=180s identityprovider/okta
+  await_provider "$namespace"
   kubectl -n "$namespace" get identityprovider okta \
     -o custom-columns='BASE URL:.status.connection.baseURL,TOKEN IN SECRET:.status.connection.tokenSecretName,ORGANIZATION ID:.status.connection.organizationID,SAML ENTITY ID:.status.connection.samlEntityID'
 }
 
+# write_env finds a token that is in force: the newest or, once its Secret has been deleted, the copy of the last
+# run. It asks for a new one where neither is.
 write_env() {
-  local secret token=""
-  secret=$(kubectl -n "$namespace" get identityprovider okta -o jsonpath='{.status.connection.tokenSecretName}')
-  [ -z "$secret" ] ||
-    token=$(kubectl -n "$namespace" get secret "$secret" -o jsonpath='{.data.token}' --ignore-not-found | base64 -d)
-  # The Secret may have been deleted since; then the copy of the last run is what there is.
+  local url token
+  url=$(provider_status "$namespace" connection.baseURL)
+  eventually 60 answers 401 "$demo_dir" "$url" "$host" ||
+    die "the endpoint does not answer through the Ingress controller at $ingress"
+  token=$(token_of "$namespace")
   [ -n "$token" ] || token=$(sed -n 's/^SCIM_TOKEN=//p' "$env_file" 2>/dev/null || true)
-  [ -n "$token" ] || die "the token's Secret is gone and no copy of the token is left: run 'make demo-down' and 'make demo'"
-  (
-    umask 077
-    cat >"$env_file" <<END
-KUBECONFIG=$KUBECONFIG
-SCIM_BASE_URL=$(kubectl -n "$namespace" get identityprovider okta -o jsonpath='{.status.connection.baseURL}')
-SCIM_TOKEN=$token
-SCIM_CACERT=$demo_dir/ca.crt
-SCIM_NAMESPACE=$namespace
-SCIM_RESOLVE=$host:${ingress##*:}:$ingress_ip
-END
-  )
+  if [ -z "$token" ] || ! eventually 10 answers 200 "$demo_dir" "$url" "$host" "$token"; then
+    say "no copy of a token that is in force is left: asking for a new one"
+    rotate_token
+    token=$(token_of "$namespace")
+    eventually 60 answers 200 "$demo_dir" "$url" "$host" "$token" || die "the endpoint does not accept its new token"
+  fi
+  (umask 077 && connection "$demo_dir" "$namespace" "$host" "$token" >"$env_file")
 }
 
-# answers: Ingress controllers learn of an endpoint some time after it is ready. Without a token it says 401.
-answers() {
-  local url status
-  url=$(sed -n 's/^SCIM_BASE_URL=//p' "$env_file")
-  status=$(curl --silent --max-time 5 --output /dev/null --write-out '%{http_code}' --cacert "$demo_dir/ca.crt" \
-    --resolve "$host:${ingress##*:}:$ingress_ip" "$url/Users")
-  [ "$status" = 401 ]
+rotate_token() {
+  generation=$(kubectl -n "$namespace" get scimendpoint okta -o jsonpath='{.status.tokenGeneration}')
+  generation=$((${generation:-0} + 1))
+  kubectl -n "$namespace" patch identityprovider okta --type merge \
+    -p '{"spec":{"scim":{"endpoint":{"token":{"generation":'"$generation"'}}}}}'
+  eventually 60 token_is_new || die "the operator issues no new token"
 }
 
-# users_are_counted: five came with the sync, and more may have come since the last one.
-users_are_counted() {
-  local users
-  users=$(kubectl -n "$namespace" get identityprovider okta -o jsonpath='{.status.users}')
-  [ "${users:-0}" -ge 5 ]
+token_is_new() {
+  [ "$(kubectl -n "$namespace" get scimendpoint okta -o jsonpath='{.status.tokenGeneration}')" -ge "$generation" ] &&
+    [ -n "$(token_of "$namespace")" ]
 }
 
-up() {
+# users_are_counted: five came with the sync, and there may be more.
+users_are_counted() { [ "$(provider_status "$namespace" users)" -ge 5 ]; }
+
+# show_result lists the users and groups that the sync left, and counts what else is there.
+show_result() {
+  local synced users
+  mapfile -t synced <"$demo_dir/synced"
+  step "What came of it: kubectl -n $namespace get idp,scimep,scimusers,scimgroups"
+  kubectl -n "$namespace" get idp,scimep
+  kubectl -n "$namespace" get "${synced[@]}"
+  users=$(provider_status "$namespace" users)
+  [ "$users" -le 5 ] || say "and $((users - 5)) more users, who did not come with this sync"
+}
+
+operator() {
   ensure_packages <<'END'
 openssl openssl
 curl curl
@@ -214,16 +199,23 @@ END
   start_cluster
   build_image
   install_operator
+  cat >"$cluster_env_file" <<END
+KUBECONFIG=$KUBECONFIG
+KUBECTL=$kubectl_binary
+INGRESS=$ingress_ip:${ingress##*:}
+END
+}
+
+up() {
+  operator
   apply_samples
   show_connection
   write_env
   step "6/6 Okta's first sync, through the Ingress"
-  eventually 60 answers || die "the endpoint does not answer through the Ingress controller at $ingress"
-  "$HACK_DIR/demo/okta-sync.sh"
+  SYNCED=$demo_dir/synced "$HACK_DIR/demo/okta-sync.sh"
   # Counts are refreshed at most once in ten seconds.
   eventually 60 users_are_counted || die "the status of the identity provider does not count the five users"
-  step "What came of it: kubectl -n $namespace get idp,scimep,scimusers,scimgroups"
-  kubectl -n "$namespace" get idp,scimep,scimusers,scimgroups
+  show_result
   cat >&2 <<'END'
 
 Try it:  . bin/demo.env
@@ -244,11 +236,12 @@ down() {
     kind) kind delete cluster --name "$KIND_CLUSTER" --kubeconfig "$KUBECONFIG" ;;
     current) remove_from_current ;;
   esac
-  rm -rf "$demo_dir" "$env_file"
+  rm -rf "$demo_dir" "$REPO_DIR/bin/endpoints" "$env_file" "$cluster_env_file"
 }
 
 case ${1-} in
   up) up ;;
+  operator) operator ;;
   down) down ;;
   *)
     usage

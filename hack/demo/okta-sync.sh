@@ -1,13 +1,18 @@
 #!/usr/bin/env bash
 # Plays what Okta sends when provisioning is switched on for an application: test connection, search,
-# create users, push groups with their members, deactivate one user. Reads bin/demo.env.
-# Running it again is fine: like Okta, it searches before it creates.
+# create users, push groups with their members, deactivate one user. Reads bin/demo.env, unless SCIM_BASE_URL
+# names another endpoint.
+# Running it again is fine: like Okta, it searches before it creates, and sends each user and the members of each
+# group whole, so that whatever was done to them is undone.
+# It writes the names of the resources, as kubectl takes them, into the file that SYNCED names.
 set -euo pipefail
 # shellcheck source=../lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 # shellcheck source=/dev/null
-source "$REPO_DIR/bin/demo.env"
+[ -n "${SCIM_BASE_URL-}" ] || source "$REPO_DIR/bin/demo.env"
 
+synced=${SYNCED:-/dev/null}
+: >"$synced"
 body=$(mktemp)
 trap 'rm -f "$body"' EXIT
 
@@ -33,31 +38,40 @@ find_one() {
   id=$(first_id)
 }
 
+# provision_user GIVEN FAMILY USERNAME ACTIVE creates a user, or sends one who exists whole, as an application of
+# Okta's wizard does. Okta knows who is who by the id that it was given; here, the externalId leads to a user who
+# was renamed meanwhile.
 provision_user() {
-  local given=$1 family=$2 name=$3
-  find_one Users userName "$name"
-  [ -n "$id" ] && return
-  scim POST /Users 201 '{
-    "schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],
+  local given=$1 family=$2 name=$3 active=$4 external=00u-${3%%@*} attributes
+  attributes='"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],
     "userName":"'"$name"'","name":{"givenName":"'"$given"'","familyName":"'"$family"'"},
     "emails":[{"primary":true,"value":"'"$name"'","type":"work"}],
-    "displayName":"'"$given $family"'","locale":"en-US","externalId":"00u-'"${name%%@*}"'",
-    "groups":[],"password":"k3-Okta-sends-a-random-one","active":true}'
-  id=$(first_id)
+    "displayName":"'"$given $family"'","locale":"en-US","externalId":"'"$external"'","groups":[]'
+  find_one Users userName "$name"
+  [ -n "$id" ] || find_one Users externalId "$external"
+  if [ -n "$id" ]; then
+    scim PUT "/Users/$id" 200 "{\"id\":\"$id\",$attributes,\"active\":$active}"
+  else
+    scim POST /Users 201 "{$attributes,\"password\":\"k3-Okta-sends-a-random-one\",\"active\":true}"
+    id=$(first_id)
+  fi
+  echo "scimuser/$id" >>"$synced"
 }
 
 push_group() {
-  local name=$1 member operations=""
+  local name=$1 member operation=replace members=""
   shift
   find_one Groups displayName "$name"
   if [ -z "$id" ]; then
     scim POST /Groups 201 '{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"'"$name"'","members":[]}'
     id=$(first_id)
+    operation=add
   fi
-  for member; do operations+=${operations:+,}'{"value":"'"$member"'"}'; done
+  for member; do members+=${members:+,}'{"value":"'"$member"'"}'; done
   scim PATCH "/Groups/$id" 204 '{
     "schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
-    "Operations":[{"op":"add","path":"members","value":['"$operations"']}]}'
+    "Operations":[{"op":"'"$operation"'","path":"members","value":['"$members"']}]}'
+  echo "scimgroup/$id" >>"$synced"
 }
 
 say "test connection"
@@ -67,15 +81,15 @@ scim GET "/Groups?startIndex=1&count=100" 200
 
 say "users"
 declare -A ids
-while read -r given family; do
-  provision_user "$given" "$family" "${given,,}.${family,,}@acme.example"
+while read -r given family active; do
+  provision_user "$given" "$family" "${given,,}.${family,,}@acme.example" "$active"
   ids[$given]=$id
 done <<'END'
-Ada Lovelace
-Grace Hopper
-Alan Turing
-Barbara Liskov
-Edsger Dijkstra
+Ada Lovelace true
+Grace Hopper true
+Alan Turing true
+Barbara Liskov true
+Edsger Dijkstra false
 END
 
 say "groups"

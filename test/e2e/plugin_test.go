@@ -57,15 +57,18 @@ var _ = Describe("kubectl scim", Ordered, func() {
 		return answer
 	}
 
-	It("says that nothing is wrong with the demo's provider", func(ctx context.Context) {
-		Eventually(func() string { return plugin(ctx, env["SCIM_NAMESPACE"], "status", "okta") }).Should(
-			And(ContainSubstring("IdentityProvider okta (Okta"), ContainSubstring(": Ready"), ContainSubstring(env["SCIM_BASE_URL"]), ContainSubstring("2 of 2 ready")))
-		providers := decoded(plugin(ctx, env["SCIM_NAMESPACE"], "status", "okta", "--output", "json"))["providers"].([]any)
+	var t *tenant
+	BeforeAll(func(ctx context.Context) { t = newSyncedTenant(ctx, "plugin") })
+
+	It("says that nothing is wrong with a provider that is Ready", func(ctx context.Context) {
+		Eventually(func() string { return plugin(ctx, t.namespace, "status", "okta") }).Should(
+			And(ContainSubstring("IdentityProvider okta (Okta"), ContainSubstring(": Ready"), ContainSubstring(t.provider.Status.Connection.BaseURL), ContainSubstring("2 of 2 ready")))
+		providers := decoded(plugin(ctx, t.namespace, "status", "okta", "--output", "json"))["providers"].([]any)
 		Expect(providers).To(ConsistOf(And(HaveKeyWithValue("ready", true), HaveKeyWithValue("provisioning", "Enabled"))))
 	})
 
 	It("explains a technician by the group that makes her one", func(ctx context.Context) {
-		Eventually(func() string { return plugin(ctx, env["SCIM_NAMESPACE"], "explain", "ADA.Lovelace@acme.example") }).Should(And(
+		Eventually(func() string { return plugin(ctx, t.namespace, "explain", "ADA.Lovelace@acme.example") }).Should(And(
 			ContainSubstring("ada.lovelace@acme.example"),
 			ContainSubstring("provisioned through the IdentityProvider okta"),
 			MatchRegexp(`State +Active since`),
@@ -77,14 +80,14 @@ var _ = Describe("kubectl scim", Ordered, func() {
 	})
 
 	It("lists tokens without any secret", func(ctx context.Context) {
-		text := plugin(ctx, env["SCIM_NAMESPACE"], "token", "list")
-		Expect(text).To(And(HavePrefix("PROVIDER"), MatchRegexp(`okta +[0-9a-f]{12} `), Not(ContainSubstring(env["SCIM_TOKEN"]))))
-		tokens := decoded(plugin(ctx, env["SCIM_NAMESPACE"], "token", "list", "okta", "-o", "json"))["tokens"].([]any)
+		text := plugin(ctx, t.namespace, "token", "list")
+		Expect(text).To(And(HavePrefix("PROVIDER"), MatchRegexp(`okta +[0-9a-f]{12} `), Not(ContainSubstring(t.token))))
+		tokens := decoded(plugin(ctx, t.namespace, "token", "list", "okta", "-o", "json"))["tokens"].([]any)
 		Expect(tokens).NotTo(BeEmpty())
 	})
 
 	It("refuses to decide when nothing is held", func(ctx context.Context) {
-		out, err := pluginCommand(ctx, env["SCIM_NAMESPACE"], "approve", "okta", "--yes").CombinedOutput()
+		out, err := pluginCommand(ctx, t.namespace, "approve", "okta", "--yes").CombinedOutput()
 		Expect(err).To(MatchError("exit status 1"))
 		Expect(string(out)).To(ContainSubstring("nothing is held for IdentityProvider okta"))
 	})

@@ -109,7 +109,7 @@ var _ = Describe("who may write", Ordered, func() {
 		}
 		Expect(apierrors.IsForbidden(own.List(ctx, &corev1.SecretList{}, client.InNamespace(t.namespace)))).To(BeTrue())
 		Expect(apierrors.IsForbidden(own.List(ctx, &corev1.PodList{}, client.InNamespace(t.namespace)))).To(BeTrue())
-		Expect(apierrors.IsForbidden(own.List(ctx, &scimv1.ScimUserList{}, client.InNamespace(env["SCIM_NAMESPACE"])))).To(BeTrue())
+		Expect(apierrors.IsForbidden(own.List(ctx, &scimv1.ScimUserList{}, client.InNamespace(metav1.NamespaceDefault)))).To(BeTrue())
 		endpoint := &scimv1.ScimEndpoint{ObjectMeta: metav1.ObjectMeta{Name: "okta", Namespace: t.namespace}}
 		err := own.Patch(ctx, endpoint, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"replicas":9}}`)))
 		Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)

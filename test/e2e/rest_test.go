@@ -63,7 +63,8 @@ func resourceVersions(ctx context.Context, namespaces ...string) map[string]stri
 
 var _ = Describe("at rest", func() {
 	It("nothing is written for two minutes", func(ctx context.Context) {
-		namespaces := []string{env["SCIM_NAMESPACE"], "scim-operator-system"}
+		t := newSyncedTenant(ctx, "rest")
+		namespaces := []string{t.namespace, "scim-operator-system"}
 		var before map[string]string
 		// First whatever the suite stirred up settles.
 		settled := time.Now()

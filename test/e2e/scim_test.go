@@ -27,11 +27,9 @@ type scimClient struct {
 	http        *http.Client
 }
 
-// newSCIMClient trusts the given CA and sends every request to the demo's Ingress,
+// newSCIMClient trusts the given CA and sends every request to the Ingress controller,
 // whatever its host.
 func newSCIMClient(base, token string, ca []byte) *scimClient {
-	resolve := strings.SplitN(env["SCIM_RESOLVE"], ":", 3)
-	ingress := net.JoinHostPort(resolve[2], resolve[1])
 	roots := x509.NewCertPool()
 	Expect(roots.AppendCertsFromPEM(ca)).To(BeTrue())
 	dialer := &net.Dialer{Timeout: 10 * time.Second}
@@ -41,7 +39,7 @@ func newSCIMClient(base, token string, ca []byte) *scimClient {
 			TLSClientConfig:     &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 			MaxIdleConnsPerHost: 64,
 			DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-				return dialer.DialContext(ctx, network, ingress)
+				return dialer.DialContext(ctx, network, env["INGRESS"])
 			},
 		},
 	}}

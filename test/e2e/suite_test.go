@@ -3,12 +3,14 @@
 //go:build e2e
 
 // Package e2e proves the main job on a real cluster: real pods, a real Ingress
-// controller, real certificates. It reads bin/demo.env, which `make demo` writes.
+// controller, real certificates. It reads bin/cluster.env, which `make operator` writes. Each
+// container of specs has a namespace and an endpoint of its own, and makes and removes them.
 package e2e
 
 import (
 	"bufio"
 	"context"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -44,7 +46,7 @@ func TestE2E(t *testing.T) {
 }
 
 var _ = BeforeSuite(func() {
-	env = readEnv(filepath.Join("..", "..", "bin", "demo.env"))
+	env = readEnv(filepath.Join("..", "..", "bin", "cluster.env"))
 	var err error
 	restConfig, err = clientcmd.BuildConfigFromFlags("", env["KUBECONFIG"])
 	Expect(err).NotTo(HaveOccurred())
@@ -65,20 +67,28 @@ var _ = AfterSuite(func(ctx context.Context) {
 	Expect(seen).NotTo(BeZero())
 })
 
-// readEnv reads the NAME=value lines that the demo wrote.
+// readEnv reads NAME=value lines.
 func readEnv(path string) map[string]string {
 	file, err := os.Open(path)
-	Expect(err).NotTo(HaveOccurred(), "run `make demo` first")
+	Expect(err).NotTo(HaveOccurred(), "run `make operator` first")
 	defer func() { _ = file.Close() }()
 	values := map[string]string{}
 	for lines := bufio.NewScanner(file); lines.Scan(); {
 		name, value, _ := strings.Cut(lines.Text(), "=")
 		values[name] = value
 	}
-	for _, name := range []string{"KUBECONFIG", "SCIM_BASE_URL", "SCIM_TOKEN", "SCIM_CACERT", "SCIM_NAMESPACE", "SCIM_RESOLVE"} {
-		Expect(values).To(HaveKeyWithValue(name, Not(BeEmpty())), "in bin/demo.env")
+	for _, name := range []string{"KUBECONFIG", "INGRESS"} {
+		Expect(values).To(HaveKeyWithValue(name, Not(BeEmpty())), "in %s", path)
 	}
 	return values
+}
+
+// ingress returns the address and the port at which the Ingress controller answers HTTPS.
+func ingress() (address, port string) {
+	GinkgoHelper()
+	address, port, err := net.SplitHostPort(env["INGRESS"])
+	Expect(err).NotTo(HaveOccurred())
+	return address, port
 }
 
 func newClient(config *rest.Config) client.WithWatch {

@@ -48,11 +48,14 @@ var leaving []*corev1.Namespace
 func newTenant(ctx context.Context, name string, replicas int32, changes ...func(*scimv1.IdentityProviderSpec)) *tenant {
 	GinkgoHelper()
 	host := name + ".e2e.example"
-	port := strings.SplitN(env["SCIM_RESOLVE"], ":", 3)[1]
+	_, port := ingress()
 	t := &tenant{namespace: "e2e-" + name}
 
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
-		Name: t.namespace, Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"},
+		Name: t.namespace, Labels: map[string]string{
+			"pod-security.kubernetes.io/enforce": "restricted",
+			"scim-operator.io/demo":              "true", // `make demo-down` removes what an interrupted run leaves
+		},
 	}}
 	// A run that was interrupted may have left it behind.
 	Expect(client.IgnoreNotFound(k8s.Delete(ctx, namespace.DeepCopy()))).To(Succeed())

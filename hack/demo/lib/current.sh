@@ -2,7 +2,6 @@
 # The cluster of the current kubeconfig context, which others may use too: what the demo makes there bears its
 # label, and nothing else is changed or deleted. Sourced by demo.sh.
 
-DEMO_LABEL=scim-operator.io/demo
 CLUSTER_SCOPED=validatingadmissionpolicybindings,validatingadmissionpolicies,clusterrolebindings,clusterroles
 
 # check_current refuses, before anything is made, what cannot succeed or is not the demo's to change.
@@ -24,11 +23,11 @@ check_current() {
   [ -z "$found" ] || die "this cluster has what the demo did not make, and it is left alone: ${found//$'\n'/ }"
 }
 
-# remove_from_current deletes what bears the label: the tenant first, while the operator can still finish the
-# deletion of its users and groups, then the operator, and nothing while other tenants use it.
+# remove_from_current deletes what bears the label: the tenants first, while the operator can still finish the
+# deletion of their users and groups, then the operator, and nothing while other tenants use it.
 remove_from_current() {
   local crds left
-  delete_labelled namespaces --field-selector "metadata.name=$namespace"
+  delete_labelled namespaces --field-selector "metadata.name!=scim-operator-system"
   crds=$(kubectl get customresourcedefinitions --selector "$DEMO_LABEL=true" -o jsonpath='{.items[*].metadata.name}')
   if [ -n "$crds" ]; then
     left=$(kubectl get "${crds// /,}" --all-namespaces --ignore-not-found \
