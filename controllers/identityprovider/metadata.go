@@ -48,7 +48,7 @@ func (r *Reconciler) configMapKey(ctx context.Context, namespace string, ref v1a
 	var configMap corev1.ConfigMap
 	err := r.live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: ref.Name}, &configMap)
 	if apierrors.IsNotFound(err) {
-		return nil, outcome.Waiting(v1alpha1.ReasonMetadataNotFound, "ConfigMap %s, which is to hold the SAML metadata, does not exist.", ref.Name)
+		return nil, outcome.Waiting(v1alpha1.ReasonMetadataNotFound, "ConfigMap %s, which is to hold the SAML metadata, does not exist; create it, or correct spec.saml.metadata.configMapKeyRef.", ref.Name)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read ConfigMap %s: %w", ref.Name, err)
@@ -59,7 +59,7 @@ func (r *Reconciler) configMapKey(ctx context.Context, namespace string, ref v1a
 	if binary, ok := configMap.BinaryData[ref.Key]; ok {
 		return binary, nil
 	}
-	return nil, outcome.Waiting(v1alpha1.ReasonMetadataNotFound, "ConfigMap %s has no key %q, which is to hold the SAML metadata.", ref.Name, ref.Key)
+	return nil, outcome.Waiting(v1alpha1.ReasonMetadataNotFound, "ConfigMap %s has no key %q, which is to hold the SAML metadata; add it, or correct spec.saml.metadata.configMapKeyRef.", ref.Name, ref.Key)
 }
 
 // documents remembers what the URLs answered, so that a reconcile for another reason
@@ -128,8 +128,12 @@ func jitter(d time.Duration) time.Duration {
 func metadataFailure(err error) *outcome.Failure {
 	switch {
 	case errors.Is(err, saml.ErrUnreachable):
-		return outcome.Waiting(saml.Reason(err), "%s", sentence(err))
-	case errors.Is(err, saml.ErrInvalid), errors.Is(err, saml.ErrTooLarge), errors.Is(err, saml.ErrForbidden):
+		return outcome.Waiting(saml.Reason(err), "%s It is tried again; if this stays, correct spec.saml.metadata.url.", sentence(err))
+	case errors.Is(err, saml.ErrForbidden):
+		return outcome.Stalled(saml.Reason(err), "%s Give a public https address in spec.saml.metadata.url, or the document itself in xml or a ConfigMap.", sentence(err))
+	case errors.Is(err, saml.ErrTooLarge):
+		return outcome.Stalled(saml.Reason(err), "%s Give the metadata of this identity provider alone.", sentence(err))
+	case errors.Is(err, saml.ErrInvalid):
 		return outcome.Stalled(saml.Reason(err), "%s", sentence(err))
 	default:
 		return nil

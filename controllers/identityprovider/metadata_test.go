@@ -72,15 +72,18 @@ func TestRetriesNeverBecomeRarerThanTheRefetch(t *testing.T) {
 
 func TestMetadataFailure(t *testing.T) {
 	for _, row := range []struct {
-		err    error
-		reason string
+		err             error
+		reason, message string
 	}{
-		{saml.ErrUnreachable, v1alpha1.ReasonMetadataUnreachable},
-		{saml.ErrForbidden, v1alpha1.ReasonMetadataURLForbidden},
-		{saml.ErrTooLarge, v1alpha1.ReasonMetadataInvalid},
-		{saml.ErrInvalid, v1alpha1.ReasonMetadataInvalid},
+		{saml.ErrUnreachable, v1alpha1.ReasonMetadataUnreachable,
+			"The SAML metadata cannot be fetched. It is tried again; if this stays, correct spec.saml.metadata.url."},
+		{saml.ErrForbidden, v1alpha1.ReasonMetadataURLForbidden,
+			"The metadata URL is not allowed. Give a public https address in spec.saml.metadata.url, or the document itself in xml or a ConfigMap."},
+		{saml.ErrTooLarge, v1alpha1.ReasonMetadataInvalid,
+			"The SAML metadata is larger than 1024 KiB. Give the metadata of this identity provider alone."},
+		{saml.ErrInvalid, v1alpha1.ReasonMetadataInvalid, "The SAML metadata is invalid."},
 	} {
-		if got := metadataFailure(row.err); got == nil || got.Reason != row.reason {
+		if got := metadataFailure(row.err); got == nil || got.Reason != row.reason || got.Message != row.message {
 			t.Errorf("%v: got %v", row.err, got)
 		}
 	}
