@@ -182,6 +182,7 @@ show_result() {
   mapfile -t synced <"$demo_dir/synced"
   step "What came of it: kubectl -n $namespace get idp,scimep,scimusers,scimgroups"
   kubectl -n "$namespace" get idp,scimep
+  echo
   kubectl -n "$namespace" get "${synced[@]}"
   users=$(provider_status "$namespace" users)
   [ "$users" -le 5 ] || say "and $((users - 5)) more users, who did not come with this sync"
