@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 )
 
@@ -22,42 +21,68 @@ type request struct {
 // object is JSON.
 type object = map[string]any
 
-// wire says how a SCIM client asks for an input. version is the ETag of what it expects.
-func (in *input) wire(version string) request {
-	one := "/Users/" + in.id
+// wire is the request of a SCIM client for an input. version is the ETag of what it expects.
+func (in *input) wire(version string, pool pool) request {
+	one := "/" + string(in.kind) + "/" + in.id
 	switch in.action {
 	case create:
-		return request{method: "POST", path: "/Users", body: in.whole()}
+		return request{method: "POST", path: in.query("/"+string(in.kind), nil), body: in.whole(pool)}
 	case replace:
-		return request{method: "PUT", path: one, body: in.whole(), ifMatch: version}
+		return request{method: "PUT", path: in.query(one, nil), body: in.whole(pool), ifMatch: version}
 	case change:
-		return request{method: "PATCH", path: one, body: in.patch(), ifMatch: version}
+		return request{method: "PATCH", path: in.query(one, nil), body: in.patch(pool), ifMatch: version}
 	case remove:
 		return request{method: "DELETE", path: one}
-	case find:
-		return request{method: "GET", path: "/Users?filter=" + url.QueryEscape(fmt.Sprintf("userName eq %q", strings.ToUpper(in.name)))}
-	case list:
-		if in.everybody {
-			return request{method: "GET", path: "/Users?count=1000"}
+	case get:
+		return request{method: "GET", path: in.query(one, nil)}
+	case memberships:
+		return request{method: "GET", path: "/Users/" + pool[in.value] + "?attributes=groups"}
+	case memberUsers:
+		filter := url.Values{"filter": {fmt.Sprintf("groups.value eq %q", in.id)}, "attributes": {"id"}}
+		return request{method: "GET", path: "/Users?" + filter.Encode()}
+	}
+	return request{method: "GET", path: in.query("/"+string(in.kind), in.selection(pool))}
+}
+
+// query is a path with its parameters.
+func (in *input) query(path string, parameters url.Values) string {
+	if in.bare {
+		if parameters == nil {
+			parameters = url.Values{}
 		}
-		return request{method: "GET", path: "/Users?count=1000&sortBy=userName&filter=" + in.filter()}
-	case page:
-		return request{method: "GET", path: "/Users?count=2&startIndex=2&filter=" + in.filter()}
+		parameters.Set("excludedAttributes", in.kind.values())
 	}
-	return request{method: "GET", path: one}
+	if len(parameters) == 0 {
+		return path
+	}
+	return path + "?" + parameters.Encode()
 }
 
-// filter selects the scope's users.
-func (in *input) filter() string {
-	return url.QueryEscape(fmt.Sprintf("userName sw %q", in.scope+separator))
+// selection is the query of a list.
+func (in *input) selection(pool pool) url.Values {
+	ofScope := fmt.Sprintf("%s sw %q", in.kind.unique(), in.scope+separator)
+	switch {
+	case in.action == find:
+		return url.Values{"filter": {fmt.Sprintf("%s eq %q", in.kind.unique(), strings.ToUpper(in.name))}}
+	case in.action == having:
+		return url.Values{"count": {"1000"}, "filter": {in.havingFilter(pool)}}
+	case in.action == page:
+		return url.Values{"count": {"2"}, "startIndex": {"2"}, "filter": {ofScope}}
+	case in.everything:
+		return url.Values{"count": {"1000"}}
+	}
+	return url.Values{"count": {"1000"}, "sortBy": {in.kind.unique()}, "filter": {ofScope}}
 }
 
-// whole is a user as a POST or PUT has it.
-func (in *input) whole() object {
-	return object{
-		"userName": in.spelled(), "externalId": in.person, "active": in.active == "true", "title": in.mark,
-		"nickName": in.nickName(), "entitlements": []object{{"value": in.mark}},
+// unique is the attribute that has the name of a resource.
+func (k kind) unique() string {
+	switch k {
+	case groups:
+		return "displayName"
+	case devices:
+		return "serialNumber"
 	}
+	return "userName"
 }
 
 // spelled is the name in one case or the other: it is the same.
@@ -68,50 +93,42 @@ func (in *input) spelled() string {
 	return in.name
 }
 
-// nickName says who made a user. A PUT leaves it.
-func (in *input) nickName() string {
-	if in.action == replace {
-		return in.creation
+// whole is a resource as a POST or PUT has it.
+func (in *input) whole(pool pool) object {
+	if in.kind == users {
+		return in.wholeUser()
 	}
-	return in.mark
+	return in.wholeItem(pool)
 }
 
-func (in *input) patch() object {
-	operations := []object{
-		{"op": "replace", "path": "title", "value": in.mark},
-		{"op": "add", "path": "entitlements", "value": []object{{"value": in.mark}}},
+func (in *input) patch(pool pool) object {
+	operations := in.userOperations
+	if in.kind != users {
+		operations = func() []object { return in.itemOperations(pool) }
 	}
-	if in.name != "" {
-		operations = append(operations, object{"op": "replace", "path": "userName", "value": in.spelled()})
-	}
-	if in.active != "" {
-		operations = append(operations, object{"op": "replace", "path": "active", "value": in.active == "true"})
-	}
-	return object{"schemas": []string{"urn:ietf:params:scim:api:messages:2.0:PatchOp"}, "Operations": operations}
+	return object{"schemas": []string{"urn:ietf:params:scim:api:messages:2.0:PatchOp"}, "Operations": operations()}
 }
 
-// resource is a user as it is answered.
+// resource is a user, group or device as it is answered.
 type resource struct {
 	ID           string                   `json:"id"`
 	UserName     string                   `json:"userName"`
+	DisplayName  string                   `json:"displayName"`
+	SerialNumber string                   `json:"serialNumber"`
 	ExternalID   string                   `json:"externalId"`
 	Active       bool                     `json:"active"`
 	Title        string                   `json:"title"`
 	NickName     string                   `json:"nickName"`
 	Entitlements []struct{ Value string } `json:"entitlements"`
+	Members      []struct{ Value string } `json:"members"`
+	Ports        []struct{ Value int }    `json:"ports"`
+	Groups       []struct{ Value, Display string }
 	Meta         struct{ Version string } `json:"meta"`
 }
 
-func (r *resource) user() user {
-	marks := make([]string, len(r.Entitlements))
-	for i := range r.Entitlements {
-		marks[i] = r.Entitlements[i].Value
-	}
-	slices.Sort(marks)
-	return user{
-		id: r.ID, name: strings.ToLower(r.UserName), person: r.ExternalID, active: fmt.Sprint(r.Active),
-		creation: r.NickName, last: r.Title, marks: strings.Join(marks, " "),
-	}
+// name is the unique name, folded.
+func (r *resource) name() string {
+	return strings.ToLower(r.UserName + r.DisplayName + r.SerialNumber)
 }
 
 // answer is what a client got: unknown when it got nothing, or 503.

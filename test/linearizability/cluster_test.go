@@ -62,6 +62,8 @@ func withAPIServer(m *testing.M) int {
 		BinaryAssetsDirectory:    directory,
 		ControlPlaneStartTimeout: 2 * time.Minute,
 	}
+	// A long run writes more versions in five minutes than etcd keeps.
+	environment.ControlPlane.GetAPIServer().Configure().Set("etcd-compaction-interval", "1m")
 	// Watches that end with a crash are no news.
 	klog.SetLogger(logr.Discard())
 	log.SetLogger(logr.Discard())
@@ -87,6 +89,8 @@ func withAPIServer(m *testing.M) int {
 type cluster struct {
 	t         *testing.T
 	namespace string
+	types     *scim.Registry
+	pool      pool
 
 	mu       sync.Mutex
 	random   *rand.Rand
@@ -101,7 +105,12 @@ func newCluster(t *testing.T, seed uint64, replicas int, consistency v1alpha1.Co
 	c := &cluster{t: t, namespace: namespace.Name, random: rand.New(rand.NewPCG(seed, 2)), replicas: make([]*process, replicas)}
 	endpoint := &v1alpha1.ScimEndpoint{ObjectMeta: metav1.ObjectMeta{Name: endpointName, Namespace: c.namespace}}
 	endpoint.Spec.Consistency = consistency
+	endpoint.Spec.ResourceTypes = []v1alpha1.SchemaResourceType{deviceType()}
 	mustCreate(t, endpoint)
+	var err error
+	if c.types, err = store.NewTypes(&endpoint.Spec.ScimEndpointTemplate); err != nil {
+		t.Fatal(err)
+	}
 	digests, err := token.EncodeDigests([]token.Digest{token.NewDigest(bearer, time.Now())})
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +129,21 @@ func newCluster(t *testing.T, seed uint64, replicas int, consistency v1alpha1.Co
 			}
 		}
 	})
+	c.fillPool()
 	return c
+}
+
+// fillPool creates the users who may be members of any group.
+func (c *cluster) fillPool() {
+	c.t.Helper()
+	for i := range memberPool {
+		in := input{kind: users, action: create, name: fmt.Sprintf("member-%d", i), person: fmt.Sprint(i), active: "true", mark: "m"}
+		a, err := c.replicas[0].send(in.wire("", nil))
+		if err != nil || a.verdict != done {
+			c.t.Fatalf("creating %s: %s, %v", in.name, a.verdict, err)
+		}
+		c.pool = append(c.pool, a.resources[0].ID)
+	}
 }
 
 // mustCreate creates an object. The API server may not know its kind at first.
@@ -190,7 +213,6 @@ func (c *cluster) listen() net.Listener {
 // build puts a process together as `serve` does.
 func (c *cluster) build(p *process, address string) (*replica.Replica, *server.Server, error) {
 	const baseURL = "https://scim.example.com/scim/v2"
-	types := scim.Core()
 	joined, err := replica.New(replica.Config{
 		REST: p.network.config(config), Namespace: c.namespace, Endpoint: endpointName, Name: p.name,
 		Address: address, Log: logr.Discard(),
@@ -199,14 +221,14 @@ func (c *cluster) build(p *process, address string) (*replica.Replica, *server.S
 		return nil, nil, err
 	}
 	p.store, err = store.New(store.Config{
-		REST: p.network.config(config), Namespace: c.namespace, Endpoint: endpointName, BaseURL: baseURL, Types: types,
+		REST: p.network.config(config), Namespace: c.namespace, Endpoint: endpointName, BaseURL: baseURL, Types: c.types,
 		Peers: joined, Eventual: joined.Eventual, Log: logr.Discard(),
 	})
 	if err != nil {
 		return nil, nil, err
 	}
 	s, err := server.New(server.Config{
-		BaseURL: baseURL, Types: types, Store: p.store, Tokens: joined, State: joined, Cursors: joined, Peers: joined,
+		BaseURL: baseURL, Types: c.types, Store: p.store, Tokens: joined, State: joined, Cursors: joined, Peers: joined,
 		Limits: server.DefaultLimits(), Metrics: prometheus.NewRegistry(), Log: logr.Discard(),
 	})
 	return joined, s, err

@@ -17,9 +17,17 @@ import (
 // separator ends the scope in a name.
 const separator = "-"
 
-// known is what clients have learned of a user.
+// scope is a part of a round that is searched by itself.
+type scope struct {
+	name string
+	kind kind
+	many bool // its groups have more members than a group itself holds
+}
+
+// known is what clients have learned of a resource.
 type known struct {
 	user
+	item
 	version string
 }
 
@@ -27,7 +35,7 @@ type known struct {
 type history struct {
 	t       *testing.T
 	cluster *cluster
-	scopes  []string
+	scopes  []scope
 	start   time.Time
 
 	mu         sync.Mutex
@@ -37,10 +45,12 @@ type history struct {
 	marks      int
 }
 
-func newHistory(t *testing.T, c *cluster, round, scopes, clients int) *history {
-	h := &history{t: t, cluster: c, start: time.Now(), known: map[string][]known{}, lanes: 2 * clients}
-	for i := range scopes {
-		h.scopes = append(h.scopes, fmt.Sprintf("r%dg%d", round, i))
+// newHistory begins a round with scopes of these kinds.
+func newHistory(t *testing.T, c *cluster, round, clients int, scopes ...scope) *history {
+	h := &history{t: t, cluster: c, start: time.Now(), known: map[string][]known{}, lanes: 2 * clients, marks: firstMark}
+	for i, s := range scopes {
+		s.name = fmt.Sprintf("r%dg%d", round, i)
+		h.scopes = append(h.scopes, s)
 	}
 	return h
 }
@@ -53,152 +63,153 @@ func (h *history) client(number, operations int, random *rand.Rand) {
 	}
 }
 
-// choose makes up a request.
-func (h *history) choose(random *rand.Rand) (in input, version string) {
-	scope := h.scopes[random.IntN(len(h.scopes))]
-	name := scope + separator + string(rune('a'+random.IntN(3)))
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.marks++
-	in = input{scope: scope, mark: fmt.Sprintf("%s.%d", scope, h.marks)}
-	in.action = weighted(random)
-	whom := h.known[scope]
-	if len(whom) == 0 && in.action != find && in.action != list && in.action != page {
-		in.action = create
-	}
-	switch in.action {
-	case create:
-		in.name, in.person, in.active = name, scope+separator+string(rune('p'+random.IntN(3))), "true"
-		return in, ""
-	case find:
-		in.name = name
-		return in, ""
-	case list, page:
-		in.everybody = in.action == list && random.IntN(2) == 0
-		return in, ""
-	}
-	u := whom[random.IntN(len(whom))]
-	in.id = u.id
-	if in.action == replace {
-		in.name, in.person, in.active, in.creation = u.name, u.person, "true", u.creation
-	}
-	if in.action == change {
-		in.name, in.active = pick(random, "", "", name), pick(random, "", "", "", "false", "true")
-	}
-	if (in.action == change || in.action == replace) && random.IntN(4) == 0 {
-		in.expects, version = u.last, u.version
-	}
-	return in, version
-}
-
-func pick(random *rand.Rand, from ...string) string { return from[random.IntN(len(from))] }
-
-// weighted gives each action its share of a hundred.
-func weighted(random *rand.Rand) action {
-	n := random.IntN(100)
-	for _, share := range []struct {
-		action
-		of int
-	}{{create, 22}, {change, 28}, {replace, 5}, {remove, 10}, {get, 12}, {find, 13}, {list, 6}, {page, 4}} {
-		if n -= share.of; n < 0 {
-			return share.action
-		}
-	}
-	return get
-}
-
 // do sends a request and records what came of it.
 func (h *history) do(number int, p *process, in input, version string) {
 	call := time.Since(h.start)
-	a, err := p.send(in.wire(version))
+	a, err := p.send(in.wire(version, h.cluster.pool))
 	back := time.Since(h.start)
+	if err == nil {
+		err = h.record(number, in, a, call, back)
+	}
 	if err != nil {
 		h.t.Errorf("%s of %q by %s: %v", in.action, in.id+in.name, p.name, err)
-		return
 	}
+}
+
+// record takes down what came of a request. The error is an answer that nobody may get.
+func (h *history) record(number int, in input, a answer, call, back time.Duration) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	record := func(lane int, in input, out output) {
+	note := func(lane int, in input, out output) {
 		h.operations = append(h.operations, porcupine.Operation{
 			ClientId: lane, Input: in, Call: int64(call), Output: out, Return: int64(back),
 		})
 	}
-	out := output{verdict: a.verdict}
 	switch {
 	case a.verdict == unknown:
-		if in.action == create || in.action == change || in.action == replace || in.action == remove {
+		if in.action.writes() {
 			h.lanes++ // nobody knows when it ends
-			record(h.lanes, in, out)
+			note(h.lanes, in, output{verdict: unknown})
 		}
-	case in.action == list || in.action == page:
-		h.recordList(in, a, func(in input, out output) { record(2*number, in, out) })
-	case a.verdict != done || in.action == remove:
-		record(2*number, in, out)
-	case in.action == get || in.action == find:
-		h.learn(in.scope, a.resources)
-		out.users = usersOf(a.resources)
-		record(2*number, in, out)
-	default:
-		h.recordWrite(in, a, func(lane int, in input, out output) { record(2*number+lane, in, out) })
+		return nil
+	case in.action == list, in.action == page, in.action == having, in.action == memberships:
+		return h.recordList(in, a, func(in input, out output) { note(2*number, in, out) })
+	case a.verdict != done, in.action == remove:
+		note(2*number, in, output{verdict: a.verdict})
+		return nil
+	case in.action == memberUsers:
+		members, err := h.cluster.pool.numbers(a.resources)
+		note(2*number, in, output{verdict: done, values: members})
+		return err
 	}
-}
-
-// recordWrite records a write that was answered with the user. The answer may show what
-// others wrote together with it or just after it: it is a read, which comes after.
-func (h *history) recordWrite(in input, a answer, record func(int, input, output)) {
-	h.learn(in.scope, a.resources)
-	u := a.resources[0].user()
-	record(0, in, output{verdict: done, id: u.id})
-	record(1, input{scope: in.scope, action: get, id: u.id}, output{verdict: done, users: []user{u}})
+	out, err := h.understand(in, a.resources)
+	if err != nil {
+		return err
+	}
+	if len(a.resources) == 0 && in.action == change {
+		note(2*number, in, output{verdict: done}) // a group's PATCH need not show it
+		return nil
+	}
+	if in.action.writes() {
+		// The answer may show what others wrote together with it or just after it: it is a
+		// read, which comes after.
+		id := a.resources[0].ID
+		note(2*number, in, output{verdict: done, id: id})
+		number, in = number*2+1, input{kind: in.kind, scope: in.scope, action: get, id: id, bare: in.bare}
+		note(number, in, out)
+		return nil
+	}
+	note(2*number, in, out)
+	return nil
 }
 
 // recordList records a list once for each scope that it shows.
-func (h *history) recordList(in input, a answer, record func(input, output)) {
-	for _, scope := range h.scopes {
-		if scope != in.scope && !in.everybody {
+func (h *history) recordList(in input, a answer, note func(input, output)) error {
+	if a.verdict != done {
+		return fmt.Errorf("a list is %s", a.verdict)
+	}
+	for _, s := range h.scopes {
+		if s.name != in.scope && !(in.everything && s.kind == in.kind) {
 			continue
 		}
-		var of []resource
-		for _, r := range a.resources {
-			if strings.HasPrefix(strings.ToLower(r.UserName), scope+separator) {
-				of = append(of, r)
-			}
-		}
-		h.learn(scope, of)
 		each := in
-		each.scope = scope
-		record(each, output{verdict: a.verdict, users: usersOf(of), total: a.total})
-	}
-}
-
-func usersOf(resources []resource) []user {
-	users := make([]user, len(resources))
-	for i := range resources {
-		users[i] = resources[i].user()
-	}
-	slices.SortFunc(users, func(a, b user) int { return strings.Compare(a.id, b.id) })
-	return users
-}
-
-func (h *history) learn(scope string, resources []resource) {
-	for i := range resources {
-		u := known{user: resources[i].user(), version: resources[i].Meta.Version}
-		at := slices.IndexFunc(h.known[scope], func(k known) bool { return k.id == u.id })
-		if at < 0 {
-			h.known[scope] = append(h.known[scope], u)
-		} else {
-			h.known[scope][at] = u
+		each.scope = s.name
+		out, err := h.listed(each, a)
+		if err != nil {
+			return err
 		}
+		note(each, out)
+	}
+	return nil
+}
+
+// listed is what a list shows of one scope.
+func (h *history) listed(in input, a answer) (output, error) {
+	if in.action == memberships {
+		items := a.resources[0].memberships()
+		items = slices.DeleteFunc(items, func(i item) bool { return !in.covers(i.name) })
+		return output{verdict: done, items: sorted(items)}, nil
+	}
+	of := slices.DeleteFunc(slices.Clone(a.resources), func(r resource) bool { return !in.covers(r.name()) })
+	out, err := h.understand(in, of)
+	out.total = a.total
+	return out, err
+}
+
+// covers reports whether a name is of the scope.
+func (in *input) covers(name string) bool { return strings.HasPrefix(name, in.scope+separator) }
+
+// understand reads resources of a scope, and remembers them.
+func (h *history) understand(in input, resources []resource) (output, error) {
+	out := output{verdict: done}
+	for i := range resources {
+		k := known{version: resources[i].Meta.Version}
+		if in.kind == users {
+			k.user = resources[i].user()
+			out.users = append(out.users, k.user)
+		} else {
+			var err error
+			if k.item, err = resources[i].item(h.cluster.pool); err != nil {
+				return out, err
+			}
+			out.items = append(out.items, k.item)
+		}
+		h.learn(in.scope, k)
+	}
+	out.users, out.items = sorted(out.users), sorted(out.items)
+	return out, nil
+}
+
+// sorted orders resources by id.
+func sorted[R named](resources []R) []R {
+	slices.SortFunc(resources, func(a, b R) int {
+		first, _ := a.key()
+		second, _ := b.key()
+		return strings.Compare(first, second)
+	})
+	return resources
+}
+
+// id is that of the user or item.
+func (k *known) id() string { return k.user.id + k.item.id }
+
+func (h *history) learn(scope string, k known) {
+	at := slices.IndexFunc(h.known[scope], func(other known) bool { return other.id() == k.id() })
+	if at < 0 {
+		h.known[scope] = append(h.known[scope], k)
+	} else {
+		h.known[scope][at] = k
 	}
 }
 
-// finished is the whole history. What was never answered may have been done at any time.
-func (h *history) finished(w *witness) []porcupine.Operation {
+// finished is the whole history, by scope. What was never answered may have been done at
+// any time.
+func (h *history) finished(w *witness) map[scope][]porcupine.Operation {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	end := int64(time.Since(h.start))
 	deletions := h.deletions(w, end)
-	var operations []porcupine.Operation
+	of := map[string][]porcupine.Operation{}
 	for _, o := range h.operations {
 		in, out := o.Input.(input), o.Output.(output)
 		if out.verdict == unknown {
@@ -212,12 +223,16 @@ func (h *history) finished(w *witness) []porcupine.Operation {
 			in.races = deletions.during(in.person, o.Call, o.Return)
 			o.Input = in
 		}
-		operations = append(operations, o)
+		of[in.scope] = append(of[in.scope], o)
 	}
-	return operations
+	finished := map[scope][]porcupine.Operation{}
+	for _, s := range h.scopes {
+		finished[s] = of[s.name]
+	}
+	return finished
 }
 
-// deletion is when somebody may have been deleted.
+// deletion is when a person may have been deleted.
 type deletion struct {
 	person   string
 	from, to int64
@@ -225,11 +240,11 @@ type deletion struct {
 
 type deletions []deletion
 
-// deletions are all that may have happened.
+// deletions are all that may have happened to users.
 func (h *history) deletions(w *witness, end int64) (all deletions) {
 	for _, o := range h.operations {
 		in, out := o.Input.(input), o.Output.(output)
-		if in.action != remove || out.verdict == missing {
+		if in.kind != users || in.action != remove || out.verdict == missing {
 			continue
 		}
 		to := o.Return
@@ -241,7 +256,7 @@ func (h *history) deletions(w *witness, end int64) (all deletions) {
 	return all
 }
 
-// during says whether a person may have been deleted between two moments.
+// during reports whether a person may have been deleted between two moments.
 func (d deletions) during(person string, from, to int64) bool {
 	return slices.ContainsFunc(d, func(d deletion) bool { return d.person == person && d.from <= to && from <= d.to })
 }

@@ -7,27 +7,37 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/anishathalye/porcupine"
+	"golang.org/x/sync/errgroup"
 
 	"scim-operator.io/api/v1alpha1"
 )
 
 const (
-	clients = 9
-	scopes  = 3
+	clients = 12
 	// eachRound is how many requests a client makes in one round, whose history is checked
 	// by itself. What has to be searched grows with the requests that are never answered.
-	eachRound = 30
-	// roundsOfACluster bounds the users that a list shows.
-	roundsOfACluster = 20
-	// searchTime bounds the check of one round. It takes milliseconds when all is well.
+	eachRound = 40
+	// searchTime bounds the check of one scope's history. It takes milliseconds when all is
+	// well.
 	searchTime = time.Minute
+	// reportEvery is how often a long run reports how far it has come.
+	reportEvery = 30 * time.Second
 )
+
+// scopesOfARound are searched each by itself.
+var scopesOfARound = []scope{
+	{kind: users}, {kind: users}, {kind: users},
+	{kind: groups}, {kind: groups}, {kind: groups, many: true},
+	{kind: devices}, {kind: devices},
+}
 
 // number reads an environment variable.
 func number(t *testing.T, name string, otherwise uint64) uint64 {
@@ -45,27 +55,24 @@ func number(t *testing.T, name string, otherwise uint64) uint64 {
 
 // Whatever clients do at the same time on few names, on whichever replica, and wherever
 // replicas die: there is an order in which one after the other would have had the same
-// answers, and it respects who came after whom.
+// answers, and it respects what came after what.
 func TestReplicasAnswerAsOne(t *testing.T) {
 	operations := number(t, "LINEARIZABILITY_OPS", defaultOperations)
 	seed := number(t, "LINEARIZABILITY_SEED", rand.Uint64())
 	for _, replicas := range []int{2, 3} {
 		t.Run(fmt.Sprintf("%d replicas", replicas), func(t *testing.T) {
 			t.Logf("LINEARIZABILITY_SEED=%d", seed)
-			total, crashes := 0, 0
-			for n := uint64(0); total < int(operations)/2 && !t.Failed(); n++ {
-				t.Run(fmt.Sprintf("cluster %d", n), func(t *testing.T) {
-					r := &rounds{t: t, random: rand.New(rand.NewPCG(seed, uint64(replicas)<<32|n))}
-					r.cluster = newCluster(t, r.random.Uint64(), replicas, v1alpha1.ConsistencyStrong)
-					r.witness = newWitness(t, r.cluster.namespace)
-					for round := 0; round < roundsOfACluster && total < int(operations)/2 && !t.Failed(); round++ {
-						done, died := r.run(round)
-						total, crashes = total+done, crashes+died
-					}
-				})
+			r := &rounds{t: t, random: rand.New(rand.NewPCG(seed, uint64(replicas)))}
+			r.cluster = newCluster(t, r.random.Uint64(), replicas, v1alpha1.ConsistencyStrong)
+			r.witness = newWitness(t, r.cluster.namespace)
+			r.leftovers = &leftovers{t: t, namespace: r.cluster.namespace}
+			r.progress.begin()
+			for !t.Failed() && r.progress.operations < operations {
+				r.run()
+				r.progress.report(t, reportEvery)
 			}
-			t.Logf("%d operations, %d crashes", total, crashes)
-			if crashes == 0 {
+			r.progress.report(t, 0)
+			if r.progress.crashes == 0 {
 				t.Error("no replica has crashed")
 			}
 		})
@@ -74,15 +81,32 @@ func TestReplicasAnswerAsOne(t *testing.T) {
 
 // rounds are the rounds on one cluster.
 type rounds struct {
-	t       *testing.T
-	random  *rand.Rand
-	cluster *cluster
-	witness *witness
+	t         *testing.T
+	random    *rand.Rand
+	cluster   *cluster
+	witness   *witness
+	leftovers *leftovers
+	progress  progress
 }
 
 // run lets clients race and replicas die, and checks what came of it.
-func (r *rounds) run(round int) (operations, crashes int) {
-	h := newHistory(r.t, r.cluster, round, scopes, clients)
+func (r *rounds) run() {
+	h := newHistory(r.t, r.cluster, r.progress.rounds, clients, scopesOfARound...)
+	r.progress.crashes += r.race(h)
+	h.readAll()
+	h.clear(r.random)
+	h.readAll()
+	r.witness.catchUp()
+	searching := time.Now()
+	histories := h.finished(r.witness)
+	requireLinearizable(r.t, histories)
+	r.progress.add(histories, time.Since(searching))
+	r.witness.forget()
+	r.leftovers.collect(r.t.Context())
+}
+
+// race lets clients race while replicas die, and counts those that did.
+func (r *rounds) race(h *history) (crashes int) {
 	ctx, stop := context.WithCancel(context.Background())
 	var crashing, racing sync.WaitGroup
 	fate := rand.New(rand.NewPCG(r.random.Uint64(), 3))
@@ -100,30 +124,73 @@ func (r *rounds) run(round int) (operations, crashes int) {
 	racing.Wait()
 	stop()
 	crashing.Wait()
-	for i, p := range r.cluster.replicas {
-		h.do(i, p, input{scope: h.scopes[0], action: list, everybody: true}, "")
-	}
-	r.witness.catchUp()
-	requireLinearizable(r.t, h.finished(r.witness))
-	return clients * eachRound, crashes
+	return crashes
 }
 
-// requireLinearizable fails with a picture when a history is not, or when it cannot be told.
-func requireLinearizable(t *testing.T, operations []porcupine.Operation) {
+// readAll lists everything on every replica.
+func (h *history) readAll() {
+	var reading sync.WaitGroup
+	for i, p := range h.cluster.replicas {
+		reading.Go(func() {
+			for k := range lists {
+				first := h.scopes[slices.IndexFunc(h.scopes, func(s scope) bool { return s.kind == k })]
+				h.do(i, p, input{kind: k, scope: first.name, action: list, everything: true, bare: k == groups}, "")
+			}
+		})
+	}
+	reading.Wait()
+}
+
+// clear deletes everything that is left of a round, so that a long run stays small.
+func (h *history) clear(random *rand.Rand) {
+	var clearing sync.WaitGroup
+	for i, s := range h.scopes {
+		random := rand.New(rand.NewPCG(random.Uint64(), 5))
+		clearing.Go(func() {
+			h.do(i, h.cluster.any(random), input{kind: s.kind, scope: s.name, action: list, bare: s.many}, "")
+			h.mu.Lock()
+			left := slices.Clone(h.known[s.name])
+			h.mu.Unlock()
+			for _, k := range left {
+				h.do(i, h.cluster.any(random), input{kind: s.kind, scope: s.name, action: remove, id: k.id()}, "")
+			}
+		})
+	}
+	clearing.Wait()
+}
+
+// requireLinearizable fails with a picture when the history of a scope is not, or when it
+// cannot be told.
+func requireLinearizable(t *testing.T, histories map[scope][]porcupine.Operation) {
 	t.Helper()
-	result, info := porcupine.CheckOperationsVerbose(model, operations, searchTime)
-	if result == porcupine.Ok {
-		return
+	var searches errgroup.Group
+	searches.SetLimit(runtime.GOMAXPROCS(0))
+	for s, operations := range histories {
+		searches.Go(func() error {
+			result, info := porcupine.CheckOperationsVerbose(models[s.kind], operations, searchTime)
+			if result == porcupine.Ok {
+				return nil
+			}
+			return fmt.Errorf("the history of %s %s is %s: see %s", s.kind, s.name, result, drawn(t, s.kind, info))
+		})
 	}
-	picture, err := os.CreateTemp("", "linearizability-*.html")
-	if err != nil {
-		t.Fatalf("the history is %s; there is no picture: %v", result, err)
-	}
-	defer func() { _ = picture.Close() }()
-	if err := porcupine.Visualize(model, info, picture); err != nil {
+	if err := searches.Wait(); err != nil {
 		t.Error(err)
 	}
-	t.Errorf("the history is %s: see %s", result, picture.Name())
+}
+
+// drawn is the file that shows a history.
+func drawn(t *testing.T, k kind, info porcupine.LinearizationInfo) string {
+	picture, err := os.CreateTemp("", "linearizability-*.html")
+	if err != nil {
+		t.Errorf("there is no picture: %v", err)
+		return ""
+	}
+	defer func() { _ = picture.Close() }()
+	if err := porcupine.Visualize(models[k], info, picture); err != nil {
+		t.Error(err)
+	}
+	return picture.Name()
 }
 
 // A read that does not wait for what others have acknowledged is found out, and one that
@@ -132,20 +199,28 @@ func TestAStaleReadIsFoundOut(t *testing.T) {
 	for consistency, want := range map[v1alpha1.Consistency]porcupine.CheckResult{
 		v1alpha1.ConsistencyStrong: porcupine.Ok, v1alpha1.ConsistencyEventual: porcupine.Illegal,
 	} {
-		t.Run(string(consistency), func(t *testing.T) {
-			c := newCluster(t, 1, 2, consistency)
-			w := newWitness(t, c.namespace)
-			h := newHistory(t, c, 0, 1, 2)
-			release := c.replicas[1].network.holdWatches()
-			defer release()
-			scope := h.scopes[0]
-			name := scope + separator + "a"
-			h.do(0, c.replicas[0], input{scope: scope, action: create, name: name, person: "p", active: "true", mark: "m"}, "")
-			h.do(1, c.replicas[1], input{scope: scope, action: find, name: name}, "")
-			w.catchUp()
-			if got := porcupine.CheckOperationsTimeout(model, h.finished(w), searchTime); got != want {
-				t.Errorf("the history is %s, want %s", got, want)
-			}
-		})
+		for _, s := range []scope{{kind: users}, {kind: groups}, {kind: groups, many: true}, {kind: devices}} {
+			t.Run(fmt.Sprintf("%s %s many=%t", consistency, s.kind, s.many), func(t *testing.T) {
+				c := newCluster(t, 1, 2, consistency)
+				w := newWitness(t, c.namespace)
+				h := newHistory(t, c, 0, 2, s)
+				release := c.replicas[1].network.holdWatches()
+				defer release()
+				s := h.scopes[0]
+				made := input{kind: s.kind, scope: s.name, action: create, name: s.name + separator + "a", mark: "m"}
+				if s.kind == users {
+					made.person, made.active = "p", "true"
+				} else {
+					made.edit = s.wholeEdit(firstMark, rand.New(rand.NewPCG(1, 1)))
+				}
+				h.do(0, c.replicas[0], made, "")
+				h.do(1, c.replicas[1], input{kind: s.kind, scope: s.name, action: find, name: made.name}, "")
+				w.catchUp()
+				operations := h.finished(w)[s]
+				if got := porcupine.CheckOperationsTimeout(models[s.kind], operations, searchTime); got != want || len(operations) != 3 {
+					t.Errorf("the history of %d operations is %s, want %s", len(operations), got, want)
+				}
+			})
+		}
 	}
 }

@@ -10,33 +10,69 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
+// kind is a kind of resources: its endpoint.
+type kind string
+
+const (
+	users   kind = "Users"
+	groups  kind = "Groups"
+	devices kind = "Devices" // a type that the endpoint declares
+)
+
 // action is what a client asks for.
 type action string
 
 const (
-	create  action = "create" // or return
-	change  action = "PATCH"
-	replace action = "PUT"
-	remove  action = "delete"
-	get     action = "get"
-	find    action = "find" // by userName
-	list    action = "list" // everybody of a scope
-	page    action = "page" // some of a scope, and how many there are
+	create      action = "create" // or return
+	change      action = "PATCH"
+	replace     action = "PUT"
+	remove      action = "delete"
+	get         action = "get"
+	find        action = "find"             // by the unique name
+	list        action = "list"             // every resource of a scope
+	page        action = "page"             // some of a scope, and how many there are
+	having      action = "having"           // by a value that they have
+	memberships action = "groups of a user" // the user's computed groups
+	memberUsers action = "users of a group" // by a filter on the users' computed groups
 )
+
+// writes reports whether an action changes anything.
+func (a action) writes() bool {
+	return a == create || a == change || a == replace || a == remove
+}
 
 // input is a request. Names are folded.
 type input struct {
-	scope     string // whose names and users are apart from those of other scopes
-	action    action
-	id        string // of whom
-	name      string // of a new user; to rename to; to find
-	person    string // externalId of a new user
-	active    string // "true", "false", or "" to leave it
-	mark      string // of this request: what a write leaves in the user
-	creation  string // what a PUT leaves as it is: the mark of the create
-	everybody bool   // a list is of all scopes
-	races     bool   // a create that began before a deletion of the same person had ended
-	expects   string // the last mark that the user must have (If-Match); "" for any
+	kind       kind
+	scope      string // whose names and resources are apart from those of other scopes
+	action     action
+	id         string // of the resource that is asked for or changed
+	name       string // of a new resource; to rename to; to find
+	mark       string // of this request: what a write leaves in the resource
+	everything bool   // a list is of all scopes
+	expects    string // the last mark that the resource must have (If-Match); "" for any
+
+	person   string // externalId of a new user
+	active   string // of a user: "true", "false", or "" to leave it
+	creation string // of a user, what a PUT leaves as it is: the mark of the create
+	races    bool   // a user's create that began before a deletion of the same person had ended
+
+	edit  edit // what a write makes of the values of a group or device
+	value int  // the value to look for
+	bare  bool // the answer does not show values
+}
+
+// edit is a change of a set of values.
+type edit struct {
+	whole       bool   // only what is added stays
+	remove, add values // in this order
+}
+
+func (e edit) apply(to values) values {
+	if e.whole {
+		return e.add
+	}
+	return to.without(e.remove).with(e.add)
 }
 
 // verdict is what a client was told.
@@ -53,77 +89,78 @@ const (
 // output is an answer.
 type output struct {
 	verdict verdict
-	id      string // of whom a create made; known also where the answer was lost
-	users   []user // who was read, ordered by id
+	id      string // of the resource that a create made; known also where the answer was lost
+	users   []user // the users that were read, ordered by id
+	items   []item // the groups or devices that were read, ordered by id
+	values  values // of the users that were found
 	total   int    // of a page
 }
 
-// user is one user as clients see it.
-type user struct {
-	id, name, person string
-	active           string
-	creation         string // mark of the create that made or returned it
-	last             string // mark of the newest write
-	marks            string // of all writes since the last that replaced it, sorted
+// named is a resource as clients see it.
+type named interface {
+	comparable
+	fmt.Stringer
+	key() (id, name string)
 }
 
-func (u user) String() string {
-	return fmt.Sprintf("%.8s %s person=%s active=%s by=%s last=%s marks=%s", u.id, u.name, u.person, u.active, u.creation, u.last, u.marks)
-}
-
-// withMark is the user after a write that adds to it.
-func (u user) withMark(mark string) user {
-	marks := append(strings.Fields(u.marks), mark)
-	slices.Sort(marks)
-	u.last, u.marks = mark, strings.Join(marks, " ")
-	return u
-}
-
-// record is what the directory has of a user: the users who were deleted stay, because
-// they may return.
-type record struct {
-	user
+// record is what is known of a resource: those that were deleted stay, because their ids
+// are never given to another, and users may return.
+type record[R named] struct {
+	is      R
 	deleted bool
 }
 
-// directory is the state of one scope: every record there has ever been, ordered by id.
-type directory []record
+// records are the state of one scope: every resource there has ever been, ordered by id.
+type records[R named] []record[R]
 
-// users gives those who exist over SCIM.
-func (d directory) users() []user {
-	var users []user
-	for _, r := range d {
+// live lists those that exist over SCIM.
+func (rs records[R]) live() []R {
+	var live []R
+	for _, r := range rs {
 		if !r.deleted {
-			users = append(users, r.user)
+			live = append(live, r.is)
 		}
 	}
-	return users
+	return live
 }
 
-// first gives the live user for whom something is true.
-func (d directory) first(is func(*user) bool) (user, bool) {
-	for i := range d {
-		if !d[i].deleted && is(&d[i].user) {
-			return d[i].user, true
+// find returns the resource of an id; exists is false when it does not exist over SCIM.
+func (rs records[R]) find(id string) (r R, exists bool) {
+	i, known := rs.search(id)
+	if !known || rs[i].deleted {
+		return r, false
+	}
+	return rs[i].is, true
+}
+
+// knows reports whether there has ever been a resource of the id.
+func (rs records[R]) knows(id string) bool {
+	_, known := rs.search(id)
+	return known
+}
+
+func (rs records[R]) search(id string) (int, bool) {
+	return slices.BinarySearchFunc(rs, id, func(r record[R], id string) int {
+		has, _ := r.is.key()
+		return strings.Compare(has, id)
+	})
+}
+
+// holder returns the resource that has a name.
+func (rs records[R]) holder(name string) (r R, taken bool) {
+	for i := range rs {
+		if _, has := rs[i].is.key(); has == name && !rs[i].deleted {
+			return rs[i].is, true
 		}
 	}
-	return user{}, false
+	return r, false
 }
 
-// live gives the user of an id; ok is false when it does not exist over SCIM.
-func (d directory) live(id string) (u user, ok bool) {
-	return d.first(func(u *user) bool { return u.id == id })
-}
-
-// holder gives who has a name.
-func (d directory) holder(name string) (u user, ok bool) {
-	return d.first(func(u *user) bool { return u.name == name })
-}
-
-// with is the directory with another version of one record.
-func (d directory) with(r record) directory {
-	i, known := slices.BinarySearchFunc(d, r.id, func(r record, id string) int { return strings.Compare(r.id, id) })
-	next := slices.Clone(d)
+// with returns the state with another version of one record.
+func (rs records[R]) with(r record[R]) records[R] {
+	id, _ := r.is.key()
+	i, known := rs.search(id)
+	next := slices.Clone(rs)
 	if !known {
 		return slices.Insert(next, i, r)
 	}
@@ -131,159 +168,78 @@ func (d directory) with(r record) directory {
 	return next
 }
 
-// step says whether a directory may answer so, and what it is afterwards.
-func (d directory) step(in input, out output) (bool, directory) {
-	switch in.action {
-	case create:
-		return d.create(in, out)
-	case change, replace:
-		return d.change(in, out)
-	case remove:
-		return d.remove(in, out)
-	}
-	return d.read(in, out), d
-}
-
-func (d directory) create(in input, out output) (bool, directory) {
-	made := user{id: out.id, name: in.name, person: in.person, active: in.active, creation: in.mark}.withMark(in.mark)
-	next := d.with(record{user: made})
-	holder, taken := d.holder(in.name)
-	reactivates := taken && holder.active == "false" && holder.person == in.person
-	allowed := !taken || reactivates && out.id == holder.id
-	switch {
-	case out.verdict == conflict:
-		return taken && !reactivates, d
-	case taken && !reactivates:
-	case !taken:
-		allowed = d.mayReceive(out.id, in.person, in.races)
-	}
-	if out.verdict == unknown && (!allowed || out.id == "") {
-		return true, d // it comes too late, and does nothing
-	}
-	return allowed, next
-}
-
-// mayReceive says whether a person who is new may get the id: one whom the directory
-// knows as deleted gets an old one, everybody else one that nobody has had. Who is created
-// while being deleted gets either.
-func (d directory) mayReceive(id, person string, races bool) bool {
-	returning, known := false, false
-	for _, r := range d {
-		if r.id == id && !(r.deleted && r.person == person) {
-			return false
-		}
-		known = known || r.id == id
-		returning = returning || r.deleted && r.person == person
-	}
-	return known == returning || races && !known
-}
-
-func (d directory) change(in input, out output) (bool, directory) {
-	was, exists := d.live(in.id)
-	holder, taken := d.holder(in.name)
-	blocked := in.name != "" && taken && holder.id != in.id
-	stale := exists && in.expects != "" && in.expects != was.last
-	switch out.verdict {
-	case missing:
-		return !exists, d
-	case conflict:
-		return exists && blocked, d
-	case mismatch:
-		return stale, d
-	}
-	allowed := exists && !blocked && !stale
-	if !allowed {
-		return out.verdict == unknown, d
-	}
-	is := was
-	if in.action == replace {
-		is.marks, is.creation = "", in.creation
-	}
-	if in.name != "" {
-		is.name = in.name
-	}
-	if in.active != "" {
-		is.active = in.active
-	}
-	return true, d.with(record{user: is.withMark(in.mark)})
-}
-
-func (d directory) remove(in input, out output) (bool, directory) {
-	was, exists := d.live(in.id)
+// remove judges a deletion.
+func (rs records[R]) remove(in input, out output) (bool, records[R]) {
+	was, exists := rs.find(in.id)
 	switch {
 	case out.verdict == missing:
-		return !exists, d
+		return !exists, rs
 	case !exists:
-		return out.verdict == unknown, d
+		return out.verdict == unknown, rs
 	}
-	return true, d.with(record{user: was, deleted: true})
+	return true, rs.with(record[R]{is: was, deleted: true})
 }
 
-func (d directory) read(in input, out output) bool {
-	switch in.action {
-	case get:
-		u, exists := d.live(in.id)
-		return shows(out, u, exists) && (out.verdict == missing) == !exists
-	case find:
-		u, exists := d.holder(in.name)
-		return shows(out, u, exists)
-	case page:
-		here := d.users()
-		return len(here) == out.total && !slices.ContainsFunc(out.users, func(u user) bool { return !slices.Contains(here, u) })
+func (rs records[R]) String() string {
+	var lines []string
+	for _, r := range rs {
+		line := r.is.String()
+		if r.deleted {
+			line += " deleted"
+		}
+		lines = append(lines, line)
 	}
-	return slices.Equal(d.users(), out.users)
+	return strings.Join(lines, "\n")
 }
 
-// shows says whether an answer has exactly this user, or nobody.
-func shows(out output, u user, exists bool) bool {
+// shows reports whether an answer has exactly this resource, or none.
+func shows[R named](answered []R, r R, exists bool) bool {
 	if !exists {
-		return len(out.users) == 0
+		return len(answered) == 0
 	}
-	return len(out.users) == 1 && out.users[0] == u
+	return len(answered) == 1 && answered[0] == r
 }
 
-// model is the directory as porcupine takes it. Scopes are apart from each other, so each
-// is searched by itself.
-var model = porcupine.Model{
-	Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
-		scopes := map[string]int{}
-		var parts [][]porcupine.Operation
-		for _, o := range history {
-			scope := o.Input.(input).scope
-			i, known := scopes[scope]
-			if !known {
-				i = len(parts)
-				scopes[scope] = i
-				parts = append(parts, nil)
-			}
-			parts[i] = append(parts[i], o)
+// shares reports whether a page shows nothing but what is there, and counts all of it.
+func shares[R named](answered []R, total int, live []R) bool {
+	return len(live) == total && !slices.ContainsFunc(answered, func(r R) bool { return !slices.Contains(live, r) })
+}
+
+// stepper judges one request: whether a state may answer so, and what it is afterwards.
+type stepper[R named] func(state records[R], in input, out output) (bool, records[R])
+
+// modelOf makes a model of a scope as porcupine takes it.
+func modelOf[R named](step stepper[R]) porcupine.Model {
+	return porcupine.Model{
+		Init:              func() any { return records[R](nil) },
+		Step:              func(state, in, out any) (bool, any) { return step(state.(records[R]), in.(input), out.(output)) },
+		Equal:             func(a, b any) bool { return slices.Equal(a.(records[R]), b.(records[R])) },
+		DescribeOperation: func(in, out any) string { return describe(in.(input), out.(output)) },
+		DescribeState:     func(state any) string { return state.(records[R]).String() },
+	}
+}
+
+// models are what is promised of each kind.
+var models = map[kind]porcupine.Model{
+	users: modelOf(stepUsers), groups: modelOf(stepItems), devices: modelOf(stepItems),
+}
+
+// describe shows an operation in the picture of a history.
+func describe(in input, out output) string {
+	request := fmt.Sprintf("%s %.8s %s", in.action, in.id, in.name)
+	for _, part := range []struct{ what, value string }{
+		{"person", in.person}, {"active", in.active}, {"mark", in.mark}, {"if", in.expects},
+		{"remove", string(in.edit.remove)}, {"add", string(in.edit.add)},
+	} {
+		if part.value != "" {
+			request += fmt.Sprintf(" %s=%s", part.what, part.value)
 		}
-		return parts
-	},
-	Init: func() any { return directory(nil) },
-	Step: func(state, in, out any) (bool, any) {
-		return state.(directory).step(in.(input), out.(output))
-	},
-	Equal: func(a, b any) bool { return slices.Equal(a.(directory), b.(directory)) },
-	DescribeOperation: func(in, out any) string {
-		i, o := in.(input), out.(output)
-		request := fmt.Sprintf("%s %.8s %s", i.action, i.id, i.name)
-		for what, value := range map[string]string{"person": i.person, "active": i.active, "mark": i.mark, "if": i.expects} {
-			if value != "" {
-				request += fmt.Sprintf(" %s=%s", what, value)
-			}
-		}
-		return fmt.Sprintf("%s → %s %.8s %v", request, o.verdict, o.id, o.users)
-	},
-	DescribeState: func(state any) string {
-		var lines []string
-		for _, r := range state.(directory) {
-			line := r.String()
-			if r.deleted {
-				line += " deleted"
-			}
-			lines = append(lines, line)
-		}
-		return strings.Join(lines, "\n")
-	},
+	}
+	if in.edit.whole {
+		request += " whole"
+	}
+	if in.action == having || in.action == memberships {
+		request += fmt.Sprintf(" value=%d", in.value)
+	}
+	return fmt.Sprintf("%s → %s %.8s %v%v%s", request, out.verdict, out.id, out.users, out.items, out.values)
 }

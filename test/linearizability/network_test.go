@@ -42,9 +42,18 @@ func newNetwork(seed uint64) *network {
 // config is the configuration of a client that uses the network and shares no connection.
 func (n *network) config(c *rest.Config) *rest.Config {
 	c = rest.CopyConfig(c)
-	c.Dial = new(net.Dialer).DialContext
+	c.Dial = n.dial
 	c.Wrap(func(next http.RoundTripper) http.RoundTripper { n.next = next; return n })
 	return c
+}
+
+// dial makes a connection that ends with the process.
+func (n *network) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	connection, err := new(net.Dialer).DialContext(ctx, network, address)
+	if err == nil {
+		context.AfterFunc(n.dead, func() { _ = connection.Close() }) //nolint:contextcheck // the process ends by itself
+	}
+	return connection, err
 }
 
 // crashAt plans the death of the process at its n-th write from now on, counted from 0.

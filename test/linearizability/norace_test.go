@@ -4,4 +4,4 @@
 
 package linearizability
 
-const defaultOperations = 6000
+const defaultOperations = 3000

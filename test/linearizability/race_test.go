@@ -4,4 +4,4 @@
 
 package linearizability
 
-const defaultOperations = 1500
+const defaultOperations = 1000

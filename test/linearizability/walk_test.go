@@ -49,8 +49,8 @@ func (p *process) page(t *testing.T, query string) listed {
 func (p *process) churn(ctx context.Context, t *testing.T, number int) {
 	var passing []string
 	for i := 0; ctx.Err() == nil; i++ {
-		in := input{action: create, name: fmt.Sprintf("passing-%d-%d", number, i), person: fmt.Sprintf("%d-%d", number, i), active: "true", mark: "m"}
-		a, err := p.send(in.wire(""))
+		in := input{kind: users, action: create, name: fmt.Sprintf("passing-%d-%d", number, i), person: fmt.Sprintf("%d-%d", number, i), active: "true", mark: "m"}
+		a, err := p.send(in.wire("", nil))
 		if err != nil || a.verdict != done {
 			t.Errorf("creating: %s, %v", a.verdict, err)
 			return
@@ -58,8 +58,8 @@ func (p *process) churn(ctx context.Context, t *testing.T, number int) {
 		if passing = append(passing, a.resources[0].ID); len(passing) < 10 {
 			continue
 		}
-		in = input{action: remove, id: passing[0]}
-		if a, err = p.send(in.wire("")); err != nil || a.verdict != done {
+		in = input{kind: users, action: remove, id: passing[0]}
+		if a, err = p.send(in.wire("", nil)); err != nil || a.verdict != done {
 			t.Errorf("deleting: %s, %v", a.verdict, err)
 			return
 		}
@@ -74,8 +74,8 @@ func TestWalksOverReplicasUnderChurn(t *testing.T) {
 	c := newCluster(t, 5, 2, v1alpha1.ConsistencyStrong)
 	stay := map[string]bool{}
 	for i := range staying {
-		in := input{action: create, name: fmt.Sprintf("staying-%d", i), person: fmt.Sprint(i), active: "true", mark: "m"}
-		a, err := c.replicas[i%2].send(in.wire(""))
+		in := input{kind: users, action: create, name: fmt.Sprintf("staying-%d", i), person: fmt.Sprint(i), active: "true", mark: "m"}
+		a, err := c.replicas[i%2].send(in.wire("", nil))
 		if err != nil || a.verdict != done {
 			t.Fatalf("creating: %s, %v", a.verdict, err)
 		}

@@ -19,8 +19,8 @@ func at(from, to int64, in input, out output) porcupine.Operation {
 
 const never = 1 << 40
 
-// The check finds what is wrong, or none of its passes would mean anything.
-func TestTheModelTellsRightFromWrong(t *testing.T) {
+// The check of users finds what is wrong, or none of its passes would mean anything.
+func TestTheModelOfUsersTellsRightFromWrong(t *testing.T) {
 	amy := input{action: create, name: "amy", person: "1", active: "true", mark: "c"}
 	bob := input{action: create, name: "bob", person: "2", active: "true", mark: "d"}
 	is := user{id: "x", name: "amy", person: "1", active: "true", creation: "c"}.withMark("c")
@@ -115,7 +115,7 @@ func TestTheModelTellsRightFromWrong(t *testing.T) {
 		}, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			if got := porcupine.CheckOperations(model, row.history); got != row.want {
+			if got := porcupine.CheckOperations(models[users], row.history); got != row.want {
 				t.Errorf("linearizable: %v, want %v", got, row.want)
 			}
 		})
