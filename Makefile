@@ -45,6 +45,10 @@ test-go: ## Run the unit and envtest suites, with the race detector.
 fuzz: ## Fuzz every target, one after the other (FUZZTIME=10m each).
 	hack/fuzz.sh
 
+.PHONY: test-long
+test-long: ## Run the longer proofs: a million requests, every fuzz target ten minutes, faults (hours).
+	hack/test-long.sh
+
 .PHONY: test-e2e
 test-e2e: operator ## Run the end-to-end suite on the demo's cluster, in namespaces of its own.
 	go test -tags e2e -count 1 -timeout 30m -v ./test/e2e/...
