@@ -127,6 +127,28 @@ func (s scope) anyEdit(of item, mark int, random *rand.Rand) edit {
 	return e
 }
 
+// followedBy is a read that a write shows in.
+func (in *input) followedBy(random *rand.Rand) input {
+	read := input{kind: in.kind, scope: in.scope, id: in.id, name: in.name, mark: in.mark}
+	read.action = pick(random, get, find, list, page)
+	if touched := in.edit.add.with(in.edit.remove).numbers(); len(touched) > 0 && random.IntN(2) == 0 {
+		// Those that any item may have come first, and are what a user's groups show.
+		read.action, read.value = having, touched[random.IntN(min(2, len(touched)))]
+		if in.kind == groups && read.value < memberPool {
+			read.action = pick(random, having, memberships, memberships)
+		}
+		read.everything = read.value < memberPool
+	}
+	if in.kind == groups && in.id != "" && random.IntN(8) == 0 {
+		read.action = memberUsers
+	}
+	if read.action == get && read.id == "" || read.action == find && read.name == "" {
+		read.action = list
+	}
+	read.bare = read.action != memberUsers && in.kind == groups && in.bare
+	return read
+}
+
 // wholeEdit replaces all values.
 func (s scope) wholeEdit(mark int, random *rand.Rand) edit {
 	e := edit{whole: true, add: single(mark).with(single(random.IntN(memberPool)))}

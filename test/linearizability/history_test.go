@@ -55,11 +55,16 @@ func newHistory(t *testing.T, c *cluster, round, clients int, scopes ...scope) *
 	return h
 }
 
-// client does one thing after the other.
+// client does one thing after the other. Behind many a write it looks at once what another
+// replica, or the same, shows of it.
 func (h *history) client(number, operations int, random *rand.Rand) {
-	for range operations {
+	for n := 0; n < operations; n++ {
 		in, version := h.choose(random)
 		h.do(number, h.cluster.any(random), in, version)
+		if in.action.writes() && random.IntN(2) == 0 {
+			h.do(number, h.cluster.any(random), in.followedBy(random), "")
+			n++
+		}
 	}
 }
 
@@ -103,23 +108,20 @@ func (h *history) record(number int, in input, a answer, call, back time.Duratio
 		return err
 	}
 	out, err := h.understand(in, a.resources)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if len(a.resources) == 0 && in.action == change {
-		note(2*number, in, output{verdict: done}) // a group's PATCH need not show it
-		return nil
-	}
-	if in.action.writes() {
+	case !in.action.writes():
+		note(2*number, in, out)
+	case len(a.resources) == 0: // a group's PATCH need not show it
+		note(2*number, in, output{verdict: done})
+	default:
 		// The answer may show what others wrote together with it or just after it: it is a
 		// read, which comes after.
 		id := a.resources[0].ID
 		note(2*number, in, output{verdict: done, id: id})
-		number, in = number*2+1, input{kind: in.kind, scope: in.scope, action: get, id: id, bare: in.bare}
-		note(number, in, out)
-		return nil
+		note(2*number+1, input{kind: in.kind, scope: in.scope, action: get, id: id, bare: in.bare}, out)
 	}
-	note(2*number, in, out)
 	return nil
 }
 

@@ -105,11 +105,14 @@ func (r *rounds) run() {
 	r.leftovers.collect(r.t.Context())
 }
 
-// race lets clients race while replicas die, and counts those that did.
+// race lets clients race while replicas die and others write beside them, and counts the
+// replicas that died.
 func (r *rounds) race(h *history) (crashes int) {
 	ctx, stop := context.WithCancel(context.Background())
-	var crashing, racing sync.WaitGroup
+	var crashing, racing, beside sync.WaitGroup
 	fate := rand.New(rand.NewPCG(r.random.Uint64(), 3))
+	foreign := rand.New(rand.NewPCG(r.random.Uint64(), 6))
+	beside.Go(func() { r.writeBeside(ctx, foreign) })
 	crashing.Go(func() {
 		for range 2 {
 			if r.cluster.crash(ctx, fate) {
@@ -124,6 +127,7 @@ func (r *rounds) race(h *history) (crashes int) {
 	racing.Wait()
 	stop()
 	crashing.Wait()
+	beside.Wait()
 	return crashes
 }
 
