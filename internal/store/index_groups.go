@@ -25,7 +25,7 @@ func (x *index) takeIn(s *shelf, v groupOrUser) {
 		x.store(s, v.entry)
 		return
 	}
-	s.pending[v.entry.id] = &pendingGroup{entry: v.entry, slices: v.slices}
+	s.await(v)
 	x.complete(v.entry.id)
 }
 

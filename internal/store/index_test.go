@@ -146,6 +146,28 @@ func TestAGroupIsSeenWhenAllItsSlicesAreHere(t *testing.T) {
 	}
 }
 
+// Others change a group, or only annotate it, while the slices of an acknowledged version are
+// on their way: a reader who waits for that version is not sent off with the one before.
+func TestAPendingVersionIsNotSeenWhenALaterOneComes(t *testing.T) {
+	x := newIndex()
+	x.put(x.groups, groupVersion("g", 5))
+	for _, revision := range []uint64{8, 10} {
+		x.putVersion(x.groups, groupOrUser{entry: groupVersion("g", revision), slices: []string{"s"}})
+		x.watchedTo(x.groups, revision)
+		if seen := x.groups.seen(); seen != 7 {
+			t.Errorf("version 5 is shown and %d is pending: everything up to %d is seen, want 7", revision, seen)
+		}
+	}
+	x.put(x.groups, groupVersion("g", 8, newTestChunk("s", "u")))
+	if seen := x.groups.seen(); seen != 8 {
+		t.Errorf("version 8 is shown and 10 is pending: everything up to %d is seen, want 8", seen)
+	}
+	x.putSlice(newTestChunk("s", "u"), 7)
+	if seen, shown := x.groups.seen(), x.shown(liveGroups)["g"]; seen != 10 || shown != 10 {
+		t.Errorf("version %d is shown and everything up to %d is seen, want 10", shown, seen)
+	}
+}
+
 // This replica's write is answered after the watch has brought the next one's, of whose
 // slices one is missing.
 func TestAnAcknowledgedVersionIsShownWhileALaterOneIsPending(t *testing.T) {

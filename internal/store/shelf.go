@@ -29,6 +29,9 @@ type shelf struct {
 type pendingGroup struct {
 	entry  *entry
 	slices []string
+	// unseen is the revision from which on readers may lack a change of the group: that of
+	// the first version that was not complete. A later one does not make it visible.
+	unseen uint64
 }
 
 func newShelf() *shelf {
@@ -71,7 +74,7 @@ func (s *shelf) tableOf(e *entry) *table {
 func (s *shelf) seen() uint64 {
 	seen := max(s.watched, s.listed)
 	for _, waiting := range s.pending {
-		seen = min(seen, waiting.entry.revision-1)
+		seen = min(seen, waiting.unseen-1)
 	}
 	return seen
 }
@@ -144,10 +147,24 @@ func (r *recent) restart(revision uint64) {
 	r.before = revision
 }
 
+// await has readers wait for a version of a group whose slices are not here yet.
+func (s *shelf) await(v groupOrUser) {
+	unseen := v.entry.revision
+	if waiting, ok := s.pending[v.entry.id]; ok {
+		unseen = waiting.unseen
+	}
+	s.pending[v.entry.id] = &pendingGroup{entry: v.entry, slices: v.slices, unseen: unseen}
+}
+
 // settle ends the waiting for a version that is no newer than what is known now.
 func (s *shelf) settle(id string, revision uint64) {
-	if waiting, ok := s.pending[id]; ok && waiting.entry.revision <= revision {
+	waiting, ok := s.pending[id]
+	switch {
+	case !ok:
+	case waiting.entry.revision <= revision:
 		delete(s.pending, id)
+	default:
+		waiting.unseen = max(waiting.unseen, revision+1)
 	}
 }
 
