@@ -11,6 +11,10 @@ import (
 // of the same request creates (RFC 7644 §3.7.2).
 const bulkPrefix = "bulkId:"
 
+// IsBulkReference reports whether an id stands for that of a resource which another operation
+// creates, or was to create.
+func IsBulkReference(id string) bool { return strings.HasPrefix(id, bulkPrefix) }
+
 // findReferences lists the bulkIds that an operation names. In the middle of a string only
 // those count that are known: what else looks like one there may be text.
 func (o *BulkOperation) findReferences(known map[string]bool) []string {

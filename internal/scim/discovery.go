@@ -9,13 +9,6 @@ import (
 	"time"
 )
 
-// The schemas of the discovery documents themselves (RFC 7643 §5 to §7).
-const (
-	schemaSchema         = "urn:ietf:params:scim:schemas:core:2.0:Schema"
-	resourceTypeSchema   = "urn:ietf:params:scim:schemas:core:2.0:ResourceType"
-	providerConfigSchema = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"
-)
-
 // Document is a discovery resource and the id under which it is found.
 type Document struct {
 	ID   string
@@ -51,8 +44,8 @@ type attributeDocument struct {
 	ReferenceTypes  []string            `json:"referenceTypes,omitempty"`
 }
 
-// SchemaDocuments gives the resources of /Schemas (RFC 7643 §7), sorted by id.
-// baseURL has no slash at its end.
+// SchemaDocuments returns the resources of /Schemas (RFC 7643 §7), sorted by id: the schemas
+// of the resource types and those of the discovery documents. baseURL has no slash at its end.
 func (r *Registry) SchemaDocuments(baseURL string) []Document {
 	var documents []Document
 	add := func(s *Schema) {
@@ -70,6 +63,9 @@ func (r *Registry) SchemaDocuments(baseURL string) []Document {
 		for _, e := range rt.Extensions {
 			add(e.Schema)
 		}
+	}
+	for _, s := range discoverySchemas() {
+		add(s)
 	}
 	slices.SortFunc(documents, func(a, b Document) int { return compareStrings(a.ID, b.ID) })
 	return documents

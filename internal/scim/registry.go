@@ -39,7 +39,7 @@ func NewRegistry(options ...Option) (*Registry, error) {
 			continue
 		}
 		if urn := r.described(rt); urn != "" {
-			b.errs = append(b.errs, fmt.Errorf("resource type %s: the schema %s is another type's", quoteName(rt.Name), quoteName(urn)))
+			b.errs = append(b.errs, fmt.Errorf("resource type %s: the schema %s is taken", quoteName(rt.Name), quoteName(urn)))
 			continue
 		}
 		compiled, err := compileType(rt)
@@ -61,11 +61,20 @@ func isReserved(endpoint string) bool {
 		func(reserved string) bool { return strings.EqualFold(reserved, endpoint) })
 }
 
-// described gives the type's schema when a type before it has it too, and "" otherwise:
-// /Schemas describes each once. An extension may be that of several types.
+// described returns the type's schema when /Schemas describes it already, and "" otherwise:
+// it is that of a type before it, or of a discovery document. An extension may be that of
+// several types.
 func (r *Registry) described(rt *ResourceType) (urn string) {
 	if rt.Schema == nil {
 		return ""
+	}
+	if isDiscoverySchema(rt.Schema.ID) {
+		return rt.Schema.ID
+	}
+	for _, e := range rt.Extensions {
+		if e.Schema != nil && isDiscoverySchema(e.Schema.ID) {
+			return e.Schema.ID
+		}
 	}
 	for _, other := range r.types {
 		if lookupName(other.schemas, rt.Schema.ID) != nil {

@@ -84,6 +84,7 @@ func TestRegistryRefusesWrongSchemas(t *testing.T) {
 		{"no attribute", extension("urn:example:x", nil), "must be a letter"},
 		{"a name twice", extension("urn:example:x", attribute(String, "a", ""), attribute(String, "A", "")), `"A" is there twice`},
 		{"the schema twice", extension(EnterpriseUserSchema), "is there twice"},
+		{"the schema of a discovery document", extension("URN:ietf:params:scim:schemas:core:2.0:Schema"), "is taken"},
 		{"complex in complex", extension("urn:example:x", complexAttribute("a", "", []*Attribute{complexAttribute("b", "", []*Attribute{attribute(String, "c", "")})})), "cannot be complex"},
 		{"complex without sub-attributes", extension("urn:example:x", complexAttribute("a", "", nil)), "needs sub-attributes"},
 		{"sub-attributes of a string", extension("urn:example:x", &Attribute{Name: "a", Sub: []*Attribute{attribute(String, "b", "")}}), "only a complex attribute"},
@@ -167,7 +168,7 @@ func TestSchemaDocumentsAreTheTable(t *testing.T) {
 		}
 		documents[d.ID] = s
 	}
-	if len(documents) != 7 {
+	if len(documents) != 10 {
 		t.Errorf("%d schemas", len(documents))
 	}
 	for _, rt := range r.ResourceTypes() {

@@ -14,8 +14,12 @@ import (
 // smallBody is read into a buffer of this size when its length is not known.
 const smallBody = 4 << 10
 
-// readBody gives the whole body of a request, which is a bounded number of bytes of
-// JSON.
+// byteOrderMark leads the UTF-8 texts of PowerShell and .NET. RFC 8259 §8.1 lets a reader
+// pass over it.
+var byteOrderMark = []byte("\ufeff")
+
+// readBody returns the whole body of a request, which is a bounded number of bytes of
+// JSON, without a byte order mark.
 func (x *exchange) readBody() ([]byte, error) {
 	if !isJSON(x.r.Header) {
 		return nil, errMediaType()
@@ -30,7 +34,7 @@ func (x *exchange) readBody() ([]byte, error) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case err == nil:
-		return buf.Bytes(), nil
+		return bytes.TrimPrefix(buf.Bytes(), byteOrderMark), nil
 	case errors.As(err, &tooLarge):
 		return nil, errBodyTooLarge(limit)
 	default:

@@ -129,11 +129,16 @@ func (j *bulkJob) perform(task *bulkTask) {
 	if task.Method != http.MethodPost {
 		j.completeAll() // it cannot be undone when what it refers to is
 	}
-	if err := j.check(task); err != nil {
+	path, data := task.Resolve(j.idOf)
+	rt, err := j.target(task, path)
+	if unknown := j.check(task); unknown != nil {
+		err = unknown
+	}
+	if err != nil {
 		j.fail(task, err)
 		return
 	}
-	j.carryOut(task)
+	j.carryOut(task, rt, data)
 }
 
 // check makes sure that what an operation refers to is there, or is under way: then the
@@ -160,18 +165,17 @@ func (j *bulkJob) idOf(bulkID string) (id string, ok bool) {
 	return creator.id, true
 }
 
-func (j *bulkJob) carryOut(task *bulkTask) {
-	path, data := task.Resolve(j.idOf)
-	rt, err := j.target(task, path)
-	if err == nil && data == nil && task.Method != http.MethodDelete {
-		err = errBulkData(task.Method)
-	}
-	if err != nil {
-		j.fail(task, err)
+func (j *bulkJob) carryOut(task *bulkTask, rt *scim.ResourceType, data []byte) {
+	switch {
+	case task.Method == http.MethodPost && task.BulkID == "":
+		j.fail(task, errBulkID())
+		return
+	case data == nil && task.Method != http.MethodDelete:
+		j.fail(task, errBulkData(task.Method))
 		return
 	}
 	var resource *store.Resource
-	err = j.x.contained(func() (err error) {
+	err := j.x.contained(func() (err error) {
 		resource, err = j.call(task, rt, data)
 		return err
 	})
@@ -216,12 +220,14 @@ func (j *bulkJob) lacksReferences(task *bulkTask) bool {
 	return false
 }
 
-// target finds what an operation is about, by the path of a request of its own.
+// target finds what an operation is about, by the path of a request of its own. Whatever
+// becomes of the operation, its answer has the location: RFC 7644 §3.7 requires it but of a
+// POST that fails. There is none while the path names what was not created.
 func (j *bulkJob) target(task *bulkTask, path string) (*scim.ResourceType, error) {
-	if strings.ContainsAny(path, "?#") {
-		return nil, errBulkPath("an operation has no query")
+	parts, err := j.server.router.ofOperation(path)
+	if err != nil {
+		return nil, err
 	}
-	parts := segments(nil, path)
 	if len(parts) == 0 || len(parts) > 2 || j.server.router.types[parts[0]] == nil {
 		return nil, errBulkPath("it must be that of a resource type such as /Users, or of one resource")
 	}
@@ -230,6 +236,12 @@ func (j *bulkJob) target(task *bulkTask, path string) (*scim.ResourceType, error
 	if len(parts) == 2 {
 		task.route, task.id = t.resource, parts[1]
 		task.change.id = task.id
+	}
+	switch {
+	case task.Method == http.MethodPost:
+	case len(parts) == 1:
+		task.location = j.server.baseURL + t.Endpoint
+	case !scim.IsBulkReference(task.id):
 		task.location = j.server.location(t.ResourceType, task.id)
 	}
 	switch task.Method {

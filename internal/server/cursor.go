@@ -174,6 +174,16 @@ func (r *placeReader) varint() int64 {
 	return v
 }
 
+func (r *placeReader) uvarint() uint64 {
+	v, n := binary.Uvarint(r.rest)
+	if n <= 0 {
+		r.failed = true
+		return 0
+	}
+	r.take(n)
+	return v
+}
+
 func (r *placeReader) text() string {
 	length, n := binary.Uvarint(r.rest)
 	if n <= 0 || length > maxCursor {

@@ -4,7 +4,6 @@ package server
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 
 	"scim-operator.io/internal/scim"
@@ -100,7 +99,10 @@ func (x *exchange) refuseFilter() error {
 	if x.r.URL.RawQuery == "" {
 		return nil
 	}
-	values, _ := url.ParseQuery(x.r.URL.RawQuery)
+	values, err := parseQuery(x.r.URL.RawQuery)
+	if err != nil {
+		return err
+	}
 	for name := range values {
 		if strings.EqualFold(name, "filter") {
 			return errDiscoveryFilter()

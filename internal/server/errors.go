@@ -122,6 +122,13 @@ func errBulkData(method string) error {
 	return refuse(http.StatusBadRequest, scim.ScimTypeInvalidSyntax, "data: "+method+" needs it")
 }
 
+// errBulkID is about what RFC 7644 §3.7 requires: without it, a client cannot tell what became
+// of an operation.
+func errBulkID() error {
+	return refuse(http.StatusBadRequest, scim.ScimTypeInvalidSyntax,
+		"bulkId: POST needs one, which no other operation of the request has")
+}
+
 // errBulkReference says that an operation names a resource that there is not. The bulkId
 // is the client's own text and is not repeated.
 func errBulkReference() error {
@@ -168,6 +175,11 @@ func errParameter(name, reason string) error {
 func errQuery() error {
 	return refuse(http.StatusBadRequest, scim.ScimTypeInvalidSyntax,
 		"the query string is not well-formed: percent-encode the values of its parameters")
+}
+
+func errTooManyParameters() error {
+	return refuse(http.StatusBadRequest, scim.ScimTypeInvalidSyntax,
+		fmt.Sprintf("the query string has more than %d parameters", maxParameters))
 }
 
 func errInvalidCursor() error {

@@ -131,6 +131,9 @@ func (m *memoryStore) List(ctx context.Context, q store.Query) (*store.Page, err
 		}
 	}
 	page := &store.Page{Total: len(found), Before: first}
+	for _, r := range m.records {
+		page.Revision += uint64(r.generation)
+	}
 	if page.Resources = found[first:min(len(found), first+max(q.Count, 0))]; len(page.Resources) > 0 {
 		page.Last = m.position(q, page.Resources[len(page.Resources)-1])
 	}

@@ -29,25 +29,35 @@ func (x *exchange) scope() string {
 // is deleted in front of a page does not move it. What the list then says of its total is
 // the total of that walk, so that its end is where startIndex comes to the total.
 func (s *Server) pageByIndex(x *exchange, p parameters, sections []section) (listHead, error) {
-	at, walking := place{}, false
+	mark, walking := bookmark{}, false
 	before := func(a, b place) bool { return isBefore(sections, a, b) }
 	if p.startIndex > 1 && p.count > 0 {
-		at, walking = s.recall(x, x.bookmarkKeyOf(p, p.startIndex), before)
+		mark, walking = s.recall(x, x.bookmarkKeyOf(p, p.startIndex), before)
 	}
 	var page pageRead
 	var err error
-	if walking {
-		page, err = s.pageFrom(x, p, sections, at)
+	if walking && !mark.end {
+		page, err = s.pageFrom(x, p, sections, mark.at)
 		page.head.total += p.startIndex - 1 - page.before
 	} else {
 		page, err = s.pageAt(x, p, sections)
+		mark.begun = page.revision
 	}
 	page.head.startIndex = p.startIndex
-	if err == nil && page.next != nil && page.head.count > 0 {
-		key := x.bookmarkKeyOf(p, p.startIndex+page.head.count)
-		s.bookmarks.set(key, bookmark{at: *page.next, set: s.now(), tokenID: x.tokenID}, before)
+	if err == nil && page.head.count > 0 {
+		s.remember(x, p, page, mark.begun, before)
 	}
 	return page.head, err
+}
+
+// remember keeps what follows a page: the place at which the next one begins, or that there
+// is none.
+func (s *Server) remember(x *exchange, p parameters, page pageRead, begun uint64, before func(a, b place) bool) {
+	next := bookmark{begun: begun, set: s.now(), tokenID: x.tokenID, end: page.next == nil}
+	if !next.end {
+		next.at = *page.next
+	}
+	s.bookmarks.set(x.bookmarkKeyOf(p, p.startIndex+page.head.count), next, before)
 }
 
 // pageByCursor reads the page that a cursor leads to (RFC 9865 §2).
@@ -68,8 +78,10 @@ func (s *Server) pageByCursor(x *exchange, p parameters, sections []section) (he
 // pageRead is what the sections of a page hold together.
 type pageRead struct {
 	head   listHead
-	before int    // resources in front of the page, over all types
-	next   *place // where the next page begins; nil when this is the last
+	before int // resources in front of the page, over all types
+	// revision grows with every change of what the sections may show.
+	revision uint64
+	next     *place // where the next page begins; nil when this is the last
 }
 
 // pageAt reads the page that begins with the resource that startIndex counts to.
@@ -112,6 +124,7 @@ func (s *Server) read(x *exchange, one *section, page *pageRead, begun bool) err
 		return err
 	}
 	one.page = read
+	page.revision += read.Revision
 	page.head.total += read.Total
 	switch {
 	case !begun:

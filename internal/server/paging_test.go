@@ -166,6 +166,38 @@ func TestIndexWalkOverDeletions(t *testing.T) {
 	}
 }
 
+// A walk that begins is not led by what another one left that began before it.
+func TestIndexWalkBeginsAnew(t *testing.T) {
+	for _, row := range []struct {
+		name          string
+		first, second int // size of the page of the walk that is abandoned, and of the other
+	}{{"pages of the same size", 2, 2}, {"the first is small", 1, 2}, {"the first is large", 4, 2}} {
+		t.Run(row.name, func(t *testing.T) {
+			e := serve(t)
+			e.people(6)
+			c := &churned{endpoint: e}
+			var all []string
+			for _, r := range e.store.records {
+				all = append(all, r.id)
+			}
+			c.page(fmt.Sprintf("/Users?count=%d", row.first))
+			e.do("DELETE", "/Users/"+all[0], "")
+			var walked []string
+			for start := 1; ; {
+				page, body := c.page(fmt.Sprintf("/Users?count=%d&startIndex=%d", row.second, start))
+				walked = append(walked, page...)
+				if start += len(page); len(page) == 0 || start > int(body["totalResults"].(float64)) {
+					break
+				}
+			}
+			if !slices.Equal(walked, all[1:]) {
+				t.Errorf("the walk met %v, want %v", walked, all[1:])
+			}
+		})
+	}
+}
+
+// Of two walks that begin with the same page, the one that is further behind misses nobody.
 func TestTwoIndexWalksAtATime(t *testing.T) {
 	e := serve(t)
 	e.people(6)
@@ -175,15 +207,31 @@ func TestTwoIndexWalksAtATime(t *testing.T) {
 		all = append(all, r.id)
 	}
 	c.page("/Users?count=2")
-	e.do("DELETE", "/Users/"+all[0], "")
-	c.page("/Users?count=2") // ends with a user whom the first walk has not met
-	if next, _ := c.page("/Users?startIndex=3&count=2"); !slices.Equal(next, all[2:4]) {
-		t.Errorf("whoever comes first goes on with %v", next)
-	}
-	// A walk that begins when the one before has gone on is not held back by it.
 	c.page("/Users?count=2")
-	if next, _ := c.page("/Users?startIndex=3&count=2"); !slices.Equal(next, all[3:5]) {
-		t.Errorf("the third walk goes on with %v", next)
+	e.do("DELETE", "/Users/"+all[0], "")
+	for range 2 {
+		if next, _ := c.page("/Users?startIndex=3&count=2"); !slices.Equal(next, all[2:4]) {
+			t.Errorf("whoever comes first goes on with %v", next)
+		}
+	}
+}
+
+// Behind the last page of a walk there is nobody, whatever an abandoned one left there, and
+// whichever replica answers.
+func TestLastPageEndsAbandonedWalks(t *testing.T) {
+	a, b := twoReplicas(t)
+	a.people(2)
+	first := a.store.records[0].id
+	a.page("/Users?count=1")
+	b.page("/Users?count=1")
+	a.do("DELETE", "/Users/"+first, "")
+	if page, body := b.page("/Users?count=100"); len(page) != 1 || body["totalResults"] != 1.0 {
+		t.Errorf("the new walk's page is %v", body)
+	}
+	for i, next := range []*churned{a, b, a, b} {
+		if page, body := next.page("/Users?startIndex=2"); len(page) != 0 || body["totalResults"] != 1.0 {
+			t.Errorf("answer %d behind the last page is %v", i, body)
+		}
 	}
 }
 
@@ -234,8 +282,8 @@ func TestIndexWalkOverReplicas(t *testing.T) {
 	}
 }
 
-// Of two walks at a time the one that is further behind misses nobody, whoever answers.
-func TestTwoIndexWalksOverReplicas(t *testing.T) {
+// What another replica knows of an abandoned walk does not lead a new one.
+func TestIndexWalkBeginsAnewOverReplicas(t *testing.T) {
 	a, b := twoReplicas(t)
 	a.people(6)
 	var all []string
@@ -244,10 +292,10 @@ func TestTwoIndexWalksOverReplicas(t *testing.T) {
 	}
 	a.page("/Users?count=2")
 	a.do("DELETE", "/Users/"+all[0], "")
-	b.page("/Users?count=2") // ends with a user whom the first walk has not met
-	for i, next := range []*churned{b, a} {
-		if page, _ := next.page("/Users?startIndex=3&count=2"); !slices.Equal(page, all[2:4]) {
-			t.Errorf("whoever comes as number %d goes on with %v", i, page)
+	b.page("/Users?count=2")
+	for i, next := range []*churned{a, b} {
+		if page, _ := next.page("/Users?startIndex=3&count=2"); !slices.Equal(page, all[3:5]) {
+			t.Errorf("replica %d goes on with %v", i, page)
 		}
 	}
 }
@@ -258,7 +306,7 @@ func TestBookmarksTellNothingToOthers(t *testing.T) {
 	c := &churned{endpoint: e}
 	c.page("/Users?count=2&sortBy=userName")
 	page := ""
-	for key := range e.bookmarks.marks {
+	for key := range e.bookmarks.pages.byKey {
 		page = base64.RawURLEncoding.EncodeToString(key[:])
 	}
 	sealed := e.Bookmark(page)
@@ -300,13 +348,17 @@ func TestBookmarksAreForgotten(t *testing.T) {
 	}
 	for i := range 2 * maxBookmarks {
 		e.bookmarks.set(bookmarkKey{byte(i), byte(i >> 8), byte(i >> 16)}, bookmark{set: e.now()}, nil)
+		e.bookmarks.set(bookmarkKey{byte(i), byte(i >> 8), byte(i >> 16), 1}, bookmark{set: e.now(), end: true}, nil)
 	}
-	if n := len(e.bookmarks.marks); n != maxBookmarks || len(e.bookmarks.oldest) != n {
+	if n := len(e.bookmarks.ends.byKey); n != maxBookmarks || len(e.bookmarks.ends.oldest) != n {
+		t.Errorf("%d ends are remembered", n)
+	}
+	if n := len(e.bookmarks.pages.byKey); n != maxBookmarks || len(e.bookmarks.pages.oldest) != n {
 		t.Errorf("%d pages are remembered", n)
 	}
 	shift.Store(int64(2 * bookmarkTime))
 	e.bookmarks.set(bookmarkKey{1, 1, 1, 1}, bookmark{set: e.now()}, nil)
-	if n := len(e.bookmarks.marks); n != 1 {
+	if n := len(e.bookmarks.pages.byKey); n != 1 {
 		t.Errorf("%d pages are remembered after all but one have expired", n)
 	}
 }

@@ -23,6 +23,9 @@ type parameters struct {
 	byIndex              bool // startIndex is given
 }
 
+// maxParameters bounds the parameters of one query: SCIM has eight.
+const maxParameters = 256
+
 func (l Limits) defaultParameters() parameters {
 	return parameters{startIndex: 1, count: l.DefaultPageSize}
 }
@@ -34,9 +37,9 @@ func (l Limits) parseParameters(query string) (parameters, error) {
 	if query == "" {
 		return p, nil
 	}
-	values, err := url.ParseQuery(query)
+	values, err := parseQuery(query)
 	if err != nil {
-		return p, errQuery()
+		return p, err
 	}
 	var count []string
 	for name, given := range values {
@@ -49,6 +52,31 @@ func (l Limits) parseParameters(query string) (parameters, error) {
 		}
 	}
 	return p, l.settle(&p, count)
+}
+
+// parseQuery splits a query string at its ampersands. A semicolon is data, as the URL
+// standard has it: net/url refuses it. The pairs without a name count for nothing.
+func parseQuery(query string) (url.Values, error) {
+	values := make(url.Values)
+	pairs := 0
+	for pair := range strings.SplitSeq(query, "&") {
+		if pair == "" {
+			continue
+		}
+		if pairs++; pairs > maxParameters {
+			return nil, errTooManyParameters()
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		name, err := url.QueryUnescape(name)
+		if err != nil {
+			return nil, errQuery()
+		}
+		if value, err = url.QueryUnescape(value); err != nil {
+			return nil, errQuery()
+		}
+		values[name] = append(values[name], value)
+	}
+	return values, nil
 }
 
 // settle reads the count, whose bounds depend on the way of paging, and refuses two ways

@@ -103,9 +103,11 @@ func (b *answerBody) resource(r *store.Resource, p *scim.Projection) {
 	b.text(`]}`)
 }
 
-// sendResource answers with one resource and its version.
+// sendResource answers with one resource and its version. Location is beside
+// Content-Location, as in the examples of RFC 7644: client libraries read it.
 func (x *exchange) sendResource(status int, r *store.Resource, p *scim.Projection) {
 	x.describe(r)
+	x.w.Header()["Location"] = x.values[3][:]
 	b := x.newBody(status)
 	b.resource(r, p)
 	b.end()

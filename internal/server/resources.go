@@ -55,7 +55,6 @@ func (x *exchange) sendCreated(projection *scim.Projection, parsed *scim.Parsed)
 	if err != nil {
 		return err
 	}
-	x.w.Header()["Location"] = []string{x.server.location(rt, resource.ID)}
 	x.sendResource(http.StatusCreated, resource, projection)
 	return nil
 }

@@ -4,6 +4,8 @@ package server
 
 import (
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 
 	"scim-operator.io/internal/scim"
@@ -31,9 +33,12 @@ type resourceType struct {
 }
 
 // router finds the route of a path below the base URL's. Empty segments do not count:
-// a slash too many, within the path or at its end, is a common slip in base URLs.
+// a slash too many, within the path or at its end, is a common slip in base URLs. The
+// names of endpoints are in any case; ids are not.
 type router struct {
+	origin string // scheme, host and port of the base URL
 	prefix []string
+	names  map[string]string        // of one-segment paths and endpoints, by what they are in lower case
 	fixed  map[string]*route        // paths of one segment
 	byID   map[string]*route        // the first of two segments, for discovery documents
 	types  map[string]*resourceType // by the segment of their endpoint
@@ -42,14 +47,19 @@ type router struct {
 	none   *route
 }
 
-const searchSegment = ".search"
+const (
+	searchSegment = ".search"
+	meSegment     = "Me"
+)
 
-func newRouter(basePath string, types []*resourceType, me bool) *router {
+func newRouter(base *url.URL, types []*resourceType, me bool) *router {
 	discovery := func(pattern string, list handler) *route {
 		return newRoute(pattern, nil, map[string]handler{http.MethodGet: list})
 	}
 	r := &router{
-		prefix: segments(nil, basePath),
+		origin: originOf(base),
+		prefix: segments(nil, base.Path),
+		names:  map[string]string{"me": meSegment},
 		types:  make(map[string]*resourceType, len(types)),
 		root:   newRoute("/", nil, map[string]handler{http.MethodGet: (*Server).listAll}),
 		me:     &route{pattern: "/Me", any: notImplemented("/Me")},
@@ -66,6 +76,9 @@ func newRouter(basePath string, types []*resourceType, me bool) *router {
 			"ResourceTypes": discovery("/ResourceTypes/{id}", (*Server).getResourceType),
 			"Schemas":       discovery("/Schemas/{id}", (*Server).getSchema),
 		},
+	}
+	for name := range r.fixed {
+		r.names[strings.ToLower(name)] = name
 	}
 	for _, t := range types {
 		r.addType(t)
@@ -88,7 +101,8 @@ func (r *router) addType(t *resourceType) {
 		http.MethodDelete: (*Server).delete,
 	})
 	t.search = newRoute(t.Endpoint+"/"+searchSegment, t, map[string]handler{http.MethodPost: (*Server).search})
-	r.types[strings.TrimPrefix(t.Endpoint, "/")] = t
+	name := strings.TrimPrefix(t.Endpoint, "/")
+	r.types[name], r.names[strings.ToLower(name)] = t, name
 }
 
 // newRoute adds what every route allows: HEAD as GET, and OPTIONS.
@@ -118,10 +132,13 @@ func (r *router) find(path string) (found *route, id string) {
 	if !ok {
 		return r.none, ""
 	}
+	if len(rest) > 0 {
+		rest[0] = r.spelled(rest[0])
+	}
 	switch {
 	case len(rest) == 0:
 		return r.root, ""
-	case rest[0] == "Me" && (len(rest) == 1 || r.me.any != nil):
+	case rest[0] == meSegment && (len(rest) == 1 || r.me.any != nil):
 		return r.me, ""
 	case len(rest) == 1:
 		return r.collection(rest[0]), ""
@@ -130,6 +147,17 @@ func (r *router) find(path string) (found *route, id string) {
 	default:
 		return r.none, ""
 	}
+}
+
+// spelled returns the name of an endpoint as it is served, given it in any case.
+func (r *router) spelled(name string) string {
+	if r.types[name] != nil || r.fixed[name] != nil {
+		return name
+	}
+	if served, ok := r.names[strings.ToLower(name)]; ok {
+		return served
+	}
+	return name
 }
 
 func (r *router) below(path []string) (rest []string, ok bool) {
@@ -178,4 +206,55 @@ func segments(out []string, path string) []string {
 		path = rest
 	}
 	return out
+}
+
+// ofOperation returns the segments of the path of a Bulk operation below the base URL. The
+// path may begin with the base URL's, or be an absolute URL of this server.
+func (r *router) ofOperation(path string) ([]string, error) {
+	if strings.ContainsAny(path, "?#") {
+		return nil, errBulkPath("an operation has no query")
+	}
+	absolute := strings.Contains(path, "://")
+	if absolute {
+		u, err := url.Parse(path)
+		if err != nil || u.User != nil || originOf(u) != r.origin {
+			return nil, errBulkPath("it is not a URL of this server")
+		}
+		path = u.Path
+	} else {
+		var err error
+		if path, err = url.PathUnescape(path); err != nil {
+			return nil, errBulkPath("it is not well-formed")
+		}
+	}
+	parts := segments(nil, path)
+	if rest, ok := r.belowInAnyCase(parts); ok && (absolute || len(rest) > 0 && r.types[r.spelled(rest[0])] != nil) {
+		parts = rest
+	} else if absolute {
+		return nil, errBulkPath("it is not a URL below the base URL")
+	}
+	if len(parts) > 0 {
+		parts[0] = r.spelled(parts[0])
+	}
+	return parts, nil
+}
+
+func (r *router) belowInAnyCase(path []string) (rest []string, ok bool) {
+	if len(path) < len(r.prefix) || !slices.EqualFunc(path[:len(r.prefix)], r.prefix, strings.EqualFold) {
+		return nil, false
+	}
+	return path[len(r.prefix):], true
+}
+
+// originOf returns the scheme, the host and the port of a URL, each in one spelling.
+func originOf(u *url.URL) string {
+	scheme, port := strings.ToLower(u.Scheme), u.Port()
+	switch {
+	case port != "":
+	case scheme == "https":
+		port = "443"
+	case scheme == "http":
+		port = "80"
+	}
+	return scheme + "://" + strings.ToLower(u.Hostname()) + ":" + port
 }

@@ -134,7 +134,7 @@ func New(c Config) (*Server, error) {
 	}
 	return &Server{
 		baseURL:      baseURL,
-		router:       newRouter(base.Path, types, me != nil),
+		router:       newRouter(base, types, me != nil),
 		types:        types,
 		discovery:    newDiscovery(c.Types, baseURL, limits),
 		store:        &measuredStore{next: c.Store, metrics: m},

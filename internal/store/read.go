@@ -29,6 +29,9 @@ type Page struct {
 	Before    int // of them, those in front of this page
 	Resources []*Resource
 	Last      *Position // of the last resource of the page; nil when it is empty
+	// Revision is that of the newest change that the page may show. Whichever replica reads a
+	// page after a change, its revision is no smaller than the change's.
+	Revision uint64
 }
 
 // More says whether resources follow those of the page.
@@ -155,11 +158,12 @@ func (s *Store) List(ctx context.Context, q Query) (*Page, error) {
 		return nil, err
 	}
 	l := s.newListing(k, &q)
+	revision := k.shelf.newest.Load()
 	entries, total, err := l.page(ctx)
 	if err != nil {
 		return nil, err
 	}
-	page := &Page{Total: total, Before: min(l.first, total), Resources: make([]*Resource, len(entries))}
+	page := &Page{Total: total, Before: min(l.first, total), Resources: make([]*Resource, len(entries)), Revision: revision}
 	if len(entries) > 0 {
 		page.Last = l.position(entries[len(entries)-1])
 	}

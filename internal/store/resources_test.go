@@ -342,8 +342,8 @@ func TestDeclaredTypesThatCannotBe(t *testing.T) {
 		`there is no uniqueness "some"`:                    func(d *api.SchemaResourceType) { d.Attributes[0].Uniqueness = "some" },
 		`its name or endpoint is taken`:                    func(d *api.SchemaResourceType) { d.Endpoint = "/bulk" },
 		`"Group": its name or endpoint`:                    func(d *api.SchemaResourceType) { d.Name = "Group" },
-		`User" is another type's`:                          func(d *api.SchemaResourceType) { d.Schema = scim.UserSchema },
-		`enterprise:2.0:User" is another`:                  func(d *api.SchemaResourceType) { d.Schema = scim.EnterpriseUserSchema },
+		`User" is taken`:                                   func(d *api.SchemaResourceType) { d.Schema = scim.UserSchema },
+		`enterprise:2.0:User" is taken`:                    func(d *api.SchemaResourceType) { d.Schema = scim.EnterpriseUserSchema },
 		`the attribute "externalID" is there`:              func(d *api.SchemaResourceType) { d.Attributes[0].Name = "externalID" },
 		`"urn:example:warranty:2.0:Device" is there twice`: func(d *api.SchemaResourceType) { d.Schema = warrantySchema },
 	} {

@@ -128,3 +128,25 @@ func TestAPositionOutlivesItsResource(t *testing.T) {
 		}
 	}
 }
+
+// A page that is read after a change tells so, whichever replica reads it and whichever made
+// the change.
+func TestPagesTellTheOrderInWhichTheyWereRead(t *testing.T) {
+	w := newWorld(t)
+	first, second, _, _ := pair(t, w)
+	var ids []string
+	for n := range 4 {
+		ids = append(ids, first.user(userBody(fmt.Sprintf("user%d", n))).ID)
+	}
+	rt := first.users.rt
+	replicas := []*replica{first, second, second, first}
+	before := first.list(Query{Type: rt, Count: 2}).Revision
+	for n, id := range ids {
+		replicas[n].delete(rt, id)
+		page := replicas[(n+1)%len(replicas)].list(Query{Type: rt, Count: 2})
+		if page.Revision <= before {
+			t.Errorf("the page after deletion %d is of revision %d, the one before it of %d", n, page.Revision, before)
+		}
+		before = page.Revision
+	}
+}
