@@ -32,6 +32,9 @@ const (
 	// ConditionLinkingBlocked (IdentityProvider, ScimEndpoint) is present, and True, while
 	// users who were here before are to be adopted and nobody can be.
 	ConditionLinkingBlocked = "LinkingBlocked"
+	// ConditionLinkConflict (ScimEndpoint) is present, and True, while users of other endpoints
+	// keep this endpoint from creating users whom its identity provider asked for.
+	ConditionLinkConflict = "LinkConflict"
 
 	// ConditionActive (ScimUser) is True when the person may sign in.
 	ConditionActive = "Active"
@@ -146,6 +149,8 @@ const (
 	ReasonSeveralMatch = "SeveralMatch"
 	// ReasonAdopted is that of the event that tells of an adoption.
 	ReasonAdopted = "Adopted"
+	// ReasonProvisionedElsewhere is that of the condition LinkConflict, and of its event.
+	ReasonProvisionedElsewhere = "ProvisionedElsewhere"
 	// ReasonEmailDomainsMissing is that of the condition LinkingBlocked, and of its event.
 	ReasonEmailDomainsMissing = "EmailDomainsMissing"
 )
@@ -185,7 +190,8 @@ const (
 	ReasonNoTarget      = "NoTarget"
 	ReasonMutability    = "Mutability"
 	ReasonUniqueness    = "Uniqueness"
-	// ReasonVersionOutdated: the request was about an older version of the user.
+	// ReasonVersionOutdated: the request was about another version of the user than the newest
+	// (412).
 	ReasonVersionOutdated = "VersionOutdated"
 	// ReasonRequestRefused: for another reason, which the message says.
 	ReasonRequestRefused = "RequestRefused"

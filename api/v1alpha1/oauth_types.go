@@ -56,7 +56,37 @@ type OAuthPolicy struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
 	RequiredClaims []RequiredClaim `json:"requiredClaims,omitempty"`
+
+	// me is the user that /Me stands for in requests with an access token. Left out, it is the
+	// user of the field me of the endpoint.
+	// +optional
+	Me *OAuthSubject `json:"me,omitempty"`
 }
+
+// OAuthSubject is the user whom an access token names.
+type OAuthSubject struct {
+	// claim whose text is the value of the attribute, such as sub, oid or preferred_username.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:XValidation:rule="!(self in ['iss', 'aud', 'exp', 'nbf', 'iat', 'jti', 'scope', 'scp'])",message="this claim names no user; give one such as sub, oid or preferred_username"
+	Claim string `json:"claim,omitempty"`
+
+	// attribute of users that has the value of the claim.
+	// +required
+	Attribute UserIdentifier `json:"attribute,omitempty"`
+}
+
+// UserIdentifier is an attribute that identifies users.
+// +kubebuilder:validation:Enum=UserName;ExternalID
+type UserIdentifier string
+
+const (
+	// UserIdentifierUserName is the userName, compared without case.
+	UserIdentifierUserName UserIdentifier = "UserName"
+	// UserIdentifierExternalID is the externalId, compared with case.
+	UserIdentifierExternalID UserIdentifier = "ExternalID"
+)
 
 // RequiredClaim is a claim that a token must have.
 type RequiredClaim struct {

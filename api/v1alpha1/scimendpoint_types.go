@@ -357,7 +357,34 @@ type ServerStatus struct {
 	// is written as tokens is, and only when lastRequestTime does not say as much.
 	// +optional
 	LastOAuthTime *metav1.Time `json:"lastOAuthTime,omitempty"`
+
+	// linkConflicts are users of other endpoints who kept this endpoint from creating a user of
+	// its own, the last of them. It is written at most once a minute.
+	// +optional
+	// +listType=map
+	// +listMapKey=user
+	// +kubebuilder:validation:MaxItems=8
+	LinkConflicts []LinkConflict `json:"linkConflicts,omitempty"`
 }
+
+// LinkConflict is a user of another endpoint whom an endpoint's identity provider asked to
+// create.
+type LinkConflict struct {
+	// user is the name of the ScimUser.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	User string `json:"user,omitempty"`
+
+	// endpoint is the name of the ScimEndpoint that the user belongs to.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Endpoint string `json:"endpoint,omitempty"`
+}
+
+// MaxLinkConflicts bounds the linkConflicts of a server.
+const MaxLinkConflicts = 8
 
 // ScimEndpoint is one served SCIM 2.0 endpoint: a Deployment behind a Service and,
 // where asked for, an Ingress or HTTPRoute, with a token of its own.

@@ -84,9 +84,10 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, ep *v1al
 		r.expose(ctx, pass, ep),
 	}
 	next, err := r.forgetServers(ctx, pass, ep)
-	errs = append(errs, err, observeAvailability(ep, deployment), observeRules(ep), observeOAuth(ep), observeHold(pass, ep))
+	conflictsNext, conflictsErr := r.observeConflicts(ctx, pass, ep)
+	errs = append(errs, conflictsErr, err, observeAvailability(ep, deployment), observeRules(ep), observeOAuth(ep), observeHold(pass, ep))
 	result := success(ep)
-	result.Next = outcome.Earliest(next, tokensNext)
+	result.Next = outcome.Earliest(outcome.Earliest(next, tokensNext), conflictsNext)
 	return result, outcome.Join(errs...)
 }
 

@@ -369,6 +369,33 @@ var _ = Describe("The list of servers", func() {
 		Eventually(servers(ctx)).Should(BeEmpty())
 	})
 
+	It("tell of users of another endpoint who kept one from being created, while they are there", func(ctx SpecContext) {
+		server := pod(ctx, "okta-scim-3")
+		testenv.Change(ctx, env, ep, func(e *v1alpha1.ScimEndpoint) {
+			e.Spec.Linking, e.Spec.EmailDomains = v1alpha1.LinkingByEmail, []string{"acme.com"}
+		})
+		ada := &v1alpha1.ScimUser{ObjectMeta: objectMeta(namespace, "ada")}
+		ada.Spec.UserName, ada.Spec.EndpointRef = "ada", v1alpha1.EndpointReference{Name: "entra"}
+		env.Create(ctx, ada)
+		apply := v1alpha1ac.ScimEndpoint(ep.Name, namespace).WithStatus(v1alpha1ac.ScimEndpointStatus().
+			WithServers(v1alpha1ac.ServerStatus().WithName(server.Name).WithAddress("10.0.0.1:8081").WithIncarnation("1").
+				WithLinkConflicts(v1alpha1ac.LinkConflict().WithUser("ada").WithEndpoint("entra"),
+					v1alpha1ac.LinkConflict().WithUser("gone").WithEndpoint("entra"))))
+		Expect(env.Client.Status().Apply(ctx, apply, client.FieldOwner(server.Name))).To(Succeed())
+		Eventually(observed(ctx, ep)).Should(And(
+			testenv.IsTrue(v1alpha1.ConditionLinkConflict, v1alpha1.ReasonProvisionedElsewhere),
+			testenv.Condition(v1alpha1.ConditionLinkConflict, HaveField("Message", And(
+				ContainSubstring("ScimUser ada of ScimEndpoint entra"), Not(ContainSubstring("gone of"))))),
+		))
+
+		By("not linking any more")
+		testenv.Change(ctx, env, ep, func(e *v1alpha1.ScimEndpoint) { e.Spec.Linking, e.Spec.EmailDomains = "", nil })
+		Eventually(func(g Gomega) []metav1.Condition { return observed(ctx, ep)(g).Status.Conditions }).ShouldNot(
+			ContainElement(HaveField("Type", v1alpha1.ConditionLinkConflict)))
+		Expect(env.Client.Delete(ctx, server, client.GracePeriodSeconds(0))).To(Succeed())
+		Eventually(servers(ctx)).Should(BeEmpty())
+	})
+
 	It("loses one whose pod should have been gone long ago, as on a dead node", func(ctx SpecContext) {
 		p := pod(ctx, "okta-scim-1")
 		p.Finalizers = []string{"example.com/the-kubelet-does-not-answer"}

@@ -4,6 +4,7 @@ package cmd
 
 import (
 	"context"
+	"strings"
 
 	"scim-operator.io/api/v1alpha1"
 	"scim-operator.io/internal/oauth"
@@ -41,4 +42,31 @@ func (o *serveOptions) accessTokens(endpoint *v1alpha1.ScimEndpoint, note func()
 	return notedAccessTokens{note: note, Verifier: oauth.New(policy, oauth.Options{
 		AllowInternal: o.internalIssuers, UserAgent: "scim-operator-serve/" + buildVersion(),
 	})}
+}
+
+// issuer is that of the endpoint's access tokens, "" for none.
+func issuer(endpoint *v1alpha1.ScimEndpoint) string {
+	if endpoint.Spec.OAuth == nil {
+		return ""
+	}
+	return endpoint.Spec.OAuth.Issuer
+}
+
+// meOfTokens maps a claim of access tokens to the user whom /Me stands for; nil when no claim
+// does.
+func meOfTokens(endpoint *v1alpha1.ScimEndpoint) *server.TokenSubjects {
+	if endpoint.Spec.OAuth == nil || endpoint.Spec.OAuth.Me == nil {
+		return nil
+	}
+	given := *endpoint.Spec.OAuth.Me
+	attribute := "userName"
+	if given.Attribute == v1alpha1.UserIdentifierExternalID {
+		attribute = "externalId"
+	}
+	return &server.TokenSubjects{Attribute: attribute, Of: func(tokenID, presented string) (string, bool) {
+		if !strings.HasPrefix(tokenID, oauth.IDPrefix) {
+			return "", false
+		}
+		return oauth.TextClaim(presented, given.Claim), true
+	}}
 }

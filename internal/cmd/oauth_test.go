@@ -34,3 +34,28 @@ func TestAnIssuerOfAPrivateCA(t *testing.T) {
 		}
 	}
 }
+
+func TestWhomAccessTokensName(t *testing.T) {
+	issuer := issuertest.New(t)
+	token := issuertest.Sign(t, jose.ES256, issuer.NewKey("1"), "1", issuer.Claims(time.Now(), map[string]any{"oid": "a1"}))
+	endpoint := &v1alpha1.ScimEndpoint{}
+	if meOfTokens(endpoint) != nil {
+		t.Error("access tokens of nobody name somebody")
+	}
+	endpoint.Spec.OAuth = &v1alpha1.OAuthPolicy{}
+	if meOfTokens(endpoint) != nil {
+		t.Error("a claim counts that the endpoint does not name")
+	}
+	for identifier, attribute := range map[v1alpha1.UserIdentifier]string{
+		v1alpha1.UserIdentifierUserName: "userName", v1alpha1.UserIdentifierExternalID: "externalId",
+	} {
+		endpoint.Spec.OAuth.Me = &v1alpha1.OAuthSubject{Claim: "oid", Attribute: identifier}
+		subjects := meOfTokens(endpoint)
+		if value, ok := subjects.Of(oauth.IDPrefix+"0123", token); subjects.Attribute != attribute || value != "a1" || !ok {
+			t.Errorf("%s: %s is %q, %v", identifier, subjects.Attribute, value, ok)
+		}
+		if value, ok := subjects.Of("0123456789ab", token); ok {
+			t.Errorf("a token of the endpoint names %q", value)
+		}
+	}
+}

@@ -249,7 +249,7 @@ func (o *serveOptions) newProcess(ctx context.Context, config *rest.Config, log,
 	behavior := endpoint.EffectiveProviderBehavior()
 	p.store, err = store.New(store.Config{
 		REST: config, Namespace: o.namespace, Endpoint: o.endpoint, BaseURL: o.baseURL, Types: types,
-		Linking: store.NewLinking(&endpoint.Spec), Peers: p.replica, Eventual: p.replica.Eventual, Log: log.WithName("store"), MaxStaleness: o.maxStaleness,
+		Linking: store.NewLinking(&endpoint.Spec), Elsewhere: p.replica.ProvisionedElsewhere, Peers: p.replica, Eventual: p.replica.Eventual, Log: log.WithName("store"), MaxStaleness: o.maxStaleness,
 
 		ImmutableExternalIDs: behavior.ExternalIDs == v1alpha1.ExternalIDsImmutable,
 	})
@@ -258,7 +258,7 @@ func (o *serveOptions) newProcess(ctx context.Context, config *rest.Config, log,
 	}
 	p.server, err = server.New(server.Config{
 		BaseURL: o.baseURL, Types: types, Store: p.store, Tokens: p.replica, AccessTokens: o.accessTokens(endpoint, p.replica.NoteOAuth), State: p.replica, Cursors: p.replica, Peers: p.replica,
-		Limits: o.limits, Metrics: p.registry, Log: log.WithName("server"), Me: me(endpoint), Proxies: proxies,
+		Limits: o.limits, Metrics: p.registry, Log: log.WithName("server"), Me: me(endpoint), MeOfTokens: meOfTokens(endpoint), Issuer: issuer(endpoint), Proxies: proxies,
 		Audit: server.Audit{Log: audit, Namespace: o.namespace, Endpoint: o.endpoint, Settings: auditSettings{p.replica}},
 		Notes: p.replica,
 

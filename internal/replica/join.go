@@ -126,6 +126,7 @@ func (r *Replica) enter(ctx context.Context) error {
 	if known := r.uses.Load(); known != nil {
 		known.describe(entry)
 	}
+	r.conflicts.describe(entry)
 	return r.apply(ctx, applyv1alpha1.ScimEndpointStatus().WithServers(entry))
 }
 

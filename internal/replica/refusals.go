@@ -4,6 +4,7 @@ package replica
 
 import (
 	"context"
+	"net/http"
 	"sync"
 	"time"
 
@@ -68,8 +69,8 @@ func newRefusals(c clock.WithTicker) *refusals {
 
 // Refused notes that a request about a user was refused. The message has no value of the
 // request in it.
-func (r *Replica) Refused(id string, generation int64, scimType, message string) {
-	r.refusals.add(id, note{generation: generation, at: r.refusals.clock.Now(), reason: refusedReason(scimType), message: message})
+func (r *Replica) Refused(id string, generation int64, status int, scimType, message string) {
+	r.refusals.add(id, note{generation: generation, at: r.refusals.clock.Now(), reason: refusedReason(status, scimType), message: message})
 }
 
 // Accepted notes that a request about a user who has a refusal noted was accepted.
@@ -202,8 +203,13 @@ func refusedCondition(user *v1alpha1.ScimUser, before *metav1.Condition, n note)
 		WithLastTransitionTime(since)
 }
 
-// refusedReason is the reason for a scimType (RFC 7644 §3.12).
-func refusedReason(scimType string) string {
+// refusedReason returns the reason for a refusal: after its scimType (RFC 7644 §3.12), but for
+// a condition of the request that did not hold, which has none. The scimType invalidVers is
+// about the version of the protocol.
+func refusedReason(status int, scimType string) string {
+	if status == http.StatusPreconditionFailed {
+		return v1alpha1.ReasonVersionOutdated
+	}
 	switch scimType {
 	case "invalidValue":
 		return v1alpha1.ReasonInvalidValue
@@ -219,8 +225,6 @@ func refusedReason(scimType string) string {
 		return v1alpha1.ReasonMutability
 	case "uniqueness":
 		return v1alpha1.ReasonUniqueness
-	case "invalidVers":
-		return v1alpha1.ReasonVersionOutdated
 	default:
 		return v1alpha1.ReasonRequestRefused
 	}

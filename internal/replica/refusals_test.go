@@ -4,6 +4,7 @@ package replica
 
 import (
 	"context"
+	"net/http"
 	"strconv"
 	"testing"
 	"time"
@@ -80,7 +81,7 @@ func TestRefusalsAreNoted(t *testing.T) {
 		return func() bool { c := f.noted(u); return c != nil && c.Reason == reason }
 	}
 
-	one.Refused(u.Name, u.Generation, "invalidValue", "active: it must be true or false")
+	one.Refused(u.Name, u.Generation, http.StatusBadRequest, "invalidValue", "active: it must be true or false")
 	eventually(t, "the refusal is noted", is(v1alpha1.ReasonInvalidValue))
 	c := f.noted(u)
 	if c.Status != metav1.ConditionTrue || c.Message != "active: it must be true or false" || c.ObservedGeneration != u.Generation || c.LastTransitionTime.IsZero() {
@@ -93,14 +94,14 @@ func TestRefusalsAreNoted(t *testing.T) {
 	// The manager leaves it, and what is noted again changes nothing.
 	f.decide(u)
 	revision := u.ResourceVersion
-	two.Refused(u.Name, u.Generation, "invalidValue", "active: it must be true or false")
+	two.Refused(u.Name, u.Generation, http.StatusBadRequest, "invalidValue", "active: it must be true or false")
 	eventually(t, "the note has been taken up", func() bool { return two.refusals.idle() })
 	if f.noted(u); u.ResourceVersion != revision {
 		t.Error("the same note was written again")
 	}
 
 	// Not twice in a minute.
-	one.Refused(u.Name, u.Generation, "mutability", "id: it cannot be changed")
+	one.Refused(u.Name, u.Generation, http.StatusBadRequest, "mutability", "id: it cannot be changed")
 	eventually(t, "the note waits", clock.HasWaiters)
 	if c := f.noted(u); c == nil || c.Reason != v1alpha1.ReasonInvalidValue {
 		t.Errorf("within a minute: %+v", c)
@@ -134,7 +135,7 @@ func TestARefusalOfAnOlderUserIsNotNoted(t *testing.T) {
 		f.decide(u)
 	}
 	accept(time.Now().Add(time.Hour)) // after the refusal
-	r.Refused(u.Name, u.Generation-1, "invalidValue", "x")
+	r.Refused(u.Name, u.Generation-1, http.StatusBadRequest, "invalidValue", "x")
 	eventually(t, "the note has been taken up", func() bool { return r.refusals.idle() })
 	if c := f.noted(u); c != nil {
 		t.Errorf("noted: %+v", c)
@@ -153,8 +154,26 @@ func TestARefusalIsNotedAlthoughAPersonChangesThePreferences(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.decide(u)
-	r.Refused(u.Name, u.Generation-1, "invalidValue", "x")
+	r.Refused(u.Name, u.Generation-1, http.StatusBadRequest, "invalidValue", "x")
 	eventually(t, "the refusal is noted", func() bool { return f.noted(u) != nil })
+}
+
+func TestReasonsOfRefusals(t *testing.T) {
+	for _, row := range []struct {
+		status   int
+		scimType string
+		want     string
+	}{
+		{http.StatusPreconditionFailed, "", v1alpha1.ReasonVersionOutdated},
+		{http.StatusBadRequest, "invalidVers", v1alpha1.ReasonRequestRefused},
+		{http.StatusConflict, "uniqueness", v1alpha1.ReasonUniqueness},
+		{http.StatusBadRequest, "noTarget", v1alpha1.ReasonNoTarget},
+		{http.StatusRequestEntityTooLarge, "", v1alpha1.ReasonRequestRefused},
+	} {
+		if got := refusedReason(row.status, row.scimType); got != row.want {
+			t.Errorf("%d %s is %s, want %s", row.status, row.scimType, got, row.want)
+		}
+	}
 }
 
 func TestSinceWhenRequestsAreRefused(t *testing.T) {
@@ -194,7 +213,7 @@ func TestARefusalWaitsForTheManager(t *testing.T) {
 	clock := clocktesting.NewFakeClock(time.Now())
 	r := f.start("okta-scim-1", func(c *Config) { c.Clock = clock })
 	u := f.newUser()
-	r.Refused(u.Name, u.Generation, "invalidValue", "x")
+	r.Refused(u.Name, u.Generation, http.StatusBadRequest, "invalidValue", "x")
 	eventually(t, "the note waits", clock.HasWaiters)
 	if c := f.noted(u); c != nil {
 		t.Errorf("noted in a status that nobody has written: %+v", c)

@@ -60,6 +60,7 @@ type Replica struct {
 	incarnation string
 	tokens      token.Verifier
 	uses        atomic.Pointer[uses]
+	conflicts   conflicts
 	lastOAuth   atomic.Int64 // when an access token was last let in, in Unix seconds; zero for never
 	cursors     atomic.Pointer[[][32]byte]
 	names       atomic.Pointer[nameKey]

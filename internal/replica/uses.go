@@ -46,7 +46,8 @@ func (r *Replica) usesSoFar() uses {
 	return u
 }
 
-// reportUses writes into this replica's entry when tokens were last used, until ctx ends.
+// reportUses writes into this replica's entry when tokens were last used, and who kept a user
+// from being created, until ctx ends.
 func (r *Replica) reportUses(ctx context.Context) {
 	var written time.Time
 	for ctx.Err() == nil {
@@ -55,12 +56,15 @@ func (r *Replica) reportUses(ctx context.Context) {
 			continue
 		}
 		worthTelling := news(r.usesSoFar(), r.roster.view())
-		if worthTelling == nil {
+		if worthTelling == nil && !r.conflicts.news() {
 			continue
 		}
 		written = time.Now()
-		r.uses.Store(worthTelling)
+		if worthTelling != nil {
+			r.uses.Store(worthTelling)
+		}
 		if err := r.enter(ctx); err != nil && ctx.Err() == nil {
+			r.conflicts.lost()
 			r.config.Log.WithName("tokens").Error(err, "writing when tokens were last used")
 		}
 	}

@@ -21,7 +21,6 @@ const (
 	ScimTypeInvalidPath   = "invalidPath"
 	ScimTypeNoTarget      = "noTarget"
 	ScimTypeInvalidValue  = "invalidValue"
-	ScimTypeInvalidVers   = "invalidVers"
 	ScimTypeSensitive     = "sensitive"
 	ScimTypeInvalidCursor = "invalidCursor"
 	ScimTypeExpiredCursor = "expiredCursor"

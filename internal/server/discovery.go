@@ -4,6 +4,7 @@ package server
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"scim-operator.io/internal/scim"
@@ -17,30 +18,46 @@ type discovery struct {
 	schemas               []scim.Document
 }
 
-func newDiscovery(types *scim.Registry, baseURL string, limits Limits) *discovery {
+// newDiscovery makes the documents. The issuer is that of access tokens, "" for none.
+func newDiscovery(types *scim.Registry, baseURL string, limits Limits, issuer string) *discovery {
 	config := scim.ServiceProviderConfig{
-		BulkMaxOperations:   limits.BulkOperations,
-		BulkMaxPayloadBytes: int(limits.BodyBytes),
-		FilterMaxResults:    limits.MaxPageSize,
-		DefaultPageSize:     limits.DefaultPageSize,
-		MaxPageSize:         limits.MaxPageSize,
-		CursorPagination:    true,
-		CursorTimeout:       limits.CursorTimeout,
-		AuthenticationSchemes: []scim.AuthenticationScheme{{
-			Type: "oauthbearertoken", Name: "Bearer token", Primary: true,
-			Description: "The endpoint's token in the header Authorization: Bearer <token>",
-			SpecURI:     "https://www.rfc-editor.org/info/rfc6750",
-		}, {
-			Type: "httpbasic", Name: "HTTP Basic",
-			Description: "The endpoint's token as the password of any user",
-			SpecURI:     "https://www.rfc-editor.org/info/rfc7617",
-		}},
+		BulkMaxOperations:     limits.BulkOperations,
+		BulkMaxPayloadBytes:   int(limits.BodyBytes),
+		FilterMaxResults:      limits.MaxPageSize,
+		DefaultPageSize:       limits.DefaultPageSize,
+		MaxPageSize:           limits.MaxPageSize,
+		CursorPagination:      true,
+		CursorTimeout:         limits.CursorTimeout,
+		AuthenticationSchemes: authenticationSchemes(issuer),
 	}
 	return &discovery{
 		serviceProviderConfig: config.Document(baseURL),
 		resourceTypes:         types.ResourceTypeDocuments(baseURL),
 		schemas:               types.SchemaDocuments(baseURL),
 	}
+}
+
+// authenticationSchemes are the ways in which clients authenticate, the preferred one first:
+// access tokens where there is an issuer of them.
+func authenticationSchemes(issuer string) []scim.AuthenticationScheme {
+	schemes := []scim.AuthenticationScheme{{
+		Type: "oauthbearertoken", Name: "Bearer token",
+		Description: "The endpoint's token in the header Authorization: Bearer <token>",
+		SpecURI:     "https://www.rfc-editor.org/info/rfc6750",
+	}, {
+		Type: "httpbasic", Name: "HTTP Basic",
+		Description: "The endpoint's token as the password of any user",
+		SpecURI:     "https://www.rfc-editor.org/info/rfc7617",
+	}}
+	if issuer != "" {
+		schemes = slices.Insert(schemes, 0, scim.AuthenticationScheme{
+			Type: "oauthbearertoken", Name: "OAuth 2.0 access token",
+			Description: "An access token of the issuer " + issuer + " in the header Authorization: Bearer <token>",
+			SpecURI:     "https://www.rfc-editor.org/info/rfc9068",
+		})
+	}
+	schemes[0].Primary = true
+	return schemes
 }
 
 func (s *Server) serviceProviderConfig(x *exchange) error {

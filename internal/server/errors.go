@@ -89,8 +89,18 @@ func errNotImplemented(what string) error {
 	return refuse(http.StatusNotImplemented, "", what+" is not supported; see /ServiceProviderConfig")
 }
 
-func errMeMissing(attribute string) error {
-	return refuse(http.StatusNotFound, "", "the user whom /Me stands for does not exist; create one with the "+attribute+" that the endpoint is configured with")
+func errMeMissing(user *meUser) error {
+	return refuse(http.StatusNotFound, "", "the user whom /Me stands for does not exist; create one with the "+
+		user.attribute.Name+" that "+user.namedBy)
+}
+
+func errMeAmbiguous(user *meUser) error {
+	return refuse(http.StatusNotFound, "", "/Me stands for nobody: several users have the "+
+		user.attribute.Name+" that "+user.namedBy)
+}
+
+func errMeUnnamed() error {
+	return refuse(http.StatusNotFound, "", "/Me stands for nobody: the access token does not name a user")
 }
 
 func errDiscoveryFilter() error {

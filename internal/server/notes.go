@@ -10,8 +10,9 @@ import (
 // Notes takes down on users what their identity provider was refused, so that whoever
 // looks at one sees why it did not change. It does not keep requests waiting.
 type Notes interface {
-	// Refused takes down that a request about a user, as of a generation, was refused.
-	Refused(id string, generation int64, scimType, message string)
+	// Refused takes down that a request about a user, as of a generation, was refused with a
+	// status and, where there is one, a scimType.
+	Refused(id string, generation int64, status int, scimType, message string)
 	// Accepted takes down that a request about a user of whom a refusal is known succeeded.
 	Accepted(id string)
 }
@@ -33,7 +34,7 @@ func (s *Server) note(c *change) {
 			return
 		}
 		if user := s.store.Known(c.rt, id); user != nil {
-			s.notes.Refused(id, user.Generation, refusal.ScimType,
+			s.notes.Refused(id, user.Generation, refusal.Status, refusal.ScimType,
 				c.method+who+" was refused with "+strconv.Itoa(refusal.Status)+": "+refusal.Detail)
 		}
 	}

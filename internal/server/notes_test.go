@@ -5,6 +5,7 @@ package server
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -22,8 +23,8 @@ func (n *notebook) add(text string) {
 	n.notes = append(n.notes, text)
 }
 
-func (n *notebook) Refused(id string, _ int64, scimType, message string) {
-	n.add(id + " " + scimType + " " + message)
+func (n *notebook) Refused(id string, _ int64, status int, scimType, message string) {
+	n.add(id + " " + strconv.Itoa(status) + " " + scimType + " " + message)
 }
 
 func (n *notebook) Accepted(id string) { n.add(id + " accepted") }
@@ -38,11 +39,12 @@ func TestRefusalsAreTakenDownOnTheUser(t *testing.T) {
 		name, method, path, body string
 		want                     []string
 	}{
-		{"a value that is not valid", "PATCH", "/Users/%[1]s", patch, []string{"%[1]s invalidValue PATCH was refused with 400: "}},
-		{"a document that is not one", "PUT", "/Users/%[1]s", `{`, []string{"%[1]s invalidSyntax PUT was refused with 400: "}},
-		{"a name that somebody else has", "PUT", "/Users/%[1]s", `{"userName":"bob"}`, []string{"%[1]s uniqueness PUT was refused with 409: another User has this userName"}},
-		{"an operation of Bulk", "POST", "/Bulk", bulk, []string{"%[1]s invalidValue PATCH was refused with 400: "}},
-		{"who has the name of one who is to be created", "POST", "/Users", `{"userName":"ADA"}`, []string{"%[1]s uniqueness POST of another user was refused with 409: another User has this userName"}},
+		{"a value that is not valid", "PATCH", "/Users/%[1]s", patch, []string{"%[1]s 400 invalidValue PATCH was refused with 400: "}},
+		{"a document that is not one", "PUT", "/Users/%[1]s", `{`, []string{"%[1]s 400 invalidSyntax PUT was refused with 400: "}},
+		{"a name that somebody else has", "PUT", "/Users/%[1]s", `{"userName":"bob"}`, []string{"%[1]s 409 uniqueness PUT was refused with 409: another User has this userName"}},
+		{"a version that is no longer", "PUT", "/Users/%[1]s", `{"userName":"ada"}`, []string{"%[1]s 412  PUT was refused with 412: "}},
+		{"an operation of Bulk", "POST", "/Bulk", bulk, []string{"%[1]s 400 invalidValue PATCH was refused with 400: "}},
+		{"who has the name of one who is to be created", "POST", "/Users", `{"userName":"ADA"}`, []string{"%[1]s 409 uniqueness POST of another user was refused with 409: another User has this userName"}},
 		{"one who is to be created and cannot", "POST", "/Users", `{}`, nil},
 		{"nobody", "PATCH", "/Users/" + nobody, patch, nil},
 		{"a group", "PATCH", "/Groups/%[2]s", patch, nil},
@@ -55,7 +57,11 @@ func TestRefusalsAreTakenDownOnTheUser(t *testing.T) {
 			ids := []any{e.create("/Users", `{"userName":"ada"}`), e.create("/Groups", `{"displayName":"crew"}`)}
 			e.create("/Users", `{"userName":"bob"}`)
 			fill := func(text string) string { return strings.Split(fmt.Sprintf(text+"\x00%[1]s%[2]s", ids...), "\x00")[0] }
-			e.do(row.method, fill(row.path), fill(row.body))
+			headers := []string{"If-Match", `W/"9"`}
+			if !strings.Contains(row.name, "version") {
+				headers = nil
+			}
+			e.do(row.method, fill(row.path), fill(row.body), headers...)
 			e.stop()
 			if err := <-e.stopped; err != nil {
 				t.Fatal(err)

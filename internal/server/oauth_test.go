@@ -18,6 +18,30 @@ import (
 	"scim-operator.io/internal/oauth/issuertest"
 )
 
+func TestAnIssuerIsAnAuthenticationScheme(t *testing.T) {
+	for issuer, want := range map[string]string{
+		"":                     "Bearer token*, HTTP Basic",
+		"https://id.acme.test": "OAuth 2.0 access token*, Bearer token, HTTP Basic",
+	} {
+		e := serve(t, func(c *Config) { c.Issuer = issuer })
+		var names []string
+		for _, scheme := range e.do("GET", "/ServiceProviderConfig", "").json(t)["authenticationSchemes"].([]any) {
+			s := scheme.(map[string]any)
+			name := s["name"].(string)
+			if s["primary"] == true {
+				name += "*"
+			}
+			if names = append(names, name); strings.HasPrefix(name, "OAuth") &&
+				(s["type"] != "oauthbearertoken" || !strings.Contains(s["description"].(string), issuer)) {
+				t.Errorf("the scheme of the issuer is %v", s)
+			}
+		}
+		if got := strings.Join(names, ", "); got != want {
+			t.Errorf("with the issuer %q the schemes are %s", issuer, got)
+		}
+	}
+}
+
 func TestAccessTokensOfAnIssuer(t *testing.T) {
 	issuer := issuertest.New(t)
 	key := issuer.NewKey("1")

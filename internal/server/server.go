@@ -44,18 +44,20 @@ type State interface {
 	Paused() bool
 }
 
-// Config is what a Server needs. Everything but AccessTokens, Peers, Me, Proxies, Limits, Audit,
-// Notes and Log is required.
+// Config is what a Server needs. Everything but AccessTokens, Issuer, Peers, Me, MeOfTokens,
+// Proxies, Limits, Audit, Notes and Log is required.
 type Config struct {
 	BaseURL      string         // of the SCIM service; its path is served, and begins meta.location
 	Types        *scim.Registry // the resource types served
 	Store        Store
 	Tokens       TokenVerifier
 	AccessTokens AccessTokens // nil for none
+	Issuer       string       // of access tokens, for /ServiceProviderConfig; "" for none
 	State        State
 	Cursors      CursorKeys
 	Peers        Peers          // nil for none
-	Me           *Subject       // whom every token authenticates; nil when /Me is nobody
+	Me           *Subject       // whom tokens authenticate that name no user; nil for nobody
+	MeOfTokens   *TokenSubjects // whom access tokens name; nil when that does not count
 	Proxies      []netip.Prefix // who may say where a request comes from
 	Limits       Limits
 	Audit        Audit
@@ -128,7 +130,7 @@ func New(c Config) (*Server, error) {
 	}
 	baseURL := strings.TrimRight(c.BaseURL, "/")
 	types := resourceTypes(c.Types)
-	me, err := newMe(c.Types.User(), c.Me)
+	me, err := newMe(c.Types.User(), c.Me, c.MeOfTokens)
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +138,7 @@ func New(c Config) (*Server, error) {
 		baseURL:      baseURL,
 		router:       newRouter(base, types, me != nil),
 		types:        types,
-		discovery:    newDiscovery(c.Types, baseURL, limits),
+		discovery:    newDiscovery(c.Types, baseURL, limits, c.Issuer),
 		store:        &measuredStore{next: c.Store, metrics: m},
 		tokens:       c.Tokens,
 		accessTokens: c.AccessTokens,

@@ -70,7 +70,11 @@ func (s *Store) unlinkedAmong(ctx context.Context, ids []string, keys []matchKey
 		switch {
 		case !u.Live() || !s.linking.matches(&u.Spec, keys):
 		case isLinkedElsewhere(u, s.endpoint):
-			return nil, errProvisionedElsewhere(s.linkedBy(), u.Spec.EndpointRef.Name)
+			s.log.Info("A user of another endpoint keeps one from being created", "id", u.Name, "otherEndpoint", u.Spec.EndpointRef.Name)
+			if s.elsewhere != nil {
+				s.elsewhere(u.Name, u.Spec.EndpointRef.Name)
+			}
+			return nil, errProvisionedElsewhere(s.linkedBy())
 		case !u.Linked():
 			unlinked = append(unlinked, u)
 		}
@@ -184,7 +188,8 @@ func keepPreferences(next, before *api.ScimUserSpec) {
 // requestApproval notes on a user who was here before that this endpoint waits for an
 // administrator, once, and gives the answer that says so.
 func (s *Store) requestApproval(ctx context.Context, who *api.ScimUser) error {
-	answer := errNotApproved(s.namespace, who.Name, s.endpoint)
+	answer := errNotApproved(s.linkedBy())
+	s.log.Info("A pre-existing user waits for an approval to be adopted", "id", who.Name)
 	var asking []string
 	if noted := who.Annotations[api.AdoptionRequestedAnnotation]; noted != "" {
 		asking = strings.Split(noted, ",")

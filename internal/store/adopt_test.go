@@ -296,6 +296,17 @@ func TestAnAdoptedUserIsShownAndOthersAreNot(t *testing.T) {
 	}
 }
 
+// requireNamesNothing checks that an answer tells its client nothing of Kubernetes, nor of what
+// else is named.
+func (w *world) requireNamesNothing(err error, names ...string) {
+	w.t.Helper()
+	for _, name := range append(names, w.namespace, "kubectl", "ScimUser", "scimuser", "scim-operator.io", "linking:") {
+		if strings.Contains(err.Error(), name) {
+			w.t.Errorf("the answer names %s: %v", name, err)
+		}
+	}
+}
+
 func TestAnAdoptionWaitsForApproval(t *testing.T) {
 	w := newWorld(t)
 	w.unlinked("ada", api.ScimUserSpec{UserName: "ada"})
@@ -303,10 +314,10 @@ func TestAnAdoptionWaitsForApproval(t *testing.T) {
 	entra := w.start(func(c *Config) { withApproval(c); c.Endpoint = "entra" }, nil)
 	_, err := okta.tryUser(spokenFor("ada"))
 	requireTaken(t, err)
-	command := "kubectl annotate scimuser ada -n " + w.namespace + " " + api.ApproveAdoptionAnnotation + "=okta"
-	if !strings.Contains(err.Error(), command) {
+	if want := "once the administrator of this service approves"; !strings.Contains(err.Error(), want) {
 		t.Errorf("the answer is %v", err)
 	}
+	w.requireNamesNothing(err)
 	noted := w.stored("ada")
 	_, err = okta.tryUser(spokenFor("ada"))
 	requireTaken(t, err)
@@ -326,9 +337,7 @@ func TestAnAdoptionWaitsForApproval(t *testing.T) {
 	}
 	_, err = entra.tryUser(spokenFor("ada"))
 	requireTaken(t, err)
-	if !strings.Contains(err.Error(), "identity provider okta") {
-		t.Errorf("the answer is %v", err)
-	}
+	w.requireNamesNothing(err, "okta")
 	if claims := w.claims(); len(claims) != 1 {
 		t.Errorf("the claims are %v", claims)
 	}
@@ -338,14 +347,23 @@ func TestTwoProvidersDoNotFight(t *testing.T) {
 	w := newWorld(t)
 	w.unlinked("grace", api.ScimUserSpec{UserName: "grace"})
 	okta := w.start(linkingBy(api.LinkingByUserName), nil)
-	entra := w.start(func(c *Config) { linkingBy(api.LinkingByUserName)(c); c.Endpoint = "entra" }, nil)
+	var told atomic.Pointer[string]
+	entra := w.start(func(c *Config) {
+		linkingBy(api.LinkingByUserName)(c)
+		c.Endpoint = "entra"
+		c.Elsewhere = func(user, endpoint string) { text := user + " of " + endpoint; told.Store(&text) }
+	}, nil)
 	apart := w.start(func(c *Config) { c.Endpoint = "apart" }, nil)
 	made := okta.user(spokenFor("ada"))
 	entra.awaitOthers(made.ID)
 	_, err := entra.tryUser(spokenFor("Ada"))
 	requireTaken(t, err)
-	if want := "a user with this userName is provisioned by the identity provider okta; remove the user there, or set linking: Never"; !strings.Contains(err.Error(), want) {
+	if want := "a user with this userName is provisioned by another identity provider of this organization; remove the user there"; !strings.Contains(err.Error(), want) {
 		t.Errorf("the answer is %v", err)
+	}
+	w.requireNamesNothing(err, "okta", made.ID)
+	if who := told.Load(); who == nil || *who != made.ID+" of okta" {
+		t.Errorf("nobody who may know was told whose the user is: %v", who)
 	}
 	if u := apart.user(spokenFor("ada")); u.ID == made.ID {
 		t.Error("an endpoint that does not link took a user of another")
@@ -579,6 +597,6 @@ func TestNobodyIsCreatedBeforeThoseWhoWereHereAreKnown(t *testing.T) {
 }
 
 func TestAnAnswerAboutAnotherProviderIsAConflict(t *testing.T) {
-	requireStatus(t, errProvisionedElsewhere("userName", "okta"), http.StatusConflict, scim.ScimTypeUniqueness)
-	requireStatus(t, errNotApproved("acme", "ada", "okta"), http.StatusConflict, scim.ScimTypeUniqueness)
+	requireStatus(t, errProvisionedElsewhere("userName"), http.StatusConflict, scim.ScimTypeUniqueness)
+	requireStatus(t, errNotApproved("userName"), http.StatusConflict, scim.ScimTypeUniqueness)
 }

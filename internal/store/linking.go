@@ -126,16 +126,18 @@ func domainOf(address string) string {
 	return address[at+1:]
 }
 
-// errProvisionedElsewhere says that a user belongs to another endpoint.
-func errProvisionedElsewhere(attribute, endpoint string) *scim.Error {
+// errProvisionedElsewhere returns the answer where a user belongs to another endpoint. It
+// does not name that endpoint, of which this one's client may know nothing.
+func errProvisionedElsewhere(attribute string) *scim.Error {
 	return &scim.Error{Status: http.StatusConflict, ScimType: scim.ScimTypeUniqueness, Path: attribute, Detail: fmt.Sprintf(
-		"a user with this %s is provisioned by the identity provider %s; remove the user there, or set linking: Never for this identity provider to have both",
-		attribute, endpoint)}
+		"a user with this %s is provisioned by another identity provider of this organization; remove the user there, or ask the administrator of this service to let both have one",
+		attribute)}
 }
 
-// errNotApproved says that an administrator has to approve an adoption.
-func errNotApproved(namespace, id, endpoint string) *scim.Error {
-	return scim.NewError(http.StatusConflict, scim.ScimTypeUniqueness, fmt.Sprintf(
-		"ScimUser %s was here before and may be adopted once an administrator approves: kubectl annotate scimuser %s -n %s %s=%s; then send the request again",
-		id, id, namespace, api.ApproveAdoptionAnnotation, endpoint))
+// errNotApproved returns the answer where an administrator has to approve an adoption. What the
+// administrator does is in the condition AdoptionRequested of the ScimUser.
+func errNotApproved(attribute string) *scim.Error {
+	return &scim.Error{Status: http.StatusConflict, ScimType: scim.ScimTypeUniqueness, Path: attribute, Detail: fmt.Sprintf(
+		"a user with this %s exists already and becomes this identity provider's once the administrator of this service approves; ask them to, then send the request again",
+		attribute)}
 }

@@ -30,7 +30,10 @@ type Config struct {
 	Types     *scim.Registry // the resource types served
 	Peers     Peers          // the other replicas; nil with one
 	Linking   *Linking       // who was here before and may be adopted; nil for nobody
-	Eventual  func() bool    // whether reads may miss what other replicas have acknowledged; nil for never
+	// Elsewhere is told of each user of another endpoint who keeps one of this endpoint from
+	// being created; nil for nobody.
+	Elsewhere func(user, endpoint string)
+	Eventual  func() bool // whether reads may miss what other replicas have acknowledged; nil for never
 	Log       logr.Logger
 
 	ImmutableExternalIDs bool // an externalId never names another person later
@@ -56,14 +59,15 @@ type Store struct {
 	userAttributes  *userAttributes
 	groupAttributes *groupAttributes
 
-	index    *index
-	linking  *Linking
-	others   *others // nil without linking
-	eventual func() bool
-	feeds    []*feed
-	barrier  *barrier
-	writers  writers
-	chores   chores
+	index     *index
+	linking   *Linking
+	elsewhere func(user, endpoint string) // nil for nobody
+	others    *others                     // nil without linking
+	eventual  func() bool
+	feeds     []*feed
+	barrier   *barrier
+	writers   writers
+	chores    chores
 }
 
 type timeouts struct {
@@ -118,6 +122,7 @@ func newStore(c Config, client client) (*Store, error) {
 	s.feeds = append(s.feeds, &feed{store: s, resource: slicesResource, expected: &api.ScimGroupSlice{},
 		newList: func() runtime.Object { return &api.ScimGroupSliceList{} },
 		options: func(o metav1.ListOptions) metav1.ListOptions { return s.listOptions(nil, o) }})
+	s.elsewhere = c.Elsewhere
 	if s.linking = c.Linking; s.linking != nil {
 		s.others = newOthers(s)
 	}

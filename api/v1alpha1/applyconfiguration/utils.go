@@ -66,6 +66,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.IdentityProviderStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("IngressExposure"):
 		return &apiv1alpha1.IngressExposureApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("LinkConflict"):
+		return &apiv1alpha1.LinkConflictApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LinkingPolicy"):
 		return &apiv1alpha1.LinkingPolicyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Manager"):
@@ -76,6 +78,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.MultiValueApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("OAuthPolicy"):
 		return &apiv1alpha1.OAuthPolicyApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("OAuthSubject"):
+		return &apiv1alpha1.OAuthSubjectApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ObjectReference"):
 		return &apiv1alpha1.ObjectReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PersonName"):

@@ -630,6 +630,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: tlsSecretName
       type:
         scalar: string
+- name: io.scim-operator.api.v1alpha1.LinkConflict
+  map:
+    fields:
+    - name: endpoint
+      type:
+        scalar: string
+    - name: user
+      type:
+        scalar: string
 - name: io.scim-operator.api.v1alpha1.Linking
   scalar: string
 - name: io.scim-operator.api.v1alpha1.LinkingApproval
@@ -687,6 +696,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: jwksURL
       type:
         scalar: string
+    - name: me
+      type:
+        namedType: io.scim-operator.api.v1alpha1.OAuthSubject
     - name: requiredClaims
       type:
         list:
@@ -701,6 +713,15 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+- name: io.scim-operator.api.v1alpha1.OAuthSubject
+  map:
+    fields:
+    - name: attribute
+      type:
+        namedType: io.scim-operator.api.v1alpha1.UserIdentifier
+    - name: claim
+      type:
+        scalar: string
 - name: io.scim-operator.api.v1alpha1.ObjectReference
   map:
     fields:
@@ -1685,6 +1706,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: lastOAuthTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: linkConflicts
+      type:
+        list:
+          elementType:
+            namedType: io.scim-operator.api.v1alpha1.LinkConflict
+          elementRelationship: associative
+          keys:
+          - user
     - name: name
       type:
         scalar: string
@@ -1772,6 +1801,8 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: io.scim-operator.api.v1alpha1.UnknownAttributes
+  scalar: string
+- name: io.scim-operator.api.v1alpha1.UserIdentifier
   scalar: string
 - name: io.scim-operator.api.v1alpha1.UserMatcher
   map:

@@ -26,6 +26,9 @@ type OAuthPolicyApplyConfiguration struct {
 	Subjects []string `json:"subjects,omitempty"`
 	// requiredClaims are claims that a token must have, such as the client ID or a scope.
 	RequiredClaims []RequiredClaimApplyConfiguration `json:"requiredClaims,omitempty"`
+	// me is the user that /Me stands for in requests with an access token. Left out, it is the
+	// user of the field me of the endpoint.
+	Me *OAuthSubjectApplyConfiguration `json:"me,omitempty"`
 }
 
 // OAuthPolicyApplyConfiguration constructs a declarative configuration of the OAuthPolicy type for use with
@@ -88,5 +91,13 @@ func (b *OAuthPolicyApplyConfiguration) WithRequiredClaims(values ...*RequiredCl
 		}
 		b.RequiredClaims = append(b.RequiredClaims, *values[i])
 	}
+	return b
+}
+
+// WithMe sets the Me field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Me field is set to the value of the last call.
+func (b *OAuthPolicyApplyConfiguration) WithMe(value *OAuthSubjectApplyConfiguration) *OAuthPolicyApplyConfiguration {
+	b.Me = value
 	return b
 }

@@ -25,6 +25,9 @@ type ServerStatusApplyConfiguration struct {
 	// lastOAuthTime is when the replica last let in an access token of the OAuth issuer. It
 	// is written as tokens is, and only when lastRequestTime does not say as much.
 	LastOAuthTime *v1.Time `json:"lastOAuthTime,omitempty"`
+	// linkConflicts are users of other endpoints who kept this endpoint from creating a user of
+	// its own, the last of them. It is written at most once a minute.
+	LinkConflicts []LinkConflictApplyConfiguration `json:"linkConflicts,omitempty"`
 }
 
 // ServerStatusApplyConfiguration constructs a declarative configuration of the ServerStatus type for use with
@@ -75,5 +78,18 @@ func (b *ServerStatusApplyConfiguration) WithTokens(values ...*TokenUseApplyConf
 // If called multiple times, the LastOAuthTime field is set to the value of the last call.
 func (b *ServerStatusApplyConfiguration) WithLastOAuthTime(value v1.Time) *ServerStatusApplyConfiguration {
 	b.LastOAuthTime = &value
+	return b
+}
+
+// WithLinkConflicts adds the given value to the LinkConflicts field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the LinkConflicts field.
+func (b *ServerStatusApplyConfiguration) WithLinkConflicts(values ...*LinkConflictApplyConfiguration) *ServerStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithLinkConflicts")
+		}
+		b.LinkConflicts = append(b.LinkConflicts, *values[i])
+	}
 	return b
 }
