@@ -119,15 +119,15 @@ func namesOf(users []*api.ScimUser) []string {
 // provider says. The error is errAgain when the user changed meanwhile: whether it is the
 // same person, and belongs to nobody, is then to be seen anew.
 func (s *Store) adopt(ctx context.Context, before *api.ScimUser, o *scim.Object, name string) (*Resource, error) {
-	u, err := s.adopted(before, o)
+	d, err := s.adopted(before, o)
 	if err != nil {
 		return nil, err
 	}
-	claim, err := s.acquire(ctx, s.users.unique[0], name, claimant{id: u.Name, existing: true})
+	claim, err := s.acquire(ctx, s.users.unique[0], name, claimant{id: before.Name, existing: true})
 	if err != nil {
 		return nil, err
 	}
-	e, err := s.swap(ctx, s.users, u)
+	e, err := s.swap(ctx, s.users, d)
 	switch {
 	case err == nil:
 		s.index.put(s.users.shelf, e)
@@ -154,35 +154,30 @@ func (s *Store) changed(ctx context.Context, before *api.ScimUser) bool {
 
 // adopted is what a user who was here before becomes. The preferences that the identity
 // provider does not send stay; everything else is as it sends it.
-func (s *Store) adopted(before *api.ScimUser, o *scim.Object) (*api.ScimUser, error) {
+func (s *Store) adopted(before *api.ScimUser, o *scim.Object) (draft, error) {
 	base, err := s.userEntry(before)
 	if err != nil {
-		return nil, unavailable(err)
+		return draft{}, unavailable(err)
 	}
 	now := s.laterThan(base.modified)
 	base.keepAdopted(now)
-	u := s.userObject(s.metadata(base), s.users.rt.KeepReadOnly(base.object(), o), base)
+	was := base.object()
+	next := s.userAttributes.keepPreferences(s.users.rt.KeepReadOnly(was, o), was)
+	u := s.userObject(s.metadata(base), next, base)
 	u.Annotations = maps.Clone(u.Annotations)
 	delete(u.Annotations, api.AdoptionRequestedAnnotation)
 	u.Spec.LastModifiedTime = now
-	keepPreferences(&u.Spec, &before.Spec)
-	return u, nil
+	return draft{object: u, base: base, next: next}, nil
 }
 
-// keepPreferences keeps what people may say themselves where the new state is silent.
-func keepPreferences(next, before *api.ScimUserSpec) {
-	for _, p := range []struct{ next, before *string }{
-		{&next.PreferredLanguage, &before.PreferredLanguage},
-		{&next.Locale, &before.Locale},
-		{&next.Timezone, &before.Timezone},
-	} {
-		if *p.next == "" {
-			*p.next = *p.before
+// keepPreferences keeps what people may set themselves where the new state has no value.
+func (a *userAttributes) keepPreferences(next, before *scim.Object) *scim.Object {
+	for _, preference := range []*scim.Attribute{a.preferredLanguage, a.locale, a.timezone, a.phoneNumbers.attr} {
+		if next.Get(preference) == nil {
+			next = next.With(preference, before.Get(preference))
 		}
 	}
-	if len(next.PhoneNumbers) == 0 {
-		next.PhoneNumbers = before.PhoneNumbers
-	}
+	return next
 }
 
 // requestApproval notes on a user who was here before that this endpoint waits for an

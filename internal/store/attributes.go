@@ -34,6 +34,7 @@ type (
 
 		enterprise enterpriseAttributes
 		account    accountAttributes
+		stored     []customAttribute // by the names of their fields in a spec
 		custom     []customAttribute
 	}
 
@@ -148,6 +149,16 @@ func findUserAttributes(rt *scim.ResourceType) (*userAttributes, error) {
 		container: f.find(account), userType: f.find(account + ":userType"),
 		organizationID: f.find(account + ":organizationId"),
 	}
+	for _, stored := range []*scim.Attribute{
+		a.externalID, a.userName, a.name, a.displayName, a.nickName, a.profileURL, a.title, a.userType,
+		a.preferredLanguage, a.locale, a.timezone, a.active, a.emails.attr, a.phoneNumbers.attr, a.ims.attr,
+		a.photos.attr, a.addresses.attr, a.entitlements.attr, a.roles.attr, a.certificates.attr,
+	} {
+		if stored != nil {
+			a.stored = append(a.stored, customAttribute{name: stored.Name, attr: stored})
+		}
+	}
+	a.stored = append(a.stored, customAttribute{"enterprise", a.enterprise.container}, customAttribute{"account", a.account.container})
 	return a, f.err()
 }
 

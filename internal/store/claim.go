@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -363,15 +364,18 @@ func (s *Store) takeOver(ctx context.Context, u *unique, claim *api.ScimClaim, w
 // rewrite is a compare-and-swap of a claim, which becomes what was written. It moves the
 // claim's resourceVersion even when it changes nothing else.
 func (s *Store) rewrite(ctx context.Context, u *unique, claim *api.ScimClaim, who claimant, previous *api.ObjectReference) (*held, error) {
-	next := claim.DeepCopy()
-	next.ManagedFields = nil
-	next.Spec.HolderRef.Name, next.Spec.PreviousHolderRef = who.id, previous
-	if next.Annotations == nil {
-		next.Annotations = map[string]string{}
+	patch, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{
+			"resourceVersion": claim.ResourceVersion,
+			"annotations":     map[string]any{fencedAnnotation: randomSuffix()},
+		},
+		"spec": map[string]any{"holderRef": api.ObjectReference{Name: who.id}, "previousHolderRef": previous},
+	})
+	if err != nil {
+		return nil, unavailable(err)
 	}
-	next.Annotations[fencedAnnotation] = randomSuffix()
 	var written api.ScimClaim
-	err := s.client.update(ctx, claimsResource, next, &written)
+	err = s.client.mergePatch(ctx, claimsResource, claim.Name, patch, &written)
 	switch {
 	case err == nil:
 		*claim = written

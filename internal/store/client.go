@@ -67,7 +67,7 @@ func newRESTClient(c *rest.Config, namespace string, timeout time.Duration) (*re
 	config := rest.CopyConfig(c)
 	config.GroupVersion = &api.SchemeGroupVersion
 	config.APIPath = "/apis"
-	config.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
+	config.NegotiatedSerializer = noticingCodecs{serializer.NewCodecFactory(scheme).WithoutConversion()}
 	config.QPS = -1 // the API server's priority and fairness decides
 	if config.UserAgent == "" {
 		config.UserAgent = rest.DefaultKubernetesUserAgent()

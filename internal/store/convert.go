@@ -3,7 +3,6 @@
 package store
 
 import (
-	"maps"
 	"time"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -41,34 +40,37 @@ type customAttribute struct {
 	attr *scim.Attribute
 }
 
-// buildCustom sets custom attributes and gives those that this server does not know or
-// cannot read, so that a write does not lose them.
-func buildCustom(b *scim.Builder, known []customAttribute, stored map[string]apiextensionsv1.JSON) map[string]apiextensionsv1.JSON {
+// buildCustom sets custom attributes as far as they can be read.
+func (e *entry) buildCustom(b *scim.Builder, known []customAttribute, stored map[string]apiextensionsv1.JSON) {
 	if len(stored) == 0 {
-		return nil
+		return
 	}
-	rest := maps.Clone(stored)
+	left := len(stored)
 	for _, a := range known {
 		document, ok := stored[a.name]
 		if !ok {
 			continue
 		}
-		if value, err := a.attr.DecodeValue(document.Raw); err == nil {
-			if hasValue(value) {
-				b.Set(a.attr, value)
-			}
-			delete(rest, a.name)
+		left--
+		read := a.attr.DecodeStored(document.Raw)
+		if hasValue(read.Value) {
+			b.Set(a.attr, read.Value)
+		}
+		if !read.Exact {
+			e.setPartial()
+		}
+		if read.Unreadable != nil && e.extra.unreadable == nil {
+			e.extra.unreadable = read.Unreadable
 		}
 	}
-	if len(rest) == 0 {
-		return nil
+	if left > 0 {
+		e.setPartial()
 	}
-	return rest
 }
 
 // customOf is the way back.
-func customOf(o *scim.Object, known []customAttribute, rest map[string]apiextensionsv1.JSON) map[string]apiextensionsv1.JSON {
-	custom := maps.Clone(rest)
+func customOf(o *scim.Object, known []customAttribute) map[string]apiextensionsv1.JSON {
+	var custom map[string]apiextensionsv1.JSON
 	for _, a := range known {
 		value := o.Get(a.attr)
 		if !hasValue(value) {

@@ -141,11 +141,11 @@ func (s *Store) newResource(k *kind, who claimant, p *scim.Parsed, members *memb
 		}
 		return s.userObject(m, p.Object, nil), nil
 	case s.groups:
-		g := s.groupObject(m, p.Object, nil)
+		g := s.groupObject(m, p.Object)
 		members.setIn(g)
 		return g, nil
 	default:
-		return s.resourceObject(k, m, p.Object, nil)
+		return s.resourceObject(k, m, p.Object)
 	}
 }
 

@@ -68,7 +68,7 @@ func (s *Store) retire(ctx context.Context, base *entry) error {
 	u := s.userObject(s.metadata(base), base.object(), base)
 	modified := metav1.NewMicroTime(time.UnixMicro(base.modified))
 	u.Spec.LastModifiedTime, u.Spec.DeletedTime = &modified, s.laterThan(base.modified)
-	e, err := s.swap(ctx, s.users, u)
+	e, err := s.swap(ctx, s.users, draft{object: u, base: base, next: base.object()})
 	switch {
 	case apierrors.IsConflict(err), apierrors.IsNotFound(err):
 		return errAgain
@@ -170,8 +170,13 @@ func (s *Store) dropFinalizer(ctx context.Context, k *kind, id string) error {
 		if o.GetDeletionTimestamp() == nil || i < 0 {
 			return nil
 		}
-		o.SetFinalizers(slices.Delete(finalizers, i, i+1))
-		err := s.client.update(ctx, k.resource, o, k.newObject())
+		patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
+			"resourceVersion": o.GetResourceVersion(), "finalizers": slices.Delete(finalizers, i, i+1),
+		}})
+		if err != nil {
+			return err
+		}
+		err = s.client.mergePatch(ctx, k.resource, id, patch, k.newObject())
 		if !apierrors.IsConflict(err) {
 			if apierrors.IsNotFound(err) {
 				return nil

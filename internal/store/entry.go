@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -40,13 +39,15 @@ type entry struct {
 	members *memberList // nil for users
 }
 
-// extra is what a custom resource holds beyond the usual; a write keeps it.
+// extra is what a custom resource holds beyond the usual; a write keeps it. What this
+// process does not read is not here: see partial.go.
 type extra struct {
 	labels, annotations map[string]string
 	finalizers          []string
 	owners              []metav1.OwnerReference
-	extensions          map[string]apiextensionsv1.JSON // custom ones, and attributes, that cannot be read
-	adopted             *metav1.MicroTime               // when a user who was here before was linked
+	partial             bool              // more is stored than this process reads
+	unreadable          *scim.Attribute   // one with a stored value that is not of its type
+	adopted             *metav1.MicroTime // when a user who was here before was linked
 }
 
 // object gives the resource as it can be changed.
@@ -85,6 +86,9 @@ func (s *Store) newEntry(o metav1.Object, modified *metav1.MicroTime) (*entry, e
 	if modified != nil {
 		e.modified = max(e.modified, modified.UnixMicro())
 	}
+	if hasUnreadFields(o) || o.GetGenerateName() != "" {
+		e.setPartial()
+	}
 	return e, nil
 }
 
@@ -98,23 +102,16 @@ func (s *Store) extraOf(o metav1.Object) *extra {
 	return &extra{labels: labels, annotations: o.GetAnnotations(), finalizers: finalizers, owners: o.GetOwnerReferences()}
 }
 
-// keepExtensions remembers custom extensions that cannot be read.
-func (e *entry) keepExtensions(unread map[string]apiextensionsv1.JSON) {
-	if unread == nil {
-		return
-	}
+// setPartial records that more is stored than this process reads.
+func (e *entry) setPartial() {
 	if e.extra == nil {
 		e.extra = &extra{}
 	}
-	e.extra.extensions = unread
+	e.extra.partial = true
 }
 
-func (e *entry) unreadExtensions() map[string]apiextensionsv1.JSON {
-	if e == nil || e.extra == nil {
-		return nil
-	}
-	return e.extra.extensions
-}
+// partial reports whether more is stored than this process reads.
+func (e *entry) partial() bool { return e.extra != nil && e.extra.partial }
 
 // keepAdopted remembers that a user was here before.
 func (e *entry) keepAdopted(at *metav1.MicroTime) {
@@ -175,7 +172,7 @@ func (s *Store) userEntry(u *api.ScimUser) (*entry, error) {
 	b := scim.NewBuilder(16)
 	b.SetText(a.id, e.id)
 	a.build(b, &u.Spec)
-	e.keepExtensions(buildCustom(b, a.custom, u.Spec.Extensions))
+	e.buildCustom(b, a.custom, u.Spec.Extensions)
 	a.buildMeta(b, e, s.users.rt.Name, s.location(s.users, e.id))
 	e.pack(s.users.rt, &a.commonAttributes, a.userName, b.Object())
 	e.deleted = u.Spec.DeletedTime
@@ -213,7 +210,7 @@ func emailHashes(emails []api.MultiValue) []uint64 {
 func (s *Store) userObject(m metav1.ObjectMeta, o *scim.Object, base *entry) *api.ScimUser {
 	u := &api.ScimUser{ObjectMeta: m, Spec: s.userAttributes.spec(o)}
 	u.Spec.EndpointRef.Name = s.endpoint
-	u.Spec.Extensions = customOf(o, s.userAttributes.custom, base.unreadExtensions())
+	u.Spec.Extensions = customOf(o, s.userAttributes.custom)
 	u.Spec.AdoptedTime = base.adoptedTime()
 	return u
 }
@@ -229,19 +226,19 @@ func (s *Store) groupEntry(g *api.ScimGroup) (*entry, error) {
 	b.SetText(a.id, e.id)
 	b.SetText(a.externalID, g.Spec.ExternalID)
 	b.SetText(a.displayName, g.Spec.DisplayName)
-	e.keepExtensions(buildCustom(b, a.custom, g.Spec.Extensions))
+	e.buildCustom(b, a.custom, g.Spec.Extensions)
 	a.buildMeta(b, e, s.groups.rt.Name, s.location(s.groups, e.id))
 	e.pack(s.groups.rt, &a.commonAttributes, a.displayName, b.Object())
 	return e, nil
 }
 
 // groupObject is the custom resource that a write sends, without its members.
-func (s *Store) groupObject(m metav1.ObjectMeta, o *scim.Object, unread map[string]apiextensionsv1.JSON) *api.ScimGroup {
+func (s *Store) groupObject(m metav1.ObjectMeta, o *scim.Object) *api.ScimGroup {
 	a := s.groupAttributes
 	g := &api.ScimGroup{ObjectMeta: m}
 	g.Spec.EndpointRef.Name = s.endpoint
 	g.Spec.DisplayName, g.Spec.ExternalID = o.Text(a.displayName), o.Text(a.externalID)
-	g.Spec.Extensions = customOf(o, a.custom, unread)
+	g.Spec.Extensions = customOf(o, a.custom)
 	return g
 }
 

@@ -101,6 +101,7 @@ func (x *index) put(s *shelf, e *entry) {
 func (x *index) store(s *shelf, e *entry) {
 	s.settle(e.id, e.revision)
 	old := s.find(e.id)
+	s.noteUnreadable(e)
 	switch {
 	case e.gone:
 		s.bury(e.id, e.revision)
@@ -151,6 +152,7 @@ func (x *index) dropLocked(s *shelf, id string, revision uint64) {
 	}
 	s.bury(id, revision)
 	if old != nil {
+		delete(s.unreadable, id)
 		s.tableOf(old).erase(old)
 		x.updateMemberships(old, nil)
 		x.stale.Store(true)
@@ -269,6 +271,7 @@ func (x *index) reset(s *shelf) {
 	s.recent.restart(math.MaxUint64)
 	clear(s.tombs)
 	clear(s.pending)
+	clear(s.unreadable)
 	x.stale.Store(true)
 }
 

@@ -124,7 +124,7 @@ func (s *Store) read(o runtime.Object) (groupOrUser, error) {
 		if len(o.Spec.Slices) == 0 {
 			e.members = newMemberList()
 			if len(o.Spec.Members) > 0 {
-				e.members = newMemberList(newChunk("", o.Spec.Members))
+				e.members = newMemberList(newChunk("", o, o.Spec.Members))
 			}
 		}
 		return groupOrUser{entry: e, slices: o.Spec.Slices}, nil

@@ -92,7 +92,7 @@ func (s *Store) fetchSlice(ctx context.Context, name string) (*chunk, error) {
 	if err := s.client.get(ctx, slicesResource, name, &slice); err != nil {
 		return nil, err
 	}
-	return newChunk(slice.Name, slice.Spec.Members), nil
+	return newChunk(slice.Name, &slice, slice.Spec.Members), nil
 }
 
 // resolvePending looks after groups whose slices do not come by themselves, until ctx

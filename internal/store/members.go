@@ -6,6 +6,8 @@ import (
 	"cmp"
 	"iter"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	api "scim-operator.io/api/v1alpha1"
 	"scim-operator.io/internal/scim"
 )
@@ -44,15 +46,21 @@ type member struct {
 type chunk struct {
 	slice   string // name of the ScimGroupSlice; "" for the group itself
 	members []member
+	partial bool // more of the members is stored than this process reads: see surplus
 }
 
-func newChunk(slice string, stored []api.GroupMember) *chunk {
-	c := &chunk{slice: slice, members: make([]member, len(stored))}
+// newChunk reads the members that an object holds.
+func newChunk(slice string, in metav1.Object, stored []api.GroupMember) *chunk {
+	c := &chunk{slice: slice, members: make([]member, len(stored)), partial: hasUnreadFields(in)}
 	for i, m := range stored {
 		c.members[i] = member{value: m.Value, typ: memberTypeOf(m.Type)}
+		c.partial = c.partial || !isMemberType(m.Type)
 	}
 	return c
 }
+
+// isMemberType reports whether a type is one that memberType can hold.
+func isMemberType(t api.MemberType) bool { return memberTypeOf(t).name() == t }
 
 // stored is the way back.
 func (c *chunk) stored() []api.GroupMember {

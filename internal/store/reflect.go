@@ -118,7 +118,7 @@ func (f *feed) updateSlice(slice *api.ScimGroupSlice) error {
 	if err != nil {
 		return err
 	}
-	f.store.index.putSlice(newChunk(slice.Name, slice.Spec.Members), revision)
+	f.store.index.putSlice(newChunk(slice.Name, slice, slice.Spec.Members), revision)
 	return nil
 }
 
@@ -184,7 +184,7 @@ func (f *feed) replaceSlices(objects []any, revision uint64) error {
 		if err != nil {
 			return err
 		}
-		slices[slice.Name] = &storedSlice{chunk: newChunk(slice.Name, slice.Spec.Members), revision: created}
+		slices[slice.Name] = &storedSlice{chunk: newChunk(slice.Name, slice, slice.Spec.Members), revision: created}
 	}
 	f.store.index.replaceSlices(slices, revision)
 	return nil

@@ -3,12 +3,10 @@
 package store
 
 import (
-	"encoding/json"
 	"fmt"
 	"iter"
 	"net/http"
 
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -55,7 +53,7 @@ func (k *kind) addAttribute(attr *scim.Attribute) {
 	}
 	u := &unique{
 		kind: k, attr: attr, claimed: api.ClaimedAttribute(k.rt.Name + "." + attr.Name),
-		stored: func(o object) string { return storedText(o, attr.Name) },
+		stored: func(o object) string { return storedText(o, attr) },
 	}
 	k.unique = append(k.unique, u)
 	k.lookups = append(k.lookups, indexed{attr.Path(), func(l *listing, value string) iter.Seq[*entry] {
@@ -63,16 +61,13 @@ func (k *kind) addAttribute(attr *scim.Attribute) {
 	}})
 }
 
-// storedText reads a text out of a ScimResource as it is stored.
-func storedText(o object, name string) string {
+// storedText reads a text out of a ScimResource as it is stored, as resourceEntry does.
+func storedText(o object, attr *scim.Attribute) string {
 	r, ok := o.(*api.ScimResource)
 	if !ok {
 		return ""
 	}
-	var text string
-	if json.Unmarshal(r.Spec.Attributes[name].Raw, &text) != nil {
-		return "" // it has no value, or no text
-	}
+	text, _ := attr.DecodeStored(r.Spec.Attributes[attr.Name].Raw).Value.(string)
 	return text
 }
 
@@ -86,7 +81,7 @@ func (s *Store) resourceEntry(k *kind, r *api.ScimResource) (*entry, error) {
 	b := scim.NewBuilder(4 + len(r.Spec.Attributes))
 	b.SetText(a.id, e.id)
 	b.SetText(a.externalID, r.Spec.ExternalID)
-	e.keepExtensions(buildCustom(b, a.custom, r.Spec.Attributes))
+	e.buildCustom(b, a.custom, r.Spec.Attributes)
 	a.buildMeta(b, e, k.rt.Name, s.location(k, e.id))
 	e.pack(k.rt, &a.commonAttributes, nil, b.Object())
 	for _, u := range k.unique {
@@ -99,20 +94,25 @@ func (s *Store) resourceEntry(k *kind, r *api.ScimResource) (*entry, error) {
 
 // resourceObject is the custom resource that a write sends. The error is 413 when it is too
 // large.
-func (s *Store) resourceObject(k *kind, m metav1.ObjectMeta, o *scim.Object, unread map[string]apiextensionsv1.JSON) (*api.ScimResource, error) {
+func (s *Store) resourceObject(k *kind, m metav1.ObjectMeta, o *scim.Object) (*api.ScimResource, error) {
 	r := &api.ScimResource{ObjectMeta: m}
 	r.Spec.EndpointRef.Name, r.Spec.ResourceType = s.endpoint, k.rt.Name
 	r.Spec.ExternalID = o.Text(k.declared.externalID)
-	r.Spec.Attributes = customOf(o, k.declared.custom, unread)
+	r.Spec.Attributes = customOf(o, k.declared.custom)
+	return r, checkResourceSize(r)
+}
+
+// checkResourceSize refuses a resource with more attributes than are stored: 413.
+func checkResourceSize(r *api.ScimResource) error {
 	bytes := 0
 	for name, value := range r.Spec.Attributes {
 		bytes += len(name) + len(value.Raw)
 	}
 	if bytes > api.MaxResourceBytes {
-		return nil, scim.NewError(http.StatusRequestEntityTooLarge, "",
+		return scim.NewError(http.StatusRequestEntityTooLarge, "",
 			fmt.Sprintf("the resource takes %d bytes; at most %d are stored", bytes, api.MaxResourceBytes))
 	}
-	return r, nil
+	return nil
 }
 
 // hash is that of a key in the index of values, which is one for all attributes.

@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
 	api "scim-operator.io/api/v1alpha1"
@@ -323,17 +322,23 @@ func TestOtherTypesAndEndpointsAreNotShown(t *testing.T) {
 	}
 }
 
-// What a declaration no longer knows counts too, and cannot grow beyond the bound.
+// What a declaration no longer knows counts too, and a resource cannot grow beyond the bound.
 func TestAResourceThatGrowsTooLargeIsRefused(t *testing.T) {
-	s := offlineStore(t, deviceTypes(t))
-	k := s.devices()
-	o := parse(t, k.rt, deviceBody("a", "t")).Object
-	rest := map[string]apiextensionsv1.JSON{"old": {Raw: []byte(`"` + strings.Repeat("x", api.MaxResourceBytes) + `"`)}}
-	_, err := s.resourceObject(k, metav1.ObjectMeta{}, o, rest)
-	requireStatus(t, err, http.StatusRequestEntityTooLarge, "")
-	if _, err := s.resourceObject(k, metav1.ObjectMeta{}, o, nil); err != nil {
-		t.Error(err)
+	w := newWorld(t)
+	r := w.start(withDevices, nil)
+	rt := r.devices().rt
+	d := r.device(deviceBody("a", "t"))
+	var stored api.ScimResource
+	if err := w.raw.get(t.Context(), declaredResource, d.ID, &stored); err != nil {
+		t.Fatal(err)
 	}
+	stored.Spec.Attributes["old"] = apiextensionsv1.JSON{Raw: []byte(`"` + strings.Repeat("x", api.MaxResourceBytes-200) + `"`)}
+	if err := w.raw.update(t.Context(), declaredResource, &stored, &stored); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := r.tryPatch(rt, d.ID, `{"op":"add","path":"tags","value":["`+strings.Repeat("y", 300)+`"]}`, Match{})
+	requireStatus(t, err, http.StatusRequestEntityTooLarge, "")
+	r.patch(rt, d.ID, `{"op":"add","path":"tags","value":["y"]}`)
 }
 
 func TestDeclaredTypesThatCannotBe(t *testing.T) {

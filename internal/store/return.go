@@ -117,9 +117,10 @@ func (s *Store) restore(ctx context.Context, old *entry, o *scim.Object, name st
 	if err != nil {
 		return nil, err
 	}
-	u := s.userObject(s.metadata(old), s.users.rt.KeepReadOnly(old.object(), o), old)
+	next := s.users.rt.KeepReadOnly(old.object(), o)
+	u := s.userObject(s.metadata(old), next, old)
 	u.Spec.LastModifiedTime = s.laterThan(old.modified)
-	e, err := s.swap(ctx, s.users, u)
+	e, err := s.swap(ctx, s.users, draft{object: u, base: old, next: next})
 	switch {
 	case err == nil:
 		s.index.put(s.users.shelf, e)

@@ -6,6 +6,8 @@ import (
 	"hash/fnv"
 	"sync"
 	"sync/atomic"
+
+	"scim-operator.io/internal/scim"
 )
 
 // shelf is what the index knows of one type of resource: the resources, and how far
@@ -21,7 +23,8 @@ type shelf struct {
 	tombs   map[string]uint64
 	// remembered is the number of tombs after the last look at them.
 	remembered int
-	pending    map[string]*pendingGroup // of groups alone
+	pending    map[string]*pendingGroup   // of groups alone
+	unreadable map[string]*scim.Attribute // by id: what has a stored value that is not of its type
 	synced     bool
 }
 
@@ -35,7 +38,10 @@ type pendingGroup struct {
 }
 
 func newShelf() *shelf {
-	return &shelf{live: newTable(), retired: newTable(), tombs: map[string]uint64{}, pending: map[string]*pendingGroup{}}
+	return &shelf{
+		live: newTable(), retired: newTable(), tombs: map[string]uint64{},
+		pending: map[string]*pendingGroup{}, unreadable: map[string]*scim.Attribute{},
+	}
 }
 
 func (s *shelf) find(id string) *entry {

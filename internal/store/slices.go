@@ -57,7 +57,7 @@ func (s *Store) newMembers(ctx context.Context, group, name string, members []sc
 			s.undo(ctx, claim)
 		}
 	}
-	if err := s.writeSlices(ctx, group, l); err != nil {
+	if err := s.writeSlices(ctx, group, l, nil); err != nil {
 		return nil, err
 	}
 	return l.next, nil
@@ -65,12 +65,12 @@ func (s *Store) newMembers(ctx context.Context, group, name string, members []sc
 
 // writeSlices writes the fresh slices of a layout. They become visible when the group
 // names them. On an error none is left, as far as possible.
-func (s *Store) writeSlices(ctx context.Context, group string, l *layout) error {
+func (s *Store) writeSlices(ctx context.Context, group string, l *layout, unread surplus) error {
 	writers, writing := errgroup.WithContext(ctx)
 	writers.SetLimit(sliceWriters)
 	for _, c := range l.fresh {
 		c.slice = group + "-" + randomSuffix()
-		writers.Go(func() error { return s.writeSlice(writing, group, c) })
+		writers.Go(func() error { return s.writeSlice(writing, group, c, unread) })
 	}
 	if err := writers.Wait(); err != nil {
 		s.removeSlices(ctx, l.fresh)
@@ -79,7 +79,7 @@ func (s *Store) writeSlices(ctx context.Context, group string, l *layout) error 
 	return nil
 }
 
-func (s *Store) writeSlice(ctx context.Context, group string, c *chunk) error {
+func (s *Store) writeSlice(ctx context.Context, group string, c *chunk, unread surplus) error {
 	slice := &api.ScimGroupSlice{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: c.slice, Namespace: s.namespace,
@@ -91,8 +91,18 @@ func (s *Store) writeSlice(ctx context.Context, group string, c *chunk) error {
 			Members:     c.stored(),
 		},
 	}
+	var from object = slice
+	if c.partial = unread.has(c.members); c.partial {
+		d, err := documentOf(slice)
+		if err != nil {
+			return err
+		}
+		d.SetGroupVersionKind(api.SchemeGroupVersion.WithKind(kindNames[slicesResource]))
+		unread.addTo(objectIn(d.Object, "spec"))
+		from = d
+	}
 	var written api.ScimGroupSlice
-	if err := s.client.create(ctx, slicesResource, slice, &written); err != nil {
+	if err := s.client.create(ctx, slicesResource, from, &written); err != nil {
 		return err
 	}
 	revision, err := revisionOf(&written)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,12 +18,14 @@ import (
 
 	"github.com/go-logr/logr/funcr"
 	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/yaml"
 
 	api "scim-operator.io/api/v1alpha1"
 	"scim-operator.io/internal/scim"
@@ -42,9 +45,11 @@ func run(m *testing.M) int {
 	}
 	server := &envtest.Environment{
 		BinaryAssetsDirectory:    directory,
-		CRDDirectoryPaths:        []string{"../../config/crd/bases"},
-		ErrorIfCRDPathMissing:    true,
 		ControlPlaneStartTimeout: 2 * time.Minute,
+	}
+	if server.CRDs, err = kindsOfANewerRelease(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
 	config, err := server.Start()
 	if err != nil {
@@ -59,6 +64,42 @@ func run(m *testing.M) int {
 		return 1
 	}
 	return m.Run()
+}
+
+// kindsOfANewerRelease are the project's kinds with room for fields that this release does
+// not know, in every part of a spec.
+func kindsOfANewerRelease() ([]*apiextensionsv1.CustomResourceDefinition, error) {
+	paths, err := filepath.Glob("../../config/crd/bases/*.yaml")
+	if err != nil || len(paths) == 0 {
+		return nil, fmt.Errorf("no CRDs: %w", err)
+	}
+	crds := make([]*apiextensionsv1.CustomResourceDefinition, len(paths))
+	for i, path := range paths {
+		encoded, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		crds[i] = &apiextensionsv1.CustomResourceDefinition{}
+		if err := yaml.Unmarshal(encoded, crds[i]); err != nil {
+			return nil, err
+		}
+		schema := crds[i].Spec.Versions[0].Schema.OpenAPIV3Schema
+		schema.Properties["spec"] = withRoom(schema.Properties["spec"])
+	}
+	return crds, nil
+}
+
+func withRoom(s apiextensionsv1.JSONSchemaProps) apiextensionsv1.JSONSchemaProps {
+	if len(s.Properties) > 0 {
+		s.XPreserveUnknownFields = new(true)
+	}
+	for name, below := range s.Properties {
+		s.Properties[name] = withRoom(below)
+	}
+	if s.Items != nil && s.Items.Schema != nil {
+		*s.Items.Schema = withRoom(*s.Items.Schema)
+	}
+	return s
 }
 
 // awaitKinds waits until the API server can list every kind: its caches start late.
@@ -351,7 +392,11 @@ func (w *world) addDevices(byName map[string][]string) {
 		if !isLive(d) {
 			continue
 		}
-		for _, name := range []string{"serial " + scim.Fold(storedText(d, "serialNumber")), "tag " + storedText(d, "assetTag")} {
+		text := func(name string) (value string) {
+			_ = json.Unmarshal(d.Spec.Attributes[name].Raw, &value) // without a value it is ""
+			return value
+		}
+		for _, name := range []string{"serial " + scim.Fold(text("serialNumber")), "tag " + text("assetTag")} {
 			if !strings.HasSuffix(name, " ") {
 				byName[name] = append(byName[name], d.Name)
 			}

@@ -172,16 +172,16 @@ func (s *Store) writeResource(ctx context.Context, m *merged) (*entry, error) {
 	}
 	u := s.userObject(s.metadata(m.base), m.object, m.base)
 	u.Spec.LastModifiedTime = s.laterThan(m.base.modified)
-	return s.swap(ctx, s.users, u)
+	return s.swap(ctx, s.users, draft{object: u, base: m.base, next: m.object})
 }
 
 func (s *Store) writeDeclared(ctx context.Context, m *merged) (*entry, error) {
-	r, err := s.resourceObject(m.kind, s.metadata(m.base), m.object, m.base.unreadExtensions())
+	r, err := s.resourceObject(m.kind, s.metadata(m.base), m.object)
 	if err != nil {
 		return nil, err
 	}
 	r.Spec.LastModifiedTime = s.laterThan(m.base.modified)
-	return s.swap(ctx, m.kind, r)
+	return s.swap(ctx, m.kind, draft{object: r, base: m.base, next: m.object})
 }
 
 // writeGroup writes fresh slices and then the group that names them. Those that it names
@@ -191,13 +191,22 @@ func (s *Store) writeGroup(ctx context.Context, m *merged) (*entry, error) {
 	if m.members.Changed() {
 		l = plan(m.base.members, m.members)
 	}
-	if err := s.writeSlices(ctx, m.base.id, l); err != nil {
+	unread, err := s.memberSurplus(ctx, m.base, l.next)
+	if err != nil {
 		return nil, err
 	}
-	g := s.groupObject(s.metadata(m.base), m.object, m.base.unreadExtensions())
+	for _, c := range l.next.chunks {
+		if !c.partial && c.slice == "" {
+			c.partial = unread.has(c.members)
+		}
+	}
+	if err := s.writeSlices(ctx, m.base.id, l, unread); err != nil {
+		return nil, err
+	}
+	g := s.groupObject(s.metadata(m.base), m.object)
 	g.Spec.LastModifiedTime = s.laterThan(m.base.modified)
 	l.next.setIn(g)
-	e, err := s.swap(ctx, s.groups, g)
+	e, err := s.swap(ctx, s.groups, draft{object: g, base: m.base, next: m.object, surplus: unread})
 	if err != nil {
 		if refused(err) {
 			s.removeSlices(ctx, l.fresh)
@@ -212,11 +221,18 @@ func (s *Store) writeGroup(ctx context.Context, m *merged) (*entry, error) {
 
 // swap writes the next version of a resource if it is still the version that it was made
 // from. Errors are the API server's.
-func (s *Store) swap(ctx context.Context, k *kind, o object) (*entry, error) {
+func (s *Store) swap(ctx context.Context, k *kind, d draft) (*entry, error) {
+	from, sent := d.object, d.object
+	if d.base.partial() || len(d.surplus) > 0 {
+		var err error
+		if from, sent, err = s.overlay(ctx, k, d); err != nil {
+			return nil, err
+		}
+	}
 	written := k.newObject()
-	err := s.client.update(ctx, k.resource, o, written)
+	err := s.client.update(ctx, k.resource, from, written)
 	if err != nil && !refused(err) {
-		err = s.lookAgain(ctx, k, o, written, err)
+		err = s.lookAgain(ctx, k, sent, written, err)
 	}
 	if err != nil {
 		return nil, err
