@@ -36,6 +36,10 @@ const (
 	// keep this endpoint from creating users whom its identity provider asked for.
 	ConditionLinkConflict = "LinkConflict"
 
+	// ConditionUnreadableValues (ScimEndpoint) is present, and True, while resources have
+	// stored values that do not have the type that the endpoint declares.
+	ConditionUnreadableValues = "UnreadableValues"
+
 	// ConditionActive (ScimUser) is True when the person may sign in.
 	ConditionActive = "Active"
 	// ConditionWithheld (ScimUser) is present, and True, while the account lacks
@@ -111,6 +115,10 @@ const (
 	ReasonReplicasUnready = "ReplicasUnready"
 	ReasonRolloutFailed   = "RolloutFailed"
 )
+
+// ReasonTypeChanged is that of the condition UnreadableValues: an attribute was declared
+// with another type when the values were stored.
+const ReasonTypeChanged = "TypeChanged"
 
 // Reasons of Exposed.
 const (

@@ -243,7 +243,8 @@ type ScimEndpointSpec struct {
 
 // ScimEndpointStatus is what became of a ScimEndpoint's spec.
 type ScimEndpointStatus struct {
-	// conditions are TokenReady, Available, Exposed and Ready, and Reconciling, Stalled or LinkingBlocked when True.
+	// conditions are TokenReady, Available, Exposed and Ready, and Reconciling, Stalled,
+	// LinkingBlocked or UnreadableValues when True.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -365,6 +366,32 @@ type ServerStatus struct {
 	// +listMapKey=user
 	// +kubebuilder:validation:MaxItems=8
 	LinkConflicts []LinkConflict `json:"linkConflicts,omitempty"`
+
+	// unreadable is present while the replica finds stored values that do not have the type
+	// that resourceTypes or extensions declare. It is written at most once a minute.
+	// +optional
+	Unreadable *UnreadableValues `json:"unreadable,omitempty"`
+}
+
+// UnreadableValues are stored values that do not have the declared type. They are kept, and
+// not shown over SCIM.
+type UnreadableValues struct {
+	// resources is the number of users, groups and other resources with such a value.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	Resources *int64 `json:"resources,omitempty"`
+
+	// resource is the kind and name of one of them, such as scimusers/2819c223.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=300
+	Resource string `json:"resource,omitempty"`
+
+	// attribute of that resource with such a value.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=300
+	Attribute string `json:"attribute,omitempty"`
 }
 
 // LinkConflict is a user of another endpoint whom an endpoint's identity provider asked to

@@ -85,6 +85,7 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, ep *v1al
 	}
 	next, err := r.forgetServers(ctx, pass, ep)
 	conflictsNext, conflictsErr := r.observeConflicts(ctx, pass, ep)
+	observeUnreadable(ep)
 	errs = append(errs, conflictsErr, err, observeAvailability(ep, deployment), observeRules(ep), observeOAuth(ep), observeHold(pass, ep))
 	result := success(ep)
 	result.Next = outcome.Earliest(outcome.Earliest(next, tokensNext), conflictsNext)

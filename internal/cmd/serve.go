@@ -242,6 +242,7 @@ func (o *serveOptions) newProcess(ctx context.Context, config *rest.Config, log,
 	p.replica, err = replica.New(replica.Config{
 		REST: config, Namespace: o.namespace, Endpoint: o.endpoint, Name: o.podName,
 		Address: peerAddress(o.podIP, p.peers.Addr()), Log: log.WithName("replica"),
+		Unreadable: func() store.Unreadable { return p.store.Unreadable() }, // not asked before Run
 	})
 	if err != nil {
 		return nil, err

@@ -100,8 +100,10 @@ func amiss(kind string, conditions []metav1.Condition) (found []Problem) {
 		}
 		found = append(found, problem)
 	}
-	if c := meta.FindStatusCondition(conditions, v1alpha1.ConditionLinkingBlocked); c != nil && c.Status == metav1.ConditionTrue {
-		found = append(found, Problem{Subject: kind + "/" + c.Type, Reason: c.Reason, Message: c.Message, Since: &c.LastTransitionTime})
+	for _, conditionType := range []string{v1alpha1.ConditionLinkingBlocked, v1alpha1.ConditionUnreadableValues} {
+		if c := meta.FindStatusCondition(conditions, conditionType); c != nil && c.Status == metav1.ConditionTrue {
+			found = append(found, Problem{Subject: kind + "/" + c.Type, Reason: c.Reason, Message: c.Message, Since: &c.LastTransitionTime})
+		}
 	}
 	return found
 }

@@ -127,6 +127,7 @@ func (r *Replica) enter(ctx context.Context) error {
 		known.describe(entry)
 	}
 	r.conflicts.describe(entry)
+	describeUnreadable(r.entered(), entry)
 	return r.apply(ctx, applyv1alpha1.ScimEndpointStatus().WithServers(entry))
 }
 

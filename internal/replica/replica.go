@@ -46,6 +46,8 @@ type Config struct {
 	AskTimeout time.Duration // for the answers of all peers to one question; 250 ms
 	LostAfter  time.Duration // of silence, until a peer no longer keeps others from joining; 150 s
 
+	Unreadable func() store.Unreadable // what the store cannot read; nil for nothing
+
 	Clock clock.WithTicker // for how often refusals are noted; that of the system
 }
 
@@ -61,6 +63,7 @@ type Replica struct {
 	tokens      token.Verifier
 	uses        atomic.Pointer[uses]
 	conflicts   conflicts
+	unreadable  atomic.Pointer[store.Unreadable]
 	lastOAuth   atomic.Int64 // when an access token was last let in, in Unix seconds; zero for never
 	cursors     atomic.Pointer[[][32]byte]
 	names       atomic.Pointer[nameKey]
@@ -129,6 +132,7 @@ func (r *Replica) Run(ctx context.Context) error {
 	})
 	running.Go(func() { r.stayJoined(ctx) })
 	running.Go(func() { r.reportUses(ctx) })
+	running.Go(func() { r.reportUnreadable(ctx) })
 	running.Go(func() { r.takeDown(ctx) })
 	running.Wait()
 	r.lines.close()

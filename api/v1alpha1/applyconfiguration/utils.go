@@ -160,6 +160,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.TokenStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("TokenUse"):
 		return &apiv1alpha1.TokenUseApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("UnreadableValues"):
+		return &apiv1alpha1.UnreadableValuesApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("UserMatcher"):
 		return &apiv1alpha1.UserMatcherApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("UserTypeRules"):

@@ -1725,6 +1725,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - id
+    - name: unreadable
+      type:
+        namedType: io.scim-operator.api.v1alpha1.UnreadableValues
 - name: io.scim-operator.api.v1alpha1.TokenDelivery
   map:
     fields:
@@ -1802,6 +1805,18 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: io.scim-operator.api.v1alpha1.UnknownAttributes
   scalar: string
+- name: io.scim-operator.api.v1alpha1.UnreadableValues
+  map:
+    fields:
+    - name: attribute
+      type:
+        scalar: string
+    - name: resource
+      type:
+        scalar: string
+    - name: resources
+      type:
+        scalar: numeric
 - name: io.scim-operator.api.v1alpha1.UserIdentifier
   scalar: string
 - name: io.scim-operator.api.v1alpha1.UserMatcher

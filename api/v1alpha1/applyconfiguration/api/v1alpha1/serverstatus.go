@@ -28,6 +28,9 @@ type ServerStatusApplyConfiguration struct {
 	// linkConflicts are users of other endpoints who kept this endpoint from creating a user of
 	// its own, the last of them. It is written at most once a minute.
 	LinkConflicts []LinkConflictApplyConfiguration `json:"linkConflicts,omitempty"`
+	// unreadable is present while the replica finds stored values that do not have the type
+	// that resourceTypes or extensions declare. It is written at most once a minute.
+	Unreadable *UnreadableValuesApplyConfiguration `json:"unreadable,omitempty"`
 }
 
 // ServerStatusApplyConfiguration constructs a declarative configuration of the ServerStatus type for use with
@@ -91,5 +94,13 @@ func (b *ServerStatusApplyConfiguration) WithLinkConflicts(values ...*LinkConfli
 		}
 		b.LinkConflicts = append(b.LinkConflicts, *values[i])
 	}
+	return b
+}
+
+// WithUnreadable sets the Unreadable field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Unreadable field is set to the value of the last call.
+func (b *ServerStatusApplyConfiguration) WithUnreadable(value *UnreadableValuesApplyConfiguration) *ServerStatusApplyConfiguration {
+	b.Unreadable = value
 	return b
 }
