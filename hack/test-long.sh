@@ -2,7 +2,7 @@
 # Runs the proofs that take too long for every change, all of them or those that are named, one after the other. Each
 # ends with a line of its own; the last lines repeat them. The command fails when one of them does.
 #
-#   hack/test-long.sh [linearizability|fuzz|faults...]
+#   hack/test-long.sh [linearizability|fuzz|faults|last-release...]
 #   hack/test-long.sh --list
 #
 #   OPERATIONS=1000000    requests whose answers are searched for an order that explains them, on three replicas
@@ -13,7 +13,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$REPO_DIR"
 
-proofs=(linearizability fuzz faults)
+proofs=(linearizability fuzz faults last-release)
 logs=${LOGS:-bin/test-long}
 summary=()
 
@@ -42,6 +42,8 @@ fuzz() {
 }
 
 faults() { prove faults '^ok .*' go test -count 1 -timeout 1h ./test/faults; }
+
+last-release() { prove last-release '^ok .*' env LAST_RELEASE=1 go test -count 1 -run LastRelease ./internal/cmd; }
 
 if [ "${1-}" = --list ]; then printf '%s\n' "${proofs[@]}" && exit; fi
 [ $# -gt 0 ] || set -- "${proofs[@]}"
