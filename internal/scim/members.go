@@ -30,6 +30,7 @@ type MemberReader interface {
 type Members struct {
 	base    MemberReader
 	cleared bool // nothing of base shows
+	whole   bool // see Whole
 	added   []Member
 	place   map[string]int // index in added
 	removed map[string]struct{}
@@ -143,7 +144,7 @@ func (m *Members) dropAdded(i int) {
 // Clear removes every member.
 func (m *Members) Clear() (changed bool) {
 	changed = m.Len() > 0
-	m.cleared = m.base.Len() > 0
+	m.cleared, m.whole = m.base.Len() > 0, true
 	m.added, m.place, m.removed = nil, nil, nil
 	return changed
 }
@@ -154,6 +155,7 @@ func (m *Members) Set(members []Member) (changed bool) {
 	if len(members) == 0 {
 		return m.Clear()
 	}
+	m.whole = true
 	wanted := make(map[string]struct{}, len(members))
 	for _, member := range members {
 		wanted[member.Value] = struct{}{}
@@ -173,6 +175,13 @@ func (m *Members) Set(members []Member) (changed bool) {
 	}
 	return changed
 }
+
+// Whole reports whether the members were stated as a whole: whatever else the base may
+// have, which it does not show, is not meant to stay.
+func (m *Members) Whole() bool { return m.whole }
+
+// StateWhole makes Whole true, as Set and Clear do.
+func (m *Members) StateWhole() { m.whole = true }
 
 // Changed says whether the delta is not empty.
 func (m *Members) Changed() bool {

@@ -18,6 +18,7 @@ type index struct {
 	declared    []*shelf // one for each declared resource type
 	memberships tree[membership]
 	slices      map[string]*storedSlice
+	lacking     map[string]string // slice that does not exist to the group that is shown without it
 	waiting     map[string]string // slice that is not here yet to the group that names it
 	advanced    chan struct{}     // closed when a watch, or what it brought, has come further
 
@@ -43,6 +44,7 @@ func newIndex() *index {
 		users: newShelf(), groups: newShelf(),
 		memberships: newTree(compareMemberships),
 		slices:      map[string]*storedSlice{},
+		lacking:     map[string]string{},
 		waiting:     map[string]string{},
 		advanced:    make(chan struct{}),
 	}
@@ -116,6 +118,7 @@ func (x *index) store(s *shelf, e *entry) {
 		s.tableOf(old).erase(old)
 		s.tableOf(e).insert(e)
 	}
+	x.noteLacking(old, e)
 	x.updateMemberships(old, e)
 	s.see(e.id, e.revision)
 	x.stale.Store(true)
@@ -154,6 +157,7 @@ func (x *index) dropLocked(s *shelf, id string, revision uint64) {
 	if old != nil {
 		delete(s.unreadable, id)
 		s.tableOf(old).erase(old)
+		x.noteLacking(old, nil)
 		x.updateMemberships(old, nil)
 		x.stale.Store(true)
 	}

@@ -2,6 +2,8 @@
 
 package store
 
+import "slices"
+
 // groupOrUser is a version of a resource. A group names the slices that hold its
 // members, if any do.
 type groupOrUser struct {
@@ -66,6 +68,50 @@ func (x *index) putSliceLocked(c *chunk, revision uint64) {
 		delete(x.waiting, c.slice)
 		x.complete(id)
 	}
+	if id, ok := x.lacking[c.slice]; ok {
+		x.heal(id, c)
+	}
+}
+
+// noteLacking keeps track of the slices without which a group is shown, from one version
+// to the next; nil is none.
+func (x *index) noteLacking(old, e *entry) {
+	if old != nil {
+		for c := range old.members.lacking() {
+			delete(x.lacking, c.slice)
+		}
+	}
+	if e == nil || e.gone {
+		return
+	}
+	var restored []*chunk
+	for c := range e.members.lacking() {
+		x.lacking[c.slice] = e.id
+		if slice, ok := x.slices[c.slice]; ok {
+			restored = append(restored, slice.chunk)
+		}
+	}
+	for _, c := range restored {
+		x.heal(e.id, c)
+	}
+}
+
+// heal shows a group with a slice that did not exist, and was restored.
+func (x *index) heal(id string, restored *chunk) {
+	old, ok := x.groups.live.find(id)
+	if !ok {
+		return
+	}
+	chunks := slices.Clone(old.members.chunks)
+	for i, c := range chunks {
+		if c.missing && c.slice == restored.slice {
+			chunks[i] = restored
+		}
+	}
+	e := *old
+	e.members = newMemberList(chunks...)
+	x.store(x.groups, &e)
+	x.advance()
 }
 
 // dropSlice forgets a slice. A version of a group that shows its members keeps them

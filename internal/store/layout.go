@@ -3,6 +3,8 @@
 package store
 
 import (
+	"slices"
+
 	api "scim-operator.io/api/v1alpha1"
 	"scim-operator.io/internal/scim"
 )
@@ -36,6 +38,9 @@ func plan(base *memberList, members *scim.Members) *layout {
 	if !cleared {
 		chunks = without(base.chunks, removed)
 	}
+	if members.Whole() {
+		chunks = slices.DeleteFunc(chunks, func(c *chunk) bool { return c.missing })
+	}
 	return settle(join(withAdded(chunks, added)), base)
 }
 
@@ -53,7 +58,7 @@ func without(chunks []*chunk, removed []string) []*chunk {
 	}
 	kept := make([]*chunk, 0, len(chunks))
 	for _, c := range chunks {
-		if c = c.without(gone); len(c.members) > 0 {
+		if c = c.without(gone); len(c.members) > 0 || c.missing {
 			kept = append(kept, c)
 		}
 	}
@@ -135,6 +140,9 @@ func join(chunks []*chunk) []*chunk {
 }
 
 func joins(a, b *chunk, whateverItCosts bool) bool {
+	if a.missing || b.missing {
+		return false
+	}
 	total, fresh := len(a.members)+len(b.members), anew(a)+anew(b)
 	if !whateverItCosts && (fresh == 0 || total > 2*fresh) {
 		return false
@@ -189,6 +197,9 @@ func (l *layout) inline(base *memberList) bool {
 	}
 	if l.next.count > limit {
 		return false
+	}
+	for range l.next.lacking() {
+		return false // a group that holds its members itself names no slices
 	}
 	bytes := 0
 	for _, c := range l.next.chunks {

@@ -75,9 +75,9 @@ func (s *Store) complete(ctx context.Context, v groupOrUser, tolerate bool) (e *
 		case !apierrors.IsNotFound(err):
 			return nil, "", s.answer(err, s.groups)
 		case tolerate:
-			s.log.Error(err, "A slice that the group names is gone, and its members with it; it must not be deleted by hand",
+			s.log.Error(err, "A slice that the group names does not exist, and its members are not shown until it is restored",
 				"group", v.entry.id, "slice", name)
-			chunks[i] = &chunk{slice: name}
+			chunks[i] = &chunk{slice: name, missing: true}
 		default:
 			return nil, name, nil
 		}

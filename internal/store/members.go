@@ -47,6 +47,9 @@ type chunk struct {
 	slice   string // name of the ScimGroupSlice; "" for the group itself
 	members []member
 	partial bool // more of the members is stored than this process reads: see surplus
+	// missing is a slice that the group names and that does not exist. Its name stays with
+	// the group, whatever changes beside it, so that its members are back once it is.
+	missing bool
 }
 
 // newChunk reads the members that an object holds.
@@ -95,6 +98,20 @@ func (l *memberList) all() iter.Seq[member] {
 				if !yield(m) {
 					return
 				}
+			}
+		}
+	}
+}
+
+// lacking yields the slices that do not exist.
+func (l *memberList) lacking() iter.Seq[*chunk] {
+	return func(yield func(*chunk) bool) {
+		if l == nil {
+			return
+		}
+		for _, c := range l.chunks {
+			if c.missing && !yield(c) {
+				return
 			}
 		}
 	}

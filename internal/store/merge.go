@@ -83,6 +83,9 @@ func apply(change, to *scim.Members) {
 	if cleared {
 		to.Clear()
 	}
+	if change.Whole() {
+		to.StateWhole()
+	}
 	for _, value := range removed {
 		to.Remove(value)
 	}
