@@ -34,6 +34,9 @@ import (
 
 const leaveTimeout = 5 * time.Second
 
+// minStaleness is the least bound on staleness that a server can keep at rest.
+const minStaleness = 5 * time.Second
+
 // maxScrapes bounds the requests for metrics at once.
 const maxScrapes = 8
 
@@ -130,7 +133,7 @@ func (o *serveOptions) addFlags(f *pflag.FlagSet) {
 	f.DurationVar(&l.IdleTimeout, "idle-timeout", l.IdleTimeout, "time a connection may be without a request; keep it longer than your load balancer's")
 	f.DurationVar(&l.ShutdownDelay, "shutdown-delay", l.ShutdownDelay, "time between SIGTERM and the end of accepting connections, in which clients are asked to leave")
 	f.DurationVar(&l.ShutdownTimeout, "shutdown-timeout", l.ShutdownTimeout, "time for requests under way to finish after that")
-	f.DurationVar(&o.maxStaleness, "max-staleness", o.maxStaleness, "time that reads go on while the Kubernetes API cannot be watched; then the answer is 503")
+	f.DurationVar(&o.maxStaleness, "max-staleness", o.maxStaleness, "how old what is read may be when the Kubernetes API does not tell what has changed, at least 5s; beyond it the answer is 503")
 }
 
 // positive refuses numbers and durations below 0, and of 0, which elsewhere stands for
@@ -162,6 +165,8 @@ func (o *serveOptions) complete() error {
 		return errors.New("--base-url is required")
 	case o.namespace == "":
 		return errors.New("--namespace or the environment variable POD_NAMESPACE is required")
+	case o.maxStaleness < minStaleness:
+		return fmt.Errorf("--max-staleness: it must be at least %v, since to catch up takes seconds", minStaleness)
 	case o.podName == "":
 		return errors.New("--pod-name is required")
 	}

@@ -200,7 +200,7 @@ const (
 // the index was renewed; a list of everything takes as long as there are resources, and
 // catching up a second or two.
 func (s *Store) renewIndex(ctx context.Context, k *kind) (how string, err error) {
-	newest, err := s.newestRevision(ctx, k)
+	newest, err := k.feed.newestRevision(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -212,7 +212,7 @@ func (s *Store) renewIndex(ctx context.Context, k *kind) (how string, err error)
 		return "event", nil
 	}
 	if s.index.size(k.shelf) > s.timeouts.relistBelow {
-		if err := s.catchUp(ctx, k, newest); err == nil || ctx.Err() != nil {
+		if _, err := k.feed.catchUp(ctx, newest); err == nil || ctx.Err() != nil {
 			return "watch", err
 		}
 	}
@@ -225,11 +225,7 @@ func (s *Store) relist(ctx context.Context, k *kind) error {
 	if err := s.client.list(ctx, k.resource, s.listOptions(k, metav1.ListOptions{}), list); err != nil {
 		return err
 	}
-	listMeta, err := meta.ListAccessor(list)
-	if err != nil {
-		return err
-	}
-	revision, err := revisionOf(&metav1.ObjectMeta{Name: "list", ResourceVersion: listMeta.GetResourceVersion()})
+	revision, err := listRevision(list)
 	if err != nil {
 		return err
 	}

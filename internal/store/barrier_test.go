@@ -69,6 +69,13 @@ type laggard struct {
 	catchUps atomic.Int64
 	mu       sync.Mutex
 	lists    map[resource]int // of everything
+	opened   map[resource]int // watches but for those that catch up
+}
+
+func (l *laggard) watches(r resource) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.opened[r]
 }
 
 // listed is how often everything of a kind was listed since the last call.
@@ -81,7 +88,7 @@ func (l *laggard) listed() map[resource]int {
 }
 
 func (l *laggard) wrap(c client) client {
-	l.client, l.lists = c, map[resource]int{}
+	l.client, l.lists, l.opened = c, map[resource]int{}, map[resource]int{}
 	return l
 }
 
@@ -94,6 +101,9 @@ func (l *laggard) watch(ctx context.Context, r resource, o metav1.ListOptions) (
 		l.catchUps.Add(1)
 		return watch.Filter(w, func(e watch.Event) (watch.Event, bool) { return e, !l.deaf.Load() }), nil
 	}
+	l.mu.Lock()
+	l.opened[r]++
+	l.mu.Unlock()
 	return watch.Filter(w, func(e watch.Event) (watch.Event, bool) {
 		l.gate.RLock()
 		defer l.gate.RUnlock()
@@ -122,7 +132,10 @@ func pair(t *testing.T, w *world) (writer, reader *replica, peers *testPeers, la
 	peers, lag = &testPeers{}, &laggard{}
 	back := &testPeers{}
 	writer = w.start(func(c *Config) { c.Peers = back }, nil)
-	reader = w.start(func(c *Config) { c.Peers, c.BarrierTimeout = peers, 100*time.Millisecond }, lag.wrap)
+	reader = w.start(func(c *Config) {
+		c.Peers, c.BarrierTimeout = peers, 100*time.Millisecond
+		c.probeAfter, c.MaxStaleness = time.Hour, time.Hour // what is read is counted
+	}, lag.wrap)
 	peers.set(func() { peers.others = []*replica{writer} })
 	back.set(func() { back.others = []*replica{reader} })
 	return writer, reader, peers, lag

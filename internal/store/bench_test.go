@@ -5,6 +5,7 @@ package store
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"runtime"
 	"strconv"
 	"strings"
@@ -74,6 +75,7 @@ func loaded(b *testing.B, n int) (*Store, []string) {
 	s.index.replace(s.users.shelf, versions, uint64(n+1), true)
 	for _, f := range s.feeds {
 		f.synced.Store(true)
+		f.reached(math.MaxInt64)
 	}
 	return s, ids
 }

@@ -29,75 +29,100 @@ const (
 
 var errNotCaughtUp = errors.New("the watch has not come to the newest revision")
 
-// catchUp brings the index up to a revision by events alone: a watch of its own brings
-// what lies between and a bookmark that says how far it has come. The watch that the index
-// is fed by may not come there before the next change of the kind, as the revision is that
-// of everything in the cluster.
-func (s *Store) catchUp(ctx context.Context, k *kind, newest uint64) error {
+// catchUp brings what is fed up to a revision by events alone: a watch of its own brings
+// what lies between and a bookmark that says how far it has come. The watch that usually
+// feeds may not come there before the next change of the kind, as the revision is that
+// of everything in the cluster. missed is the revision of the last change that it brought.
+func (f *feed) catchUp(ctx context.Context, newest uint64) (missed uint64, err error) {
+	known, _ := f.progress()
+	if known >= newest {
+		return 0, nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, catchUpTimeout)
 	defer cancel()
-	known, _ := s.index.progress(k.shelf)
-	w, err := s.client.watch(ctx, k.resource, s.listOptions(k, metav1.ListOptions{
+	w, err := f.store.client.watch(ctx, f.resource, f.options(metav1.ListOptions{
 		ResourceVersion: strconv.FormatUint(known, 10), AllowWatchBookmarks: true, TimeoutSeconds: ptr.To(bookmarkWatch),
 	}))
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer w.Stop()
 	for {
-		known, advanced := s.index.progress(k.shelf)
+		known, advanced := f.progress()
 		if known >= newest {
-			return nil
+			return missed, nil
 		}
 		select {
 		case event, open := <-w.ResultChan():
 			if !open {
-				return errNotCaughtUp
+				return missed, errNotCaughtUp
 			}
-			if err := s.takeInEvent(k, event); err != nil {
-				return err
+			revision, err := f.takeIn(event)
+			if err != nil {
+				return missed, err
 			}
+			missed = max(missed, revision)
 		case <-advanced: // by the other watch
 		case <-ctx.Done():
-			return errNotCaughtUp
+			return missed, errNotCaughtUp
 		}
 	}
 }
 
 // newestRevision asks the API server for the revision that it has come to, at the price
 // of one object that does not exist.
-func (s *Store) newestRevision(ctx context.Context, k *kind) (uint64, error) {
-	none := k.newList()
-	if err := s.client.list(ctx, k.resource, metav1.ListOptions{FieldSelector: "metadata.name=" + s.endpoint}, none); err != nil {
+func (f *feed) newestRevision(ctx context.Context) (uint64, error) {
+	none := f.newList()
+	o := metav1.ListOptions{FieldSelector: "metadata.name=" + f.store.endpoint}
+	if err := f.store.client.list(ctx, f.resource, o, none); err != nil {
 		return 0, err
 	}
-	listMeta, err := meta.ListAccessor(none)
+	return listRevision(none)
+}
+
+// takeIn feeds an event of a watch that catches up. The revision is that of a change.
+func (f *feed) takeIn(event watch.Event) (revision uint64, err error) {
+	if event.Type == watch.Error {
+		return 0, fmt.Errorf("%w: %v", errNotCaughtUp, event.Type)
+	}
+	o, err := meta.Accessor(event.Object)
 	if err != nil {
 		return 0, err
 	}
-	return revisionOf(&metav1.ObjectMeta{Name: "list", ResourceVersion: listMeta.GetResourceVersion()})
-}
-
-func (s *Store) takeInEvent(k *kind, event watch.Event) error {
-	feed := &feed{store: s, kind: k}
+	if revision, err = revisionOf(o); err != nil {
+		return 0, err
+	}
 	switch event.Type {
 	case watch.Added, watch.Modified:
-		return feed.Update(event.Object)
+		return revision, f.into.Update(event.Object)
 	case watch.Deleted:
-		return feed.Delete(event.Object)
+		return revision, f.into.Delete(event.Object)
 	case watch.Bookmark:
-		o, err := meta.Accessor(event.Object)
-		if err != nil {
-			return err
-		}
-		revision, err := revisionOf(o)
-		if err == nil {
-			s.index.listedTo(k.shelf, revision)
-		}
-		return err
+		f.caughtTo(revision)
+		return 0, nil
 	case watch.Error:
 	}
-	return fmt.Errorf("%w: %v", errNotCaughtUp, event.Type)
+	return 0, fmt.Errorf("%w: %v", errNotCaughtUp, event.Type)
+}
+
+// progress is how far what is fed has come, pending groups aside, and what is closed, or
+// ready, when it has come further.
+func (f *feed) progress() (revision uint64, advanced <-chan struct{}) {
+	if f.kind != nil {
+		return f.store.index.progress(f.kind.shelf)
+	}
+	return max(f.watched.Load(), f.caught.Load()), nil
+}
+
+// caughtTo records that everything up to the revision has been fed, which the watch that
+// usually feeds may not have come to.
+func (f *feed) caughtTo(revision uint64) {
+	if revision > f.caught.Load() {
+		f.caught.Store(revision)
+	}
+	if f.kind != nil {
+		f.store.index.listedTo(f.kind.shelf, revision)
+	}
 }
 
 // progress is how far the index has come, pending groups aside, and what is closed when

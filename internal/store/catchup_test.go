@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"scim-operator.io/internal/scim"
 )
@@ -119,7 +120,7 @@ func TestEventualReadsAskNobody(t *testing.T) {
 	lag, peers, eventual := &laggard{}, &testPeers{silent: true}, true
 	writer := w.replica()
 	reader := w.start(func(c *Config) {
-		c.Peers, c.Eventual = peers, func() bool { return eventual }
+		c.Peers, c.Eventual, c.probeAfter = peers, func() bool { return eventual }, time.Hour
 	}, lag.wrap)
 	own := reader.user(userBody("mia"))
 	lag.gate.Lock()

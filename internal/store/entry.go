@@ -3,7 +3,6 @@
 package store
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -61,13 +60,9 @@ func (e *entry) returnable() bool { return e.deleted != nil && !e.gone }
 
 func (e *entry) version() string { return VersionOf(e.generation, nil) }
 
-// revisionOf reads a resourceVersion: a number since KEP-5504.
+// revisionOf reads the resourceVersion of an object.
 func revisionOf(o metav1.Object) (uint64, error) {
-	revision, err := strconv.ParseUint(o.GetResourceVersion(), 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("resourceVersion of %s is not a number: %w", o.GetName(), err)
-	}
-	return revision, nil
+	return parseRevision(o.GetName(), o.GetResourceVersion())
 }
 
 // newEntry reads the metadata of a user or group.

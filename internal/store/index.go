@@ -3,7 +3,6 @@
 package store
 
 import (
-	"math"
 	"sync"
 	"sync/atomic"
 )
@@ -18,8 +17,8 @@ type index struct {
 	declared    []*shelf // one for each declared resource type
 	memberships tree[membership]
 	slices      map[string]*storedSlice
-	lacking     map[string]string // slice that does not exist to the group that is shown without it
 	waiting     map[string]string // slice that is not here yet to the group that names it
+	lacking     map[string]string // slice that does not exist to the group that is shown without it
 	advanced    chan struct{}     // closed when a watch, or what it brought, has come further
 
 	stale     atomic.Bool // the published snapshot is older than the index
@@ -44,8 +43,8 @@ func newIndex() *index {
 		users: newShelf(), groups: newShelf(),
 		memberships: newTree(compareMemberships),
 		slices:      map[string]*storedSlice{},
-		lacking:     map[string]string{},
 		waiting:     map[string]string{},
+		lacking:     map[string]string{},
 		advanced:    make(chan struct{}),
 	}
 	x.published.Store(x.snapshotLocked())
@@ -118,8 +117,8 @@ func (x *index) store(s *shelf, e *entry) {
 		s.tableOf(old).erase(old)
 		s.tableOf(e).insert(e)
 	}
-	x.noteLacking(old, e)
 	x.updateMemberships(old, e)
+	x.noteLacking(old, e)
 	s.see(e.id, e.revision)
 	x.stale.Store(true)
 }
@@ -157,8 +156,8 @@ func (x *index) dropLocked(s *shelf, id string, revision uint64) {
 	if old != nil {
 		delete(s.unreadable, id)
 		s.tableOf(old).erase(old)
-		x.noteLacking(old, nil)
 		x.updateMemberships(old, nil)
+		x.noteLacking(old, nil)
 		x.stale.Store(true)
 	}
 }
@@ -215,15 +214,16 @@ func chunksOf(e *entry) ([]*chunk, string) {
 	return e.members.chunks, e.id
 }
 
-// replace takes in a list of everything that exists at the revision. fromWatch says
-// that the watch goes on from there.
-func (x *index) replace(s *shelf, versions []groupOrUser, revision uint64, fromWatch bool) {
+// replace takes in a list of everything that exists at the revision, unless it is of
+// another history: then it returns a version that shows it. fromWatch says that the watch
+// goes on from there.
+func (x *index) replace(s *shelf, versions []groupOrUser, revision uint64, fromWatch bool) (past *entry) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	wasReset := fromWatch && revision < s.watched
-	if wasReset {
-		// The API server's history was set back, as by a restored backup.
-		x.reset(s)
+	for _, v := range versions {
+		if s.contradicts(v.entry, revision) {
+			return v.entry
+		}
 	}
 	present := make(map[string]struct{}, len(versions))
 	for _, v := range versions {
@@ -232,16 +232,14 @@ func (x *index) replace(s *shelf, versions []groupOrUser, revision uint64, fromW
 	}
 	x.dropAbsent(s, present, revision)
 	s.listed = max(s.listed, revision)
-	if wasReset {
-		s.recent.restart(revision)
-	}
 	s.recent.forget(revision) // a list does not tell all that came before it
 	if fromWatch {
-		s.watched = revision
+		s.watched = max(s.watched, revision)
 		s.synced = true
 		s.forget()
 	}
 	x.advance()
+	return nil
 }
 
 // dropAbsent drops what a list did not have and what is no newer than the list.
@@ -262,21 +260,6 @@ func (x *index) dropAbsent(s *shelf, present map[string]struct{}, revision uint6
 	for _, id := range absent {
 		x.dropLocked(s, id, revision)
 	}
-}
-
-func (x *index) reset(s *shelf) {
-	for e := range s.live.byCreation.all() {
-		x.updateMemberships(e, nil)
-	}
-	synced := s.synced
-	s.live, s.retired = newTable(), newTable()
-	s.listed, s.watched, s.synced = 0, 0, synced
-	s.newest.Store(0)
-	s.recent.restart(math.MaxUint64)
-	clear(s.tombs)
-	clear(s.pending)
-	clear(s.unreadable)
-	x.stale.Store(true)
 }
 
 // watchedTo records that the watch has delivered every change up to the revision.

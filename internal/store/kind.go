@@ -26,6 +26,7 @@ type kind struct {
 	ordinal   int                 // of its shelf in a snapshot
 	declared  *resourceAttributes // nil for users and groups
 	refresher refresher
+	feed      *feed
 	newObject func() object
 	newList   func() runtime.Object
 }

@@ -44,6 +44,9 @@ func (s *Store) live(ctx context.Context, k *kind, id string) (*entry, error) {
 		if err != nil {
 			return nil, unavailable(err)
 		}
+		if v.entry.revision < known {
+			return nil, s.answer(s.history.setBack(k.resource, v.entry.revision, known), k)
+		}
 		e, missing, err := s.complete(ctx, v, lost == o.GetResourceVersion())
 		if err != nil {
 			return nil, err

@@ -46,16 +46,14 @@ func newOthers(s *Store) *others {
 			return o
 		},
 	}
+	o.into = o
 	return o
 }
 
 // ready is nil once everybody is known, and as long as the API server answers.
 func (o *others) ready() error {
-	if !o.synced.Load() {
-		return fmt.Errorf("the users who were here before are not known yet")
-	}
-	if broken := o.brokenFor(); broken > o.store.timeouts.staleness {
-		return fmt.Errorf("the watch of users who were here before has been broken for %v", broken)
+	if err := o.stale(sinceStart(), o.store.timeouts.staleness); err != nil {
+		return fmt.Errorf("of the users who were here before: %w", err)
 	}
 	return nil
 }
@@ -153,7 +151,11 @@ func (o *others) drop(id string) {
 }
 
 // Replace takes in a list of everybody.
-func (o *others) Replace(objects []any, _ string) error {
+func (o *others) Replace(objects []any, resourceVersion string) error {
+	revision, err := o.replaced(resourceVersion)
+	if err != nil {
+		return err
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	clear(o.hashes)
@@ -163,9 +165,7 @@ func (o *others) Replace(objects []any, _ string) error {
 			return err
 		}
 	}
+	o.listed(revision)
 	o.synced.Store(true)
 	return nil
 }
-
-// UpdateResourceVersion has no meaning here: nobody waits for a revision.
-func (*others) UpdateResourceVersion(string) {}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	api "scim-operator.io/api/v1alpha1"
 	"scim-operator.io/internal/scim"
@@ -129,9 +130,10 @@ func TestPagesAreStableAndComplete(t *testing.T) {
 func TestAStoreThatLostItsWatchForTooLongDoesNotAnswer(t *testing.T) {
 	w := newWorld(t)
 	broken := &faults{}
-	r := w.start(func(c *Config) { c.MaxStaleness = 1 }, broken.wrap)
+	r := w.start(func(c *Config) { c.probeAfter = time.Hour }, broken.wrap)
 	u := r.user(userBody("nina"))
-	r.feeds[0].broke()
+	fresh := r.feeds[0].freshAt.Load()
+	r.feeds[0].freshAt.Store(fresh - int64(2*r.timeouts.staleness))
 	_, err := r.Get(t.Context(), r.users.rt, u.ID)
 	requireUnavailable(t, err)
 	_, err = r.List(t.Context(), Query{Type: r.users.rt, Count: 1})
@@ -139,7 +141,7 @@ func TestAStoreThatLostItsWatchForTooLongDoesNotAnswer(t *testing.T) {
 	if r.Ready() == nil {
 		t.Error("the store is ready")
 	}
-	r.feeds[0].brokenSince.Store(0)
+	r.feeds[0].freshAt.Store(fresh)
 	if _, err := r.Get(t.Context(), r.users.rt, u.ID); err != nil {
 		t.Error(err)
 	}

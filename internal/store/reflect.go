@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -25,10 +27,19 @@ type feed struct {
 	expected object
 	newList  func() runtime.Object
 	options  func(metav1.ListOptions) metav1.ListOptions // select what is fed
+	into     cache.ReflectorStore                        // the feed, or what takes its place
 
 	synced atomic.Bool
-	// brokenSince is when the watch broke, as sinceStart has it; 0 while it works.
-	brokenSince atomic.Int64
+	freshness
+	anchor atomic.Pointer[anchor]
+	stream atomic.Pointer[stream]
+}
+
+// anchor is the newest change that a watch has brought. An object that still has its
+// revision shows that the history up to there is the one that is known.
+type anchor struct {
+	name     string
+	revision uint64
 }
 
 var (
@@ -36,11 +47,11 @@ var (
 	_ cache.ResourceVersionUpdater = (*feed)(nil)
 )
 
-// run feeds the index, or what else takes the place of the feed as a store of a reflector.
-func (f *feed) run(ctx context.Context, into cache.ReflectorStore) {
+// run feeds the index.
+func (f *feed) run(ctx context.Context) {
 	logger := f.store.log.WithValues("resource", f.resource)
 	backoff := &wait.Backoff{Duration: 200 * time.Millisecond, Cap: 5 * time.Second, Steps: 10, Factor: 2, Jitter: 0.5}
-	reflector := cache.NewReflectorWithOptions(f.listerWatcher(), f.expected, into, cache.ReflectorOptions{
+	reflector := cache.NewReflectorWithOptions(f.listerWatcher(), f.expected, f.into, cache.ReflectorOptions{
 		Name: string(f.resource), Logger: &logger, Backoff: backoff,
 	})
 	reflector.RunWithContext(ctx)
@@ -54,47 +65,75 @@ func (f *feed) listerWatcher() *cache.ListWatch {
 				// what was acknowledged before this process began.
 				o.ResourceVersion, o.Limit = "", 0
 			}
+			if o.Continue == "" {
+				f.anchor.Store(nil)
+				f.asked.Store(sinceStart())
+			}
 			list := f.newList()
-			return list, f.store.client.list(ctx, f.resource, f.options(o), list)
+			if err := f.store.client.list(ctx, f.resource, f.options(o), list); err != nil {
+				return nil, err
+			}
+			return list, meta.EachListItem(list, f.moorListed)
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			f.broke() // until there is a watch, however long the API server takes to answer
-			w, err := f.store.client.watch(ctx, f.resource, f.options(o))
+			s, err := openStream(ctx, f, o)
 			if err != nil {
 				return nil, err
 			}
-			f.brokenSince.Store(0)
-			return &watched{Interface: w, feed: f}, nil
+			return s, nil
 		},
 	}
 }
 
-// started is when this process did, with a reading of the monotonic clock.
-var started = time.Now()
-
-// sinceStart is a time that no change of the clock moves, in nanoseconds above 0.
-func sinceStart() int64 { return int64(time.Since(started)) + 1 }
-
-func (f *feed) broke() { f.brokenSince.CompareAndSwap(0, sinceStart()) }
-
-// brokenFor is how long the watch has been broken.
-func (f *feed) brokenFor() time.Duration {
-	since := f.brokenSince.Load()
-	if since == 0 {
-		return 0
+// moor takes a change as the anchor. What was deleted is none, as nobody can tell it from
+// what never was.
+func (f *feed) moor(name string, revision uint64, deleted bool) {
+	if known := f.anchor.Load(); known != nil && known.revision > revision {
+		return
 	}
-	return time.Duration(sinceStart() - since)
+	if deleted {
+		f.anchor.Store(nil)
+		return
+	}
+	f.anchor.Store(&anchor{name: name, revision: revision})
 }
 
-// watched notices the end of a watch: the reflector stops every watch that it leaves.
-type watched struct {
-	watch.Interface
-	feed *feed
+func (f *feed) moorListed(o runtime.Object) error {
+	object, err := meta.Accessor(o)
+	if err != nil {
+		return err
+	}
+	revision, err := revisionOf(object)
+	if err == nil {
+		f.moor(object.GetName(), revision, false)
+	}
+	return err
 }
 
-func (w *watched) Stop() {
-	w.feed.broke()
-	w.Interface.Stop()
+// anchored returns the revision of the anchor when it is still there. A watch may go on
+// from it, however long it was broken; otherwise the error is Expired.
+func (f *feed) anchored(ctx context.Context) (uint64, error) {
+	const cause = "whether the history of the API server goes on is not known"
+	a := f.anchor.Load()
+	if a == nil {
+		return 0, apierrors.NewResourceExpired(cause)
+	}
+	now := f.expected.DeepCopyObject().(object)
+	if err := f.store.client.get(ctx, f.resource, a.name, now); apierrors.IsNotFound(err) {
+		return 0, apierrors.NewResourceExpired(cause)
+	} else if err != nil {
+		return 0, err
+	}
+	switch revision, err := revisionOf(now); {
+	case err != nil:
+		return 0, err
+	case revision < a.revision:
+		return 0, f.store.history.setBack(f.resource, revision, a.revision)
+	case revision > a.revision:
+		return 0, apierrors.NewResourceExpired(cause)
+	}
+	return a.revision, nil
 }
 
 // Add takes in an event, as Update does.
@@ -158,7 +197,7 @@ func (f *feed) Transformer() cache.TransformFunc {
 
 // Replace takes in a list of everything there is.
 func (f *feed) Replace(objects []any, resourceVersion string) error {
-	revision, err := revisionOf(&metav1.ObjectMeta{Name: "list", ResourceVersion: resourceVersion})
+	revision, err := f.replaced(resourceVersion)
 	if err != nil {
 		return err
 	}
@@ -168,9 +207,22 @@ func (f *feed) Replace(objects []any, resourceVersion string) error {
 		err = f.store.replace(f.kind, objects, revision, true)
 	}
 	if err == nil {
+		f.listed(revision)
 		f.synced.Store(true)
 	}
 	return err
+}
+
+// replaced is the revision of a list, which is no older than what was fed before.
+func (f *feed) replaced(resourceVersion string) (uint64, error) {
+	revision, err := parseRevision("list", resourceVersion)
+	if err != nil {
+		return 0, err
+	}
+	if known := f.watched.Load(); revision < known {
+		return 0, f.store.history.setBack(f.resource, revision, known)
+	}
+	return revision, nil
 }
 
 func (f *feed) replaceSlices(objects []any, revision uint64) error {
@@ -203,17 +255,20 @@ func (s *Store) replace(k *kind, objects []any, revision uint64, fromWatch bool)
 		}
 		versions = append(versions, v)
 	}
-	s.index.replace(k.shelf, versions, revision, fromWatch)
+	if past := s.index.replace(k.shelf, versions, revision, fromWatch); past != nil {
+		return s.history.setBack(k.resource, past.revision, s.index.revision(k.shelf, past.id))
+	}
 	return nil
 }
 
 // UpdateResourceVersion follows the watch: everything up to the revision is here.
 func (f *feed) UpdateResourceVersion(resourceVersion string) {
-	if f.kind == nil {
+	revision, err := parseRevision("event", resourceVersion)
+	if err != nil {
 		return
 	}
-	revision, err := revisionOf(&metav1.ObjectMeta{ResourceVersion: resourceVersion})
-	if err == nil {
+	f.watchedTo(revision)
+	if f.kind != nil {
 		f.store.index.watchedTo(f.kind.shelf, revision)
 	}
 }

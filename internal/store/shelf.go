@@ -69,6 +69,22 @@ func (s *shelf) news(id string, revision uint64, complete bool) bool {
 	return revision > s.tombs[id] && (isPending || revision > s.listed)
 }
 
+// contradicts reports whether a version in a list that is complete at a revision cannot
+// belong to the history that is known: at that revision it was known to be past.
+func (s *shelf) contradicts(e *entry, revision uint64) bool {
+	past := func(known uint64) bool { return e.revision < known && known <= revision }
+	if waiting, ok := s.pending[e.id]; ok && past(waiting.entry.revision) {
+		return true
+	}
+	if old := s.find(e.id); old != nil {
+		return past(old.revision)
+	}
+	if _, ok := s.pending[e.id]; ok || e.gone {
+		return false // those that are gone are forgotten while they are still there
+	}
+	return past(s.tombs[e.id]) || past(s.listed)
+}
+
 func (s *shelf) tableOf(e *entry) *table {
 	if e.live() {
 		return &s.live
@@ -143,14 +159,6 @@ func (r *recent) forget(revision uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.before = max(r.before, revision)
-}
-
-// restart forgets everything, and knows what comes after a revision.
-func (r *recent) restart(revision uint64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	clear(r.changes[:])
-	r.before = revision
 }
 
 // await has readers wait for a version of a group whose slices are not here yet.

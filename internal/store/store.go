@@ -41,7 +41,10 @@ type Config struct {
 	RequestTimeout time.Duration // bound on one call of the API server; 10 s
 	WriteTimeout   time.Duration // bound on one write with all its calls; 25 s
 	BarrierTimeout time.Duration // how long a read waits for its own watch before it asks the API server; 500 ms
-	MaxStaleness   time.Duration // how long reads go on after the watch broke; 1 min
+	MaxStaleness   time.Duration // how old what is read may be that was changed without this endpoint's servers; 1 min
+
+	shortBreak time.Duration // of a watch, in which no etcd is restored; 2 s
+	probeAfter time.Duration // age at which the API server is asked how far it has come; 20 s, or a third of MaxStaleness
 }
 
 // Store keeps the users, groups and other resources of one endpoint. It is safe for use by many
@@ -50,7 +53,8 @@ type Config struct {
 type Store struct {
 	namespace, endpoint, baseURL string
 	log                          logr.Logger
-	client                       client
+	client                       client // which is history
+	history                      *history
 	timeouts                     timeouts
 	now                          func() time.Time // for what is written down; tests move it
 
@@ -71,8 +75,8 @@ type Store struct {
 }
 
 type timeouts struct {
-	write, creation, barrier, refresh, staleness time.Duration
-	relistBelow                                  int // resources, as that is what tells the time
+	write, creation, barrier, refresh, staleness, probe, shortBreak time.Duration
+	relistBelow                                                     int // resources, as that is what tells the time
 }
 
 // New makes a store. It serves once Run has synced it.
@@ -94,9 +98,10 @@ func newStore(c Config, client client) (*Store, error) {
 	if c.Namespace == "" || c.Endpoint == "" || c.BaseURL == "" || c.Types == nil {
 		return nil, errors.New("store: namespace, endpoint, base URL and resource types are required")
 	}
+	history := newHistory(client, c.Log)
 	s := &Store{
 		namespace: c.Namespace, endpoint: c.Endpoint, baseURL: strings.TrimSuffix(c.BaseURL, "/"),
-		log: c.Log, client: client, index: newIndex(), now: time.Now,
+		log: c.Log, client: history, history: history, index: newIndex(), now: time.Now,
 		chores: make(chores, maxChores),
 		timeouts: timeouts{
 			write:       orDefault(c.WriteTimeout, 25*time.Second),
@@ -104,9 +109,11 @@ func newStore(c Config, client client) (*Store, error) {
 			creation:    creationPatience,
 			refresh:     time.Minute,
 			staleness:   orDefault(c.MaxStaleness, time.Minute),
+			shortBreak:  orDefault(c.shortBreak, shortBreak),
 			relistBelow: relistBelow,
 		},
 	}
+	s.timeouts.probe = orDefault(c.probeAfter, min(s.timeouts.staleness/3, probeAfter))
 	if err := s.bindTypes(c.Types); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
@@ -116,17 +123,22 @@ func newStore(c Config, client client) (*Store, error) {
 	s.barrier = s.newBarrier(c.Peers)
 	s.writers.store = s
 	for _, k := range s.kinds {
-		s.feeds = append(s.feeds, &feed{store: s, resource: k.resource, kind: k, expected: k.newObject(), newList: k.newList,
-			options: func(o metav1.ListOptions) metav1.ListOptions { return s.listOptions(k, o) }})
+		k.feed = s.addFeed(&feed{resource: k.resource, kind: k, expected: k.newObject(), newList: k.newList})
 	}
-	s.feeds = append(s.feeds, &feed{store: s, resource: slicesResource, expected: &api.ScimGroupSlice{},
-		newList: func() runtime.Object { return &api.ScimGroupSliceList{} },
-		options: func(o metav1.ListOptions) metav1.ListOptions { return s.listOptions(nil, o) }})
+	s.addFeed(&feed{resource: slicesResource, expected: &api.ScimGroupSlice{},
+		newList: func() runtime.Object { return &api.ScimGroupSliceList{} }})
 	s.elsewhere = c.Elsewhere
 	if s.linking = c.Linking; s.linking != nil {
 		s.others = newOthers(s)
 	}
 	return s, nil
+}
+
+func (s *Store) addFeed(f *feed) *feed {
+	f.store, f.into = s, f
+	f.options = func(o metav1.ListOptions) metav1.ListOptions { return s.listOptions(f.kind, o) }
+	s.feeds = append(s.feeds, f)
+	return f
 }
 
 func orDefault(d, otherwise time.Duration) time.Duration {
@@ -172,28 +184,39 @@ func (s *Store) bindTypes(types *scim.Registry) (err error) {
 	return nil
 }
 
-// Run keeps the index up to date until ctx ends.
+// Run keeps the index up to date until ctx ends. It ends by itself, with ErrSetBack, when
+// nothing in memory can be trusted any more.
 func (s *Store) Run(ctx context.Context) error {
-	ctx = logr.NewContext(ctx, s.log)
+	ctx, cancel := context.WithCancel(logr.NewContext(ctx, s.log))
+	defer cancel()
 	var running sync.WaitGroup
-	for _, f := range s.feeds {
-		running.Go(func() { f.run(ctx, f) })
-	}
+	feeds := s.feeds
 	if s.others != nil {
-		running.Go(func() { s.others.run(ctx, s.others) })
+		feeds = append(slices.Clone(feeds), &s.others.feed)
+	}
+	for _, f := range feeds {
+		running.Go(func() { f.run(ctx) })
+		running.Go(func() { f.keepFresh(ctx) })
 	}
 	running.Go(func() { s.resolvePending(ctx) })
+	running.Go(func() {
+		select {
+		case <-ctx.Done():
+		case <-s.history.ended:
+			cancel()
+		}
+	})
 	running.Wait()
 	s.chores.close()
-	return nil
+	return s.history.err()
 }
 
 // Ready is nil once the index has synced and as long as the API server answers.
 func (s *Store) Ready() error {
+	if err := s.fed(s.timeouts.staleness * 3 / 4); err != nil {
+		return err
+	}
 	for _, f := range s.feeds {
-		if !f.synced.Load() {
-			return fmt.Errorf("%s are not synced yet", f.resource)
-		}
 		if broken := f.brokenFor(); broken > s.timeouts.staleness/4 {
 			return fmt.Errorf("the watch of %s has been broken for %v", f.resource, broken.Round(time.Second))
 		}
@@ -206,12 +229,21 @@ func (s *Store) Ready() error {
 
 // serving is nil when reads may be answered from the index.
 func (s *Store) serving() error {
+	if err := s.fed(s.timeouts.staleness); err != nil {
+		return unavailable(err)
+	}
+	return nil
+}
+
+// fed is nil when everything that is read has been fed within a bound.
+func (s *Store) fed(bound time.Duration) error {
+	if err := s.history.err(); err != nil {
+		return err
+	}
+	now := sinceStart()
 	for _, f := range s.feeds {
-		if !f.synced.Load() {
-			return unavailable(fmt.Errorf("%s are not synced yet", f.resource))
-		}
-		if broken := f.brokenFor(); broken > s.timeouts.staleness {
-			return unavailable(fmt.Errorf("the watch of %s has been broken for %v", f.resource, broken.Round(time.Second)))
+		if err := f.stale(now, bound); err != nil {
+			return err
 		}
 	}
 	return nil

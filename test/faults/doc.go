@@ -2,5 +2,5 @@
 
 // Package faults shows what the store does while etcd and the API server fail in ways
 // that only they can: a full disk, a history that is compacted away, a leader that is
-// moved or killed. Every test has processes of its own.
+// moved or killed, a snapshot that is put back. Every test has processes of its own.
 package faults

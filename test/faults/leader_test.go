@@ -27,6 +27,8 @@ import (
 // member is one etcd of several.
 type member struct {
 	name, url string
+	data      string   // its directory
+	arguments []string // but for the directory
 	process   *exec.Cmd
 }
 
@@ -45,20 +47,27 @@ func startMembers(t *testing.T, n int) []*member {
 		cluster[i] = members[i].name + "=" + peers[i]
 	}
 	for i, m := range members {
-		m.process = exec.Command(filepath.Join(binaries, "etcd"),
-			"--name", m.name, "--data-dir", t.TempDir(), "--unsafe-no-fsync",
+		m.data = t.TempDir()
+		m.arguments = []string{filepath.Join(binaries, "etcd"),
+			"--name", m.name, "--unsafe-no-fsync",
 			"--listen-client-urls", m.url, "--advertise-client-urls", m.url,
 			"--listen-peer-urls", peers[i], "--initial-advertise-peer-urls", peers[i],
-			"--initial-cluster", strings.Join(cluster, ","), "--initial-cluster-state", "new")
-		if err := m.process.Start(); err != nil {
-			t.Fatal(err)
-		}
+			"--initial-cluster", strings.Join(cluster, ","), "--initial-cluster-state", "new"}
+		m.start(t)
 		t.Cleanup(m.kill)
 	}
 	for _, m := range members {
 		eventually(t, m.name+" has a leader", func() bool { return m.leader() != "" })
 	}
 	return members
+}
+
+func (m *member) start(t *testing.T) {
+	t.Helper()
+	m.process = exec.Command(m.arguments[0], append(m.arguments[1:len(m.arguments):len(m.arguments)], "--data-dir", m.data)...)
+	if err := m.process.Start(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func freePort(t *testing.T) string {

@@ -44,6 +44,8 @@ type plane struct {
 	config *rest.Config
 	admin  client.WithWatch
 	etcd   string // URL of the etcd that the API server has when it is not told of others
+
+	kubeconfig []byte
 }
 
 // startPlane starts an API server, whose flags and whose etcd's flags may be changed.
@@ -70,7 +72,7 @@ func startPlane(t *testing.T, change func(server *envtest.APIServer, etcd *envte
 	}
 	t.Cleanup(func() { _ = environment.Stop() })
 	config.QPS = -1
-	p := &plane{t: t, config: config, etcd: environment.ControlPlane.Etcd.URL.String()}
+	p := &plane{t: t, config: config, etcd: environment.ControlPlane.Etcd.URL.String(), kubeconfig: environment.KubeConfig}
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		t.Fatal(err)
