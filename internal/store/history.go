@@ -4,6 +4,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -92,8 +93,34 @@ func (h *history) update(ctx context.Context, r resource, from, into object) err
 	return h.writeUnless(r, into, before, func() error { return h.client.update(ctx, r, from, into) })
 }
 
+// mergePatch has the revision that the patch names where nothing was to be changed. The
+// answer to a patch that names none shows nothing about the history: it may have changed
+// nothing of an object that is far older than the newest of its resource.
 func (h *history) mergePatch(ctx context.Context, r resource, name string, patch []byte, into object) error {
-	return h.write(r, into, func() error { return h.client.mergePatch(ctx, r, name, patch, into) })
+	if before := patchedRevision(patch); before != "" {
+		return h.writeUnless(r, into, before, func() error { return h.client.mergePatch(ctx, r, name, patch, into) })
+	}
+	if err := h.err(); err != nil {
+		return err
+	}
+	err := h.client.mergePatch(ctx, r, name, patch, into)
+	if err == nil {
+		h.noteObject(r, into)
+	}
+	return err
+}
+
+// patchedRevision returns the resourceVersion that a merge patch is for, or nothing.
+func patchedRevision(patch []byte) string {
+	var of struct {
+		Metadata struct {
+			ResourceVersion string `json:"resourceVersion"`
+		} `json:"metadata"`
+	}
+	if json.Unmarshal(patch, &of) != nil {
+		return ""
+	}
+	return of.Metadata.ResourceVersion
 }
 
 // remove has an object in its answer only where a finalizer keeps it.
