@@ -156,6 +156,20 @@ func isTimeout(err error) bool {
 	return ok && timeout.Timeout()
 }
 
+// A client that goes away does not free the place of its write, which goes on.
+func TestAWriteKeepsItsPlaceUntilItEnds(t *testing.T) {
+	e := serve(t, withLimits(func(l *Limits) { l.Concurrent = 2 }))
+	for _, row := range []struct {
+		unfinished int64
+		status     int
+	}{{0, http.StatusOK}, {1, http.StatusOK}, {2, http.StatusServiceUnavailable}, {1, http.StatusOK}} {
+		e.store.unfinished.Store(row.unfinished)
+		if a := e.do("GET", "/Schemas", ""); a.status != row.status {
+			t.Errorf("beside %d writes that go on, the answer is %d, want %d", row.unfinished, a.status, row.status)
+		}
+	}
+}
+
 func TestTooManyAtOnce(t *testing.T) {
 	e := serve(t, withLimits(func(l *Limits) { l.Concurrent = 1 }))
 	entered, leave := make(chan struct{}), make(chan struct{})

@@ -6,6 +6,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,6 +26,8 @@ type memoryStore struct {
 	before  func(ctx context.Context, operation string) error // a fault or a delay to inject
 	lists   []store.Query                                     // the queries it was asked
 	reader  func(scim.MemberList) scim.MemberReader           // gives members instead of the list itself
+
+	unfinished atomic.Int64
 }
 
 type record struct {
@@ -93,6 +96,9 @@ func (m *memoryStore) Get(ctx context.Context, rt *scim.ResourceType, id string)
 	}
 	return m.resource(r), nil
 }
+
+// Unfinished is what a test sets: here everything ends with its request.
+func (m *memoryStore) Unfinished() int { return int(m.unfinished.Load()) }
 
 func (m *memoryStore) Known(rt *scim.ResourceType, id string) *store.Resource {
 	m.mu.Lock()

@@ -136,6 +136,8 @@ func (m *measuredStore) Known(rt *scim.ResourceType, id string) *store.Resource 
 	return m.next.Known(rt, id)
 }
 
+func (m *measuredStore) Unfinished() int { return m.next.Unfinished() }
+
 func (m *measuredStore) Delete(ctx context.Context, rt *scim.ResourceType, id string, match store.Match) error {
 	start := time.Now()
 	err := m.next.Delete(ctx, rt, id, match)

@@ -30,6 +30,8 @@ type Store interface {
 	Delete(ctx context.Context, rt *scim.ResourceType, id string, m store.Match) error
 	// Known is what is known of a resource at once, perhaps not the newest; nil for nothing.
 	Known(rt *scim.ResourceType, id string) *store.Resource
+	// Unfinished is the number of writes that go on although nobody waits for them.
+	Unfinished() int
 }
 
 var _ Store = (*store.Store)(nil)
@@ -187,7 +189,8 @@ func (s *Server) answer(x *exchange) error {
 		return err
 	}
 	defer s.serving.Add(-1)
-	if s.serving.Add(1) > int64(s.limits.Concurrent) {
+	// A write that goes on after its client has gone away keeps its place.
+	if s.serving.Add(1)+int64(s.store.Unfinished()) > int64(s.limits.Concurrent) {
 		return errBusy()
 	}
 	if err := s.admit(x); err != nil {

@@ -47,10 +47,8 @@ func (s *Store) adopting(ctx context.Context, o *scim.Object, name string) (*Res
 	if who := unlinked[0]; s.linking.Approval && who.Annotations[api.ApproveAdoptionAnnotation] != s.endpoint {
 		return nil, nil, s.requestApproval(ctx, who)
 	}
-	var r *Resource
-	err = s.writers.exclusive(ctx, s.users, unlinked[0].Name, func(ctx context.Context) (err error) {
-		r, err = s.adopt(ctx, unlinked[0], o, name)
-		return err
+	r, err := s.writers.exclusive(ctx, s.users, unlinked[0].Name, func(ctx context.Context) (*Resource, error) {
+		return s.adopt(ctx, unlinked[0], o, name)
 	})
 	return r, nil, err
 }

@@ -47,9 +47,12 @@ func refused(err error) bool {
 	}
 }
 
-// tooLarge says that the object is larger than the API server or etcd stores.
+// tooLarge reports whether the object is larger than the API server takes, its etcd client
+// sends, or etcd stores.
 func tooLarge(err error) bool {
-	return apierrors.IsRequestEntityTooLargeError(err) || strings.Contains(err.Error(), "etcdserver: request is too large")
+	return apierrors.IsRequestEntityTooLargeError(err) ||
+		strings.Contains(err.Error(), "etcdserver: request is too large") ||
+		strings.Contains(err.Error(), "trying to send message larger than max")
 }
 
 // answer is what a client of the store is told when a call of the API server failed.

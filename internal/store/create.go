@@ -5,7 +5,6 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -15,9 +14,6 @@ import (
 	api "scim-operator.io/api/v1alpha1"
 	"scim-operator.io/internal/scim"
 )
-
-// maxCreateRounds bounds how often a creation begins anew because another one came first.
-const maxCreateRounds = 8
 
 // Create makes a resource. A user whom the identity provider had deleted and who comes
 // back, which the externalId tells, gets the old record and id back, and so does one whom
@@ -36,13 +32,16 @@ func (s *Store) Create(ctx context.Context, rt *scim.ResourceType, p *scim.Parse
 	if err := k.checkUnique(p.Object); err != nil {
 		return nil, err
 	}
-	for round := range maxCreateRounds {
+	attempts := newRetry()
+	for round := 0; ; round++ {
 		r, err := s.createOrReturn(ctx, k, p, round)
 		if !errors.Is(err, errAgain) && !s.refusedTooSoon(k, err, p.Object) {
 			return r, err
 		}
+		if err := attempts.pause(ctx); err != nil {
+			return nil, err
+		}
 	}
-	return nil, unavailable(fmt.Errorf("a %s of the same name was created and deleted too often meanwhile", rt.Name))
 }
 
 // createOrReturn is one attempt. The error is errAgain when somebody else came first, to

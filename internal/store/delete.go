@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"reflect"
 	"slices"
 	"strconv"
@@ -29,13 +28,17 @@ func (s *Store) Delete(ctx context.Context, rt *scim.ResourceType, id string, m 
 	if err := s.serving(); err != nil {
 		return err
 	}
-	return s.writers.exclusive(ctx, k, id, func(ctx context.Context) error { return s.delete(ctx, k, id, m) })
+	_, err = s.writers.exclusive(ctx, k, id, func(ctx context.Context) (*Resource, error) {
+		return nil, s.delete(ctx, k, id, m)
+	})
+	return err
 }
 
 func (s *Store) delete(ctx context.Context, k *kind, id string, m Match) error {
+	attempts := newRetry()
 	base, err := s.current(ctx, k, id)
 	fresh := false
-	for range maxAttempts {
+	for {
 		switch {
 		case err != nil:
 			return err
@@ -53,10 +56,9 @@ func (s *Store) delete(ctx context.Context, k *kind, id string, m Match) error {
 		if !errors.Is(err, errAgain) {
 			return err
 		}
-		base, err = s.live(ctx, k, id)
+		base, err = s.reread(ctx, k, base, attempts)
 		fresh = true
 	}
-	return unavailable(fmt.Errorf("%s %s changed too often meanwhile", k.rt.Name, id))
 }
 
 // retire makes a user one whom the identity provider deleted. Its name is free at once.
@@ -158,7 +160,7 @@ func (s *Store) finishDeletion(ctx context.Context, k *kind, base *entry) error 
 
 // dropFinalizer lets the API server remove a resource whose deletion has begun.
 func (s *Store) dropFinalizer(ctx context.Context, k *kind, id string) error {
-	for range maxAttempts {
+	for attempts := newRetry(); ; {
 		o := k.newObject()
 		if err := s.client.get(ctx, k.resource, id, o); apierrors.IsNotFound(err) {
 			return nil
@@ -177,14 +179,16 @@ func (s *Store) dropFinalizer(ctx context.Context, k *kind, id string) error {
 			return err
 		}
 		err = s.client.mergePatch(ctx, k.resource, id, patch, k.newObject())
-		if !apierrors.IsConflict(err) {
-			if apierrors.IsNotFound(err) {
-				return nil
-			}
+		switch {
+		case apierrors.IsNotFound(err):
+			return nil
+		case !apierrors.IsConflict(err):
+			return err
+		}
+		if err := attempts.pause(ctx); err != nil {
 			return err
 		}
 	}
-	return fmt.Errorf("%s changed too often meanwhile", id)
 }
 
 // sameJSON compares two values as they are stored: the API server sorts the names in what is

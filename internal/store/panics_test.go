@@ -52,7 +52,7 @@ func TestAPanicIsThatOfItsOwnRequest(t *testing.T) {
 	}
 	bug := errors.New("bug")
 	value := panicOf(func() {
-		_ = r.writers.exclusive(t.Context(), r.users, u.ID, func(context.Context) error { panic(bug) })
+		_, _ = r.writers.exclusive(t.Context(), r.users, u.ID, func(context.Context) (*Resource, error) { panic(bug) })
 	})
 	if value != any(bug) {
 		t.Errorf("a write that runs alone ended with %v", value)

@@ -29,12 +29,9 @@ func (s *Store) returning(ctx context.Context, o *scim.Object, name string) (*Re
 	if old == nil {
 		return nil, nil
 	}
-	var r *Resource
-	err := s.writers.exclusive(ctx, s.users, old.id, func(ctx context.Context) (err error) {
-		r, err = s.restore(ctx, old, o, name)
-		return err
+	return s.writers.exclusive(ctx, s.users, old.id, func(ctx context.Context) (*Resource, error) {
+		return s.restore(ctx, old, o, name)
 	})
-	return r, err
 }
 
 // deactivated gives the live user of a name whom creating o reactivates, if there is one.

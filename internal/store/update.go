@@ -5,7 +5,6 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -14,9 +13,6 @@ import (
 	api "scim-operator.io/api/v1alpha1"
 	"scim-operator.io/internal/scim"
 )
-
-// maxAttempts bounds how often a write begins anew because the resource changed under it.
-const maxAttempts = 16
 
 // Mutate computes what an update makes of a resource: the new object and whether
 // anything changed, members included. It records changes of a group's members in
@@ -39,41 +35,64 @@ func (s *Store) Update(ctx context.Context, rt *scim.ResourceType, id string, m 
 	return o.resource, o.changed, o.err
 }
 
-// settleChanges writes what the changes make of a resource, and gives what became of the
-// first of them; the others are for the next write.
-func (s *Store) settleChanges(ctx context.Context, k *kind, id string, changes []*change) []outcome {
-	base, err := s.current(ctx, k, id)
+// settled is what became of the first changes of a queue. Those without an outcome are for
+// the next write.
+type settled struct {
+	outcomes []outcome
+	split    bool // a write of several changes was refused because of one of them
+}
+
+// settleChanges writes what the changes make of a resource. A write that is refused is
+// tried again with the first half of its changes, until the refusal is that of one change
+// alone: no change is answered with the refusal of another.
+func (s *Store) settleChanges(ctx context.Context, k *kind, id string, changes []*change) settled {
+	attempts := newRetry()
+	split := false
 	fresh := false // base is known to be the newest version
-	for range maxAttempts {
-		if err != nil {
-			return sameForAll(changes, err)
-		}
-		if base == nil || !base.live() {
-			return sameForAll(changes, scim.ErrNotFound(k.rt.Name, id))
+	base, err := s.current(ctx, k, id)
+	for {
+		switch {
+		case err != nil:
+			return settled{sameForAll(changes, err), split}
+		case base == nil || !base.live():
+			return settled{sameForAll(changes, scim.ErrNotFound(k.rt.Name, id)), split}
 		}
 		m := s.merge(k, base, changes)
-		var written *entry
-		if m.dirty {
-			written, err = s.write(ctx, m)
-		} else {
-			written, err = s.confirm(ctx, k, base, fresh)
-		}
-		var refusal *scim.Error
+		written, failure := s.settle(ctx, m, fresh)
+		taken := len(m.results)
 		switch {
-		case err == nil:
+		case failure == nil:
 			s.index.put(k.shelf, written)
-			return m.outcomes(written)
-		case errors.Is(err, errAgain), !fresh && errors.As(err, &refusal):
+			return settled{m.outcomes(written), split}
+		case errors.Is(failure, errAgain), !fresh && isRefusal(failure):
 			// A refusal, too, has to be one of the newest version.
-			base, err = s.live(ctx, k, id)
+			base, err = s.reread(ctx, k, base, attempts)
 			fresh = true
-		case errors.As(err, &refusal) && len(m.results) > 1:
-			changes = changes[:1] // one of them is at fault
+		case taken > 1 && isRefusal(failure):
+			changes, split = changes[:taken/2], true
 		default:
-			return sameForAll(changes[:len(m.results)], err)
+			return settled{sameForAll(changes[:taken], failure), split}
 		}
 	}
-	return sameForAll(changes, unavailable(fmt.Errorf("%s %s changed too often meanwhile", k.rt.Name, id)))
+}
+
+// settle writes what changes have made of a resource, or makes sure that there is nothing
+// to write. The error is errAgain when the version is not the newest.
+func (s *Store) settle(ctx context.Context, m *merged, fresh bool) (*entry, error) {
+	if m.dirty {
+		return s.write(ctx, m)
+	}
+	return s.confirm(ctx, m.kind, m.base, fresh)
+}
+
+// isRefusal reports whether what was to be written is at fault, and not whoever was to
+// write it.
+func isRefusal(err error) bool {
+	var refusal *scim.Error
+	if errors.As(err, &refusal) {
+		return true
+	}
+	return refused(err) && !apierrors.IsTooManyRequests(err) && !apierrors.IsUnauthorized(err)
 }
 
 // outcomes are those of the changes that were merged.

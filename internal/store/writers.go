@@ -6,6 +6,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 const (
@@ -22,6 +23,8 @@ type writers struct {
 	store  *Store
 	mu     sync.Mutex
 	queues map[queueKey][]*change
+
+	unfinished atomic.Int64 // changes under way for which no client waits
 }
 
 type queueKey struct {
@@ -33,9 +36,11 @@ type queueKey struct {
 type change struct {
 	match     Match
 	mutate    Mutate
-	exclusive func(context.Context) error // instead of mutate: runs alone
-	abandoned bool                        // its client no longer waits; guarded by writers.mu
-	outcome   chan outcome                // has room for one
+	exclusive func(context.Context) (*Resource, error) // instead of mutate: runs alone
+	outcome   chan outcome                             // has room for one
+
+	abandoned bool // its client no longer waits; guarded by writers.mu
+	finished  bool // outcome has been sent; guarded by writers.mu
 }
 
 type outcome struct {
@@ -56,25 +61,44 @@ func (w *writers) do(ctx context.Context, k *kind, id string, c *change) outcome
 		o.panicked.again()
 		return o
 	case <-ctx.Done():
-		w.forget(queueKey{k, id}, c)
+		w.abandon(queueKey{k, id}, c)
 		return outcome{err: unavailable(ctx.Err())}
 	}
 }
 
-// forget takes a change whose client no longer waits out of its queue, and with it what
-// the client sent. A write under way goes on.
-func (w *writers) forget(key queueKey, c *change) {
+// abandon takes a change whose client no longer waits out of its queue, and with it what
+// the client sent. A write under way goes on, and counts as unfinished until it ends.
+func (w *writers) abandon(key queueKey, c *change) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	c.abandoned = true
-	if queue, busy := w.queues[key]; busy {
-		w.queues[key] = slices.DeleteFunc(queue, func(other *change) bool { return other == c })
+	queue := w.queues[key]
+	if i := slices.Index(queue, c); i >= 0 {
+		w.queues[key] = slices.Delete(queue, i, i+1)
+	} else if !c.finished {
+		w.unfinished.Add(1)
 	}
 }
 
+// finish answers a change.
+func (w *writers) finish(c *change, o outcome) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c.finished = true
+	c.outcome <- o
+	if c.abandoned {
+		w.unfinished.Add(-1)
+	}
+}
+
+// Unfinished returns the number of writes that go on although their clients no longer
+// wait. Each ends by itself within the bound on a write.
+func (s *Store) Unfinished() int { return int(s.writers.unfinished.Load()) }
+
 // exclusive runs a write of a resource while no other is under way.
-func (w *writers) exclusive(ctx context.Context, k *kind, id string, run func(context.Context) error) error {
-	return w.do(ctx, k, id, &change{exclusive: run}).err
+func (w *writers) exclusive(ctx context.Context, k *kind, id string, run func(context.Context) (*Resource, error)) (*Resource, error) {
+	o := w.do(ctx, k, id, &change{exclusive: run})
+	return o.resource, o.err
 }
 
 func (w *writers) enqueue(key queueKey, c *change) bool {
@@ -94,52 +118,59 @@ func (w *writers) enqueue(key queueKey, c *change) bool {
 	return true
 }
 
-// drain writes what is queued for a resource until nothing is.
+// drain writes what is queued for a resource until nothing is. After a refusal the groups
+// of changes are as small as the one that went through, and then grow again: many changes
+// that are refused cost two or three writes each.
 func (w *writers) drain(key queueKey) {
-	for {
-		batch := w.next(key)
+	for size := maxMerged; ; {
+		batch := w.next(key, size)
 		if len(batch) == 0 {
 			return
 		}
-		outcomes := w.work(key, batch)
-		for i, o := range outcomes {
-			batch[i].outcome <- o
+		done := w.work(key, batch)
+		for i, o := range done.outcomes {
+			w.finish(batch[i], o)
 		}
-		w.requeue(key, batch[len(outcomes):])
+		w.requeue(key, batch[len(done.outcomes):])
+		if done.split {
+			size = len(done.outcomes)
+		} else {
+			size = min(2*size, maxMerged)
+		}
 	}
 }
 
-// work carries out changes and gives what became of the first of them; the others are
-// for the next write. A panic is the outcome of the one change whose it is: when that
-// cannot be told, each is tried alone.
-func (w *writers) work(key queueKey, batch []*change) (outcomes []outcome) {
+// work carries out changes and returns what became of the first of them. A panic is the
+// outcome of the one change whose it is: when that cannot be told, each is tried alone.
+func (w *writers) work(key queueKey, batch []*change) (done settled) {
 	ctx, cancel := context.WithTimeout(context.Background(), w.store.timeouts.write)
 	defer cancel()
 	p := contained(func() {
-		if batch[0].exclusive != nil {
-			outcomes = []outcome{{err: batch[0].exclusive(ctx)}}
+		if run := batch[0].exclusive; run != nil {
+			r, err := run(ctx)
+			done.outcomes = []outcome{{resource: r, err: err}}
 		} else {
-			outcomes = w.store.settleChanges(ctx, key.kind, key.id, batch)
+			done = w.store.settleChanges(ctx, key.kind, key.id, batch)
 		}
 	})
 	switch {
 	case p == nil:
-		return outcomes
+		return done
 	case len(batch) > 1:
 		return w.work(key, batch[:1])
 	}
 	w.store.logPanic(key.kind, key.id, p)
-	return []outcome{{panicked: p}}
+	return settled{outcomes: []outcome{{panicked: p}}}
 }
 
-// next takes the changes of the next write off a queue: one that runs alone, or several
-// that can be merged. Without any it closes the queue.
-func (w *writers) next(key queueKey) []*change {
+// next takes the changes of the next write off a queue: one that runs alone, or several,
+// up to a number, that can be merged. Without any it closes the queue.
+func (w *writers) next(key queueKey, size int) []*change {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	queue := w.queues[key]
 	taken := 0
-	for taken < len(queue) && taken < maxMerged {
+	for taken < len(queue) && taken < size {
 		if queue[taken].exclusive != nil {
 			taken = max(taken, 1)
 			break
@@ -155,13 +186,15 @@ func (w *writers) next(key queueKey) []*change {
 	return batch
 }
 
-// requeue puts changes that could not be merged in front again.
+// requeue puts changes that were not written in front again, but for those that no client
+// waits for.
 func (w *writers) requeue(key queueKey, rest []*change) {
 	if len(rest) == 0 {
 		return
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	rest = slices.DeleteFunc(slices.Clone(rest), func(c *change) bool { return c.abandoned })
-	w.queues[key] = append(rest, w.queues[key]...)
+	waiting := slices.DeleteFunc(slices.Clone(rest), func(c *change) bool { return c.abandoned })
+	w.unfinished.Add(int64(len(waiting) - len(rest)))
+	w.queues[key] = append(waiting, w.queues[key]...)
 }
