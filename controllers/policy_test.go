@@ -233,6 +233,7 @@ var _ = Describe("What the identity provider said of a user", Ordered, func() {
 		Eventually(func() error { return as("admin").Patch(ctx, user.DeepCopy(), set("title", "Duchess")) }).Should(Succeed())
 		for field, value := range map[string]any{
 			"userName": "grace", "deletedTime": "2026-01-02T03:04:05.000000Z", "adoptedTime": "2026-01-02T03:04:05.000000Z", "endpointRef": nil,
+			"returnedTime": "2026-01-02T03:04:05.000000Z",
 		} {
 			Expect(as("admin").Patch(ctx, user.DeepCopy(), set(field, value))).NotTo(Succeed(), field)
 		}

@@ -157,6 +157,8 @@ const (
 	ReasonSeveralMatch = "SeveralMatch"
 	// ReasonAdopted is that of the event that tells of an adoption.
 	ReasonAdopted = "Adopted"
+	// ReasonReturned is that of the event that tells that a deleted user got the record back.
+	ReasonReturned = "Returned"
 	// ReasonProvisionedElsewhere is that of the condition LinkConflict, and of its event.
 	ReasonProvisionedElsewhere = "ProvisionedElsewhere"
 	// ReasonEmailDomainsMissing is that of the condition LinkingBlocked, and of its event.

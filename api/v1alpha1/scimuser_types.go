@@ -12,7 +12,7 @@ import (
 // ScimUserSpec is what the identity provider said about a person, attribute by
 // attribute as in RFC 7643 §4.1 and §4.3. Only the endpoint's server writes it. Of a user
 // without an endpointRef, whom no identity provider has provisioned, people write it.
-// +kubebuilder:validation:XValidation:rule="has(self.endpointRef) || !has(self.adoptedTime) && !has(self.deletedTime)",message="a user without an endpointRef belongs to no identity provider: leave adoptedTime and deletedTime out"
+// +kubebuilder:validation:XValidation:rule="has(self.endpointRef) || !has(self.adoptedTime) && !has(self.deletedTime) && !has(self.returnedTime)",message="a user without an endpointRef belongs to no identity provider: leave adoptedTime, deletedTime and returnedTime out"
 type ScimUserSpec struct {
 	// endpointRef names the ScimEndpoint to which the user belongs. Left out, the user
 	// belongs to none: somebody has made the user by hand or with another tool.
@@ -163,6 +163,11 @@ type ScimUserSpec struct {
 	// out, the user was made for the endpoint.
 	// +optional
 	AdoptedTime *metav1.MicroTime `json:"adoptedTime,omitempty"`
+
+	// returnedTime is when the user, whom the identity provider had deleted, was last
+	// created again and got this record back. Left out, the user never was.
+	// +optional
+	ReturnedTime *metav1.MicroTime `json:"returnedTime,omitempty"`
 }
 
 // PersonName is the components of a person's name.
@@ -412,6 +417,11 @@ type ScimUserStatus struct {
 	// to no identity provider has none.
 	// +optional
 	Origin Origin `json:"origin,omitempty"`
+
+	// returnedTime is when the user, whom the identity provider had deleted, was last
+	// created again and got this record back. Left out, the user never was.
+	// +optional
+	ReturnedTime *metav1.MicroTime `json:"returnedTime,omitempty"`
 
 	// userType is what the account is for.
 	// +optional

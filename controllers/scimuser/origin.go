@@ -18,6 +18,11 @@ func tellOrigin(pass *outcome.Pass, user *v1alpha1.ScimUser) {
 		pass.Tell(v1alpha1.ReasonAdopted, fmt.Sprintf("This user was here before and belongs to ScimEndpoint %s from now on.", user.Spec.EndpointRef.Name))
 	}
 	user.Status.Origin = origin
+	if back := user.Spec.ReturnedTime; back != nil && !back.Equal(user.Status.ReturnedTime) {
+		pass.Tell(v1alpha1.ReasonReturned, "The identity provider had deleted this user and has created the user again: "+
+			"the id, and the memberships in groups that still name it, are those of before.")
+	}
+	user.Status.ReturnedTime = user.Spec.ReturnedTime
 	tellOnce(pass, user, v1alpha1.ConditionAdoptionRequested, v1alpha1.ReasonApprovalRequired, adoptionRequested(user))
 	tellOnce(pass, user, v1alpha1.ConditionAmbiguousMatch, v1alpha1.ReasonSeveralMatch, ambiguousMatch(user))
 }

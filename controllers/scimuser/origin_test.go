@@ -100,6 +100,18 @@ var _ = Describe("A user who was here before", func() {
 		Eventually(told(ctx)).Should(ContainElement(v1alpha1.ReasonAdopted))
 	})
 
+	It("shows when it was given back to a user who had been deleted", func(ctx SpecContext) {
+		user = newUser(namespace, "grace", nil)
+		env.Create(ctx, user)
+		Eventually(current(ctx)).Should(And(
+			testenv.IsTrue(v1alpha1.ConditionActive, v1alpha1.ReasonProvisioned), HaveField("Status.ReturnedTime", BeNil())))
+		Expect(told(ctx)()).NotTo(ContainElement(v1alpha1.ReasonReturned))
+		now := metav1.NowMicro()
+		testenv.Change(ctx, env, user, func(u *v1alpha1.ScimUser) { u.Spec.ReturnedTime = &now })
+		Eventually(current(ctx)).Should(HaveField("Status.ReturnedTime", HaveValue(WithTransform(metav1.MicroTime.UnixMicro, Equal(now.UnixMicro())))))
+		Eventually(told(ctx)).Should(ContainElement(v1alpha1.ReasonReturned))
+	})
+
 	It("is not mistaken for one who was provisioned, who may be several who were here before", func(ctx SpecContext) {
 		user = newUser(namespace, "grace", func(u *v1alpha1.ScimUser) {
 			u.Annotations = map[string]string{v1alpha1.AmbiguousMatchAnnotation: "a,b"}

@@ -79,6 +79,7 @@ type change struct {
 	resource   *store.Resource // what the resource has become, or was before it was deleted
 	attributes []string        // that have changed
 	written    bool            // something has changed
+	returned   bool            // a creation has given a user an earlier record back
 	refusal    *scim.Error     // nil when it succeeded
 	start      time.Time       // of an operation of Bulk
 }
@@ -113,7 +114,7 @@ func noting(mutate store.Mutate, attributes *[]string) store.Mutate {
 }
 
 func (c *change) created(r *store.Resource, p *scim.Parsed) {
-	c.id, c.resource, c.written = r.ID, r, true
+	c.id, c.resource, c.written, c.returned = r.ID, r, true, r.Returned
 	c.attributes = scim.ChangedPaths(nil, p.Object)
 	if len(p.Members) > 0 {
 		c.attributes = append(c.attributes, "members")
@@ -228,6 +229,9 @@ func (a *auditLog) changeFields(fields []zap.Field, s *Server, c *change) []zap.
 		fields = append(fields, zap.String("resourceType", c.rt.Name))
 	}
 	fields = withText(fields, "resourceID", c.loggedID(s))
+	if c.returned {
+		fields = append(fields, zap.Bool("returned", true))
+	}
 	fields = a.withUserName(fields, s.userNameOf(c))
 	named := c.attributes
 	if !c.written {

@@ -56,7 +56,7 @@ func TestAuditLines(t *testing.T) {
 	type fields map[string]any
 	for _, row := range []struct {
 		name               string
-		method, path, body string // %[1]s is the id of a user ada, %[2]s that of a group crew
+		method, path, body string // %[1]s is the id of a user ada, %[2]s that of a group crew, %[3]s that of a user eve
 		headers            []string
 		want               []fields
 	}{
@@ -73,6 +73,8 @@ func TestAuditLines(t *testing.T) {
 			[]fields{{"resourceType": "Group", "resourceID": "%[2]s", "outcome": "success", "status": 204.0, "attributes": "members"}}},
 		{"a group is renamed", "PATCH", "/Groups/%[2]s", fmt.Sprintf(patch, `{"op":"replace","path":"displayName","value":"Staff"}`), nil,
 			[]fields{{"resourceType": "Group", "resourceID": "%[2]s", "outcome": "success", "status": 204.0, "attributes": "displayName"}}},
+		{"a user who was deactivated returns", "POST", "/Users", `{"userName":"eve","externalId":"7","active":true}`, nil,
+			[]fields{{"resourceType": "User", "resourceID": "%[3]s", "outcome": "success", "status": 201.0, "returned": true, "attributes": "externalId userName active"}}},
 		{"a name is taken", "POST", "/Users", `{"userName":"ADA"}`, nil,
 			[]fields{{"resourceType": "User", "outcome": "refused", "status": 409.0, "scimType": "uniqueness"}}},
 		{"a value is not valid", "PATCH", "/Users/%[1]s", fmt.Sprintf(patch, `{"op":"replace","path":"active","value":"perhaps"}`), nil,
@@ -103,12 +105,13 @@ func TestAuditLines(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			e := serve(t, func(c *Config) { c.Proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
-			ids := []any{e.create("/Users", `{"userName":"ada"}`), e.create("/Groups", `{"displayName":"crew"}`)}
+			ids := []any{e.create("/Users", `{"userName":"ada"}`), e.create("/Groups", `{"displayName":"crew"}`),
+				e.create("/Users", `{"userName":"eve","externalId":"7","active":false}`)}
 			fill := func(text string) string {
 				if !strings.Contains(text, "%[") {
 					return text
 				}
-				return strings.Split(fmt.Sprintf(text+"\x00%[1]s%[2]s", ids...), "\x00")[0]
+				return strings.Split(fmt.Sprintf(text+"\x00%[1]s%[2]s%[3]s", ids...), "\x00")[0]
 			}
 			e.do(row.method, fill(row.path), fill(row.body), append(row.headers, "X-Forwarded-For", "198.51.100.7", "X-Request-Id", "r-1")...)
 			e.stop() // lines are written after the answers; none is lost when the server stops
@@ -116,7 +119,7 @@ func TestAuditLines(t *testing.T) {
 				t.Fatal(err)
 			}
 			e.stopped <- nil
-			for i, line := range e.auditLines(2 + len(row.want))[2:] {
+			for i, line := range e.auditLines(3 + len(row.want))[3:] {
 				want := fields{"msg": "change", "requestID": "r-1", "namespace": "tenant", "endpoint": "okta", "provider": "acme",
 					"client": "198.51.100.7", "method": row.method, "tokenID": token.NewDigest(testToken, e.now()).ID}
 				maps.Copy(want, row.want[i])

@@ -72,7 +72,7 @@ func (m *memoryStore) Create(ctx context.Context, rt *scim.ResourceType, p *scim
 	if a, holder := m.taken(rt, p.Object, r); a != nil {
 		return nil, uniqueness(rt, a, holder)
 	}
-	now, existing := m.now(), r != nil && !r.deleted
+	now, existing, returned := m.now(), r != nil && !r.deleted, r != nil
 	if r == nil {
 		r = &record{rt: rt, id: uuid.NewString(), created: now}
 		m.records = append(m.records, r)
@@ -80,7 +80,7 @@ func (m *memoryStore) Create(ctx context.Context, rt *scim.ResourceType, p *scim
 	r.object, r.members, r.deleted, r.modified = p.Object, p.Members, false, now
 	r.generation++
 	created := m.resource(r)
-	created.Existing = existing
+	created.Existing, created.Returned = existing, returned
 	return created, nil
 }
 

@@ -52,7 +52,7 @@ func requireSameLife(t *testing.T, here, there *replica, id string, turn int) {
 	guest := there.user(userBody(fmt.Sprintf("name%d", turn), fmt.Sprintf(`"externalId":"guest%d"`, turn)))
 	requireTaken(t, errorOf(here.tryUser(userBody(fmt.Sprintf("name%d", turn), `"externalId":"1"`))))
 	there.delete(rt, guest.ID)
-	if back := here.user(userBody(fmt.Sprintf("back%d", turn), `"externalId":"1"`)); back.ID != id {
+	if back := here.user(userBody(fmt.Sprintf("name%d", turn), `"externalId":"1"`)); back.ID != id {
 		t.Errorf("who comes back is %s, was %s", back.ID, id)
 	}
 }

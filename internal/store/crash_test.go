@@ -51,7 +51,7 @@ func deactivateUser(nick string) act {
 // returnUser creates a user who was deactivated or deleted.
 func returnUser(nick, userName, external string) act {
 	return act{fmt.Sprintf("return of %s as %s", nick, userName), func(r *replica, ids map[string]string) error {
-		u, err := r.tryUser(userBody(userName, fmt.Sprintf(`"externalId":%q`, external), `"active":true`))
+		u, err := r.tryUser(userBody(userName, fmt.Sprintf(`"externalId":%q`, external), emailsJSON("somebody@acme.com"), `"active":true`))
 		if err == nil {
 			if known := ids[nick]; known != "" && known != u.ID {
 				r.t.Errorf("who returns is %s, was %s", u.ID, known)

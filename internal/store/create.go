@@ -16,9 +16,9 @@ import (
 )
 
 // Create makes a resource. A user whom the identity provider had deleted and who comes
-// back, which the externalId tells, gets the old record and id back, and so does one whom
-// it had deactivated (same externalId and userName). One who was here before is adopted
-// where the endpoint links.
+// back gets the old record and id; return.go has who that is. So does one whom it had
+// deactivated (same externalId and userName). One who was here before is adopted where the
+// endpoint links.
 func (s *Store) Create(ctx context.Context, rt *scim.ResourceType, p *scim.Parsed) (*Resource, error) {
 	k, err := s.kindOf(rt)
 	if err != nil {

@@ -47,6 +47,7 @@ type extra struct {
 	partial             bool              // more is stored than this process reads
 	unreadable          *scim.Attribute   // one with a stored value that is not of its type
 	adopted             *metav1.MicroTime // when a user who was here before was linked
+	returned            *metav1.MicroTime // when a deleted user last got the record back
 }
 
 // object gives the resource as it can be changed.
@@ -126,6 +127,24 @@ func (e *entry) adoptedTime() *metav1.MicroTime {
 	return e.extra.adopted
 }
 
+// keepReturned remembers that a deleted user got the record back.
+func (e *entry) keepReturned(at *metav1.MicroTime) {
+	if at == nil {
+		return
+	}
+	if e.extra == nil {
+		e.extra = &extra{}
+	}
+	e.extra.returned = at
+}
+
+func (e *entry) returnedTime() *metav1.MicroTime {
+	if e == nil || e.extra == nil {
+		return nil
+	}
+	return e.extra.returned
+}
+
 // metadata is what a compare-and-swap of the resource sends: everything that was there.
 func (s *Store) metadata(e *entry) metav1.ObjectMeta {
 	m := s.newMetadata(e.id)
@@ -172,6 +191,7 @@ func (s *Store) userEntry(u *api.ScimUser) (*entry, error) {
 	e.pack(s.users.rt, &a.commonAttributes, a.userName, b.Object())
 	e.deleted = u.Spec.DeletedTime
 	e.keepAdopted(u.Spec.AdoptedTime)
+	e.keepReturned(u.Spec.ReturnedTime)
 	e.refused = meta.FindStatusCondition(u.Status.Conditions, api.ConditionRefused) != nil
 	e.values = emailHashes(u.Spec.Emails)
 	return e, nil
@@ -207,6 +227,7 @@ func (s *Store) userObject(m metav1.ObjectMeta, o *scim.Object, base *entry) *ap
 	u.Spec.EndpointRef.Name = s.endpoint
 	u.Spec.Extensions = customOf(o, s.userAttributes.custom)
 	u.Spec.AdoptedTime = base.adoptedTime()
+	u.Spec.ReturnedTime = base.returnedTime()
 	return u
 }
 

@@ -115,7 +115,7 @@ func (o *specOverlay) overlayUser(a *userAttributes) {
 	}
 	rename([2]string{"$ref", "ref"}, [2]string{"organizationId", "organizationIds"})
 	o.attributesIn("extensions", a.custom)
-	o.own("deletedTime", "adoptedTime")
+	o.own("deletedTime", "adoptedTime", "returnedTime")
 	ref := objectIn(o.spec, "endpointRef")
 	ref["name"] = objectIn(o.typed, "endpointRef")["name"]
 	o.spec["endpointRef"] = ref

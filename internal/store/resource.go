@@ -16,6 +16,7 @@ type Resource struct {
 
 	Generation int64
 	Existing   bool // a creation has come upon it: a user who was there, and live, before
+	Returned   bool // a creation has given a user an earlier record back: deleted before, or deactivated
 	Refused    bool // a user's last request that was refused is noted in the status
 
 	packed  scim.Packed

@@ -68,10 +68,13 @@ type Store struct {
 	elsewhere func(user, endpoint string) // nil for nobody
 	others    *others                     // nil without linking
 	eventual  func() bool
-	feeds     []*feed
-	barrier   *barrier
-	writers   writers
-	chores    chores
+
+	immutableExternalIDs bool
+
+	feeds   []*feed
+	barrier *barrier
+	writers writers
+	chores  chores
 }
 
 type timeouts struct {
@@ -102,7 +105,7 @@ func newStore(c Config, client client) (*Store, error) {
 	s := &Store{
 		namespace: c.Namespace, endpoint: c.Endpoint, baseURL: strings.TrimSuffix(c.BaseURL, "/"),
 		log: c.Log, client: history, history: history, index: newIndex(), now: time.Now,
-		chores: make(chores, maxChores),
+		chores: make(chores, maxChores), immutableExternalIDs: c.ImmutableExternalIDs,
 		timeouts: timeouts{
 			write:       orDefault(c.WriteTimeout, 25*time.Second),
 			barrier:     orDefault(c.BarrierTimeout, 500*time.Millisecond),

@@ -170,40 +170,6 @@ func TestANameGivenUpIsFreeAtOnce(t *testing.T) {
 	w.requireUnique()
 }
 
-func TestAUserWhoComesBackHasTheOldID(t *testing.T) {
-	for _, row := range []struct {
-		name           string
-		before, after  string
-		same           bool
-		afterTitle     any
-		otherTakesName bool
-	}{
-		{name: "the same externalId and userName", before: `"externalId":"1"`, after: `"externalId":"1"`, same: true},
-		{name: "what is new replaces what was", before: `"externalId":"1","title":"A"`, after: `"externalId":"1","title":"B"`, same: true, afterTitle: "B"},
-		{name: "neither has an externalId", before: `"title":"A"`, after: `"title":"B"`, afterTitle: "B"},
-		{name: "another externalId is another person", before: `"externalId":"1"`, after: `"externalId":"2"`},
-		{name: "an externalId where there was none", before: `"title":"A"`, after: `"externalId":"1"`},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			w := newWorld(t)
-			r := w.replica()
-			u := r.user(userBody("carol", row.before))
-			r.delete(r.users.rt, u.ID)
-			back := r.user(userBody("Carol", row.after))
-			if (back.ID == u.ID) != row.same {
-				t.Errorf("the id was %s and is %s", u.ID, back.ID)
-			}
-			if got := back.Object().Lookup("title"); got != row.afterTitle {
-				t.Errorf("title is %v, want %v", got, row.afterTitle)
-			}
-			if back.Object().Lookup("userName") != "Carol" {
-				t.Errorf("userName is %v", back.Object().Lookup("userName"))
-			}
-			w.requireUnique()
-		})
-	}
-}
-
 func TestTheNextOneOfANameInheritsNoGroups(t *testing.T) {
 	w := newWorld(t)
 	r := w.replica()
@@ -217,21 +183,6 @@ func TestTheNextOneOfANameInheritsNoGroups(t *testing.T) {
 	if groups := jane.Object().Lookup("groups"); groups != nil {
 		t.Errorf("the new user is in %v", groups)
 	}
-}
-
-func TestAUserComesBackUnderAnotherName(t *testing.T) {
-	w := newWorld(t)
-	r := w.replica()
-	u := r.user(userBody("dave", `"externalId":"7"`))
-	r.delete(r.users.rt, u.ID)
-	other := r.user(userBody("dave", `"externalId":"8"`))
-	_, err := r.tryUser(userBody("dave", `"externalId":"7"`))
-	requireTaken(t, err)
-	back := r.user(userBody("dave2", `"externalId":"7"`))
-	if back.ID != u.ID || other.ID == u.ID {
-		t.Errorf("the id was %s and is %s", u.ID, back.ID)
-	}
-	w.requireUnique()
 }
 
 func TestAPreconditionIsChecked(t *testing.T) {

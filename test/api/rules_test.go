@@ -176,6 +176,7 @@ func TestUsersAndGroups(t *testing.T) {
 		{"a user of an endpoint without a name", "ScimUser", "{userName: ada, endpointRef: {}}", "spec.endpointRef.name: Required value"},
 		{"a user who was adopted by nobody", "ScimUser", "{userName: ada, adoptedTime: '2026-01-02T03:04:05.000000Z'}", "a user without an endpointRef belongs to no identity provider"},
 		{"a user who was deleted by nobody", "ScimUser", "{userName: ada, deletedTime: '2026-01-02T03:04:05.000000Z'}", "a user without an endpointRef belongs to no identity provider"},
+		{"a user who returned to nobody", "ScimUser", "{userName: ada, returnedTime: '2026-01-02T03:04:05.000000Z'}", "a user without an endpointRef belongs to no identity provider"},
 		{"an adopted user", "ScimUser", "{" + endpoint + ", userName: ada, adoptedTime: '2026-01-02T03:04:05.000000Z'}", ""},
 		{"a user of the longest name", "ScimUser", "{" + endpoint + ", userName: " + long[1:] + "}", ""},
 		{"a user of too long a name", "ScimUser", "{" + endpoint + ", userName: " + long + "}", "may not be more than 1024"},

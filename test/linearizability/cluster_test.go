@@ -223,6 +223,7 @@ func (c *cluster) build(p *process, address string) (*replica.Replica, *server.S
 	p.store, err = store.New(store.Config{
 		REST: p.network.config(config), Namespace: c.namespace, Endpoint: endpointName, BaseURL: baseURL, Types: c.types,
 		Peers: joined, Eventual: joined.Eventual, Log: logr.Discard(),
+		ImmutableExternalIDs: true, // a person returns under any name
 	})
 	if err != nil {
 		return nil, nil, err

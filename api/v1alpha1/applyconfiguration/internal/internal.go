@@ -1626,6 +1626,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: profileUrl
       type:
         scalar: string
+    - name: returnedTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime
     - name: roles
       type:
         list:
@@ -1676,6 +1679,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: origin
       type:
         namedType: io.scim-operator.api.v1alpha1.Origin
+    - name: returnedTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime
     - name: roles
       type:
         list:

@@ -75,6 +75,9 @@ type ScimUserSpecApplyConfiguration struct {
 	// adoptedTime is when the user, who was here before, was linked to the endpoint. Left
 	// out, the user was made for the endpoint.
 	AdoptedTime *metav1.MicroTime `json:"adoptedTime,omitempty"`
+	// returnedTime is when the user, whom the identity provider had deleted, was last
+	// created again and got this record back. Left out, the user never was.
+	ReturnedTime *metav1.MicroTime `json:"returnedTime,omitempty"`
 }
 
 // ScimUserSpecApplyConfiguration constructs a declarative configuration of the ScimUserSpec type for use with
@@ -342,5 +345,13 @@ func (b *ScimUserSpecApplyConfiguration) WithDeletedTime(value metav1.MicroTime)
 // If called multiple times, the AdoptedTime field is set to the value of the last call.
 func (b *ScimUserSpecApplyConfiguration) WithAdoptedTime(value metav1.MicroTime) *ScimUserSpecApplyConfiguration {
 	b.AdoptedTime = &value
+	return b
+}
+
+// WithReturnedTime sets the ReturnedTime field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ReturnedTime field is set to the value of the last call.
+func (b *ScimUserSpecApplyConfiguration) WithReturnedTime(value metav1.MicroTime) *ScimUserSpecApplyConfiguration {
+	b.ReturnedTime = &value
 	return b
 }

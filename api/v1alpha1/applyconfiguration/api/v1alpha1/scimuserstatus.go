@@ -5,6 +5,7 @@
 package v1alpha1
 
 import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	v1 "k8s.io/client-go/applyconfigurations/meta/v1"
 	apiv1alpha1 "scim-operator.io/api/v1alpha1"
 )
@@ -22,6 +23,9 @@ type ScimUserStatusApplyConfiguration struct {
 	// origin is Provisioned, or Adopted when the user was here before. A user who belongs
 	// to no identity provider has none.
 	Origin *apiv1alpha1.Origin `json:"origin,omitempty"`
+	// returnedTime is when the user, whom the identity provider had deleted, was last
+	// created again and got this record back. Left out, the user never was.
+	ReturnedTime *metav1.MicroTime `json:"returnedTime,omitempty"`
 	// userType is what the account is for.
 	UserType *apiv1alpha1.AccountType `json:"userType,omitempty"`
 	// userTypeRule is the rule that decided userType.
@@ -70,6 +74,14 @@ func (b *ScimUserStatusApplyConfiguration) WithObservedGeneration(value int64) *
 // If called multiple times, the Origin field is set to the value of the last call.
 func (b *ScimUserStatusApplyConfiguration) WithOrigin(value apiv1alpha1.Origin) *ScimUserStatusApplyConfiguration {
 	b.Origin = &value
+	return b
+}
+
+// WithReturnedTime sets the ReturnedTime field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ReturnedTime field is set to the value of the last call.
+func (b *ScimUserStatusApplyConfiguration) WithReturnedTime(value metav1.MicroTime) *ScimUserStatusApplyConfiguration {
+	b.ReturnedTime = &value
 	return b
 }
 
