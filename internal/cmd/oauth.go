@@ -17,6 +17,14 @@ type notedAccessTokens struct {
 	note func()
 }
 
+// Recall implements server.AccessTokens.
+func (n notedAccessTokens) Recall(presented string) (id string, ok bool) {
+	if id, ok = n.Verifier.Recall(presented); ok {
+		n.note()
+	}
+	return id, ok
+}
+
 // Verify implements server.AccessTokens.
 func (n notedAccessTokens) Verify(ctx context.Context, presented string) (id string, ok bool, err error) {
 	if id, ok, err = n.Verifier.Verify(ctx, presented); ok {

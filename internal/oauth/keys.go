@@ -4,6 +4,8 @@ package oauth
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rsa"
 	"encoding/json"
 	"errors"
@@ -16,6 +18,7 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/sync/singleflight"
 
 	"scim-operator.io/internal/guard"
@@ -31,13 +34,20 @@ const (
 	// minRetry is how long who is told to come later waits at least.
 	minRetry = time.Second
 
+	// maxWaiting bounds the callers that wait for the first keys. Whoever comes beyond it
+	// is told to come later at once.
+	maxWaiting = 16
+
 	fetchTimeout = 10 * time.Second
 	maxDocument  = 1 << 20 // bytes
 	maxKeys      = 100
 	minRSABits   = 2048
 )
 
-var errNotAsked = errors.New("they have not been asked for yet")
+var (
+	errNotAsked = errors.New("they have not been asked for yet")
+	errOutdated = errors.New("the key of the token is not among the keys known, which are being refreshed")
+)
 
 // keySource has the keys of an issuer.
 type keySource struct {
@@ -48,12 +58,15 @@ type keySource struct {
 	now             func() time.Time
 	fetches         singleflight.Group
 
-	mu      sync.Mutex
-	keys    []jose.JSONWebKey
-	fetched time.Time // when the keys were asked for that are known; zero when none are
-	tried   time.Time // when they were asked for the last time
-	asking  bool      // that has not ended
-	err     error     // of that
+	waiting *semaphore.Weighted // callers that wait for the first keys
+
+	mu         sync.Mutex
+	keys       []jose.JSONWebKey
+	generation uint64    // counts the sets of keys that have been fetched
+	fetched    time.Time // when the keys were asked for that are known; zero when none are
+	tried      time.Time // when they were asked for the last time
+	asking     bool      // that has not ended
+	err        error     // of that
 }
 
 func newKeySource(p *Policy, o Options) *keySource {
@@ -64,6 +77,7 @@ func newKeySource(p *Policy, o Options) *keySource {
 	transport, _ := guard.NewTransport(o.AllowInternal, roots)
 	return &keySource{
 		issuer: p.Issuer, jwksURL: p.JWKSURL, userAgent: o.UserAgent, unusable: err, now: o.Now,
+		waiting: semaphore.NewWeighted(maxWaiting),
 		client: &http.Client{
 			Transport: transport, Timeout: fetchTimeout,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -71,57 +85,106 @@ func newKeySource(p *Policy, o Options) *keySource {
 	}
 }
 
-// find gives the issuer's keys of an ID, or all when there is no ID, that are for an
-// algorithm; none when the issuer has no such key. It asks the issuer when none is known,
-// but not too often: whoever makes up IDs is told no meanwhile, and so is, for that short
-// time, who has a token of a new key. The error is an *Unavailable: no key at all is known.
-func (s *keySource) find(ctx context.Context, id, algorithm string) ([]jose.JSONWebKey, error) {
+// find returns the issuer's keys of an ID, or all keys when the ID is empty, that are for
+// an algorithm, and the generation of the set that they are from.
+//
+// Once keys are known, no caller waits for the issuer: an issuer that hangs, and callers
+// that make up IDs, hold up nobody. A key that the known set does not have is refused when
+// the set is fresh, and otherwise cannot be judged until the set has been refreshed, which
+// happens in the background and not more often than minRefetch. While no set is known, up to
+// maxWaiting callers wait for the first one. The error is an *Unavailable.
+func (s *keySource) find(ctx context.Context, id, algorithm string) ([]jose.JSONWebKey, uint64, error) {
 	seen := s.look(id, algorithm)
-	if len(seen.found) == 0 && seen.wait == 0 {
-		select {
-		case <-s.fetches.DoChan("", s.refresh):
-		case <-ctx.Done():
-		}
+	if !seen.known {
+		s.await(ctx, seen.wait)
 		seen = s.look(id, algorithm)
-	} else if seen.old { // good enough meanwhile
+	}
+	if seen.known && seen.wait == 0 && !seen.asking && (seen.stale || len(seen.found) == 0) {
 		_ = s.fetches.DoChan("", s.refresh)
 	}
 	switch {
+	case len(seen.found) > 0, seen.known && !seen.stale:
+		return seen.found, seen.generation, nil
 	case seen.known:
-		return seen.found, nil
+		return nil, 0, &Unavailable{RetryAfter: max(seen.wait, minRetry), Cause: errors.Join(errOutdated, seen.err)}
 	case seen.err != nil:
-		return nil, &Unavailable{RetryAfter: max(seen.wait, minRetry), Cause: seen.err}
+		return nil, 0, &Unavailable{RetryAfter: max(seen.wait, minRetry), Cause: seen.err}
 	default:
-		return nil, &Unavailable{RetryAfter: minRetry, Cause: errors.Join(errNotAsked, ctx.Err())}
+		return nil, 0, &Unavailable{RetryAfter: minRetry, Cause: errors.Join(errNotAsked, ctx.Err())}
 	}
+}
+
+// await waits for the first keys, unless the issuer may not be asked yet or enough callers
+// wait already.
+func (s *keySource) await(ctx context.Context, wait time.Duration) {
+	if wait > 0 || !s.waiting.TryAcquire(1) {
+		return
+	}
+	defer s.waiting.Release(1)
+	select {
+	case <-s.fetches.DoChan("", s.refresh):
+	case <-ctx.Done():
+	}
+}
+
+// current returns the generation of the keys that are in use, and refreshes them in the
+// background when they are old.
+func (s *keySource) current() uint64 {
+	seen := s.look("", "")
+	if seen.known && seen.stale && seen.wait == 0 && !seen.asking {
+		_ = s.fetches.DoChan("", s.refresh)
+	}
+	return seen.generation
 }
 
 // sight is what is known of an issuer's keys at a moment.
 type sight struct {
-	found []jose.JSONWebKey // what was looked for
-	known bool              // there are keys, whatever was looked for
-	old   bool              // they are to be asked for anew
-	wait  time.Duration     // until the issuer may be asked
-	err   error             // of the last time that it was
+	found      []jose.JSONWebKey // what was looked for
+	generation uint64
+	known      bool          // there are keys, whatever was looked for
+	stale      bool          // they are older than keysLifetime
+	asking     bool          // the issuer is being asked
+	wait       time.Duration // until the issuer may be asked
+	err        error         // of the last time that it was
 }
 
 // look finds keys among those known.
 func (s *keySource) look(id, algorithm string) sight {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	seen := sight{known: len(s.keys) > 0, err: s.err}
+	now := s.now()
+	seen := sight{generation: s.generation, known: len(s.keys) > 0, asking: s.asking, err: s.err,
+		stale: now.Sub(s.fetched) > keysLifetime}
 	for _, key := range s.keys {
-		if (id == "" || key.KeyID == id) && (key.Algorithm == "" || key.Algorithm == algorithm) {
+		if algorithm != "" && (id == "" || key.KeyID == id) && fits(&key, algorithm) {
 			seen.found = append(seen.found, key)
 		}
 	}
-	now := s.now()
 	if !s.tried.IsZero() && !s.asking {
 		seen.wait = max(0, s.tried.Add(minRefetch).Sub(now))
 	}
-	seen.old = now.Sub(s.fetched) > keysLifetime && seen.wait == 0 && !s.asking
 	return seen
 }
+
+// fits reports whether a key can have signed with an algorithm.
+func fits(key *jose.JSONWebKey, algorithm string) bool {
+	if key.Algorithm != "" {
+		return key.Algorithm == algorithm
+	}
+	switch k := key.Key.(type) {
+	case *rsa.PublicKey:
+		return strings.HasPrefix(algorithm, "RS") || strings.HasPrefix(algorithm, "PS")
+	case *ecdsa.PublicKey:
+		return algorithm == curveAlgorithms[k.Curve.Params().Name]
+	case ed25519.PublicKey:
+		return algorithm == string(jose.EdDSA)
+	default:
+		return false
+	}
+}
+
+// curveAlgorithms are the algorithms of elliptic curves (RFC 7518 §3.4).
+var curveAlgorithms = map[string]string{"P-256": string(jose.ES256), "P-384": string(jose.ES384), "P-521": string(jose.ES512)}
 
 // refresh asks the issuer for its keys, for all who wait, and takes down what it says.
 func (s *keySource) refresh() (any, error) {
@@ -141,6 +204,7 @@ func (s *keySource) refresh() (any, error) {
 	s.asking = false
 	if s.err = err; err == nil {
 		s.keys, s.fetched = keys, began
+		s.generation++
 	}
 	return nil, nil
 }

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package oauth tells whether an access token of an OAuth 2.0 issuer, a JWT (RFC 7519,
-// RFC 9068), lets a client in.
+// Package oauth verifies the access tokens of an OAuth 2.0 issuer, which are JWTs (RFC 7519,
+// RFC 9068).
 package oauth
 
 import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +18,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
+	"golang.org/x/sync/semaphore"
+	"k8s.io/utils/lru"
 )
 
 const (
@@ -25,9 +29,20 @@ const (
 	leeway = 30 * time.Second
 	// idDigits of the digest of a subject are enough to tell it from others in a log.
 	idDigits = 12
+	// maxCandidates bounds the keys that are tried for one token. A token that names no key
+	// has one of few that fit its algorithm: the issuer's last, present and next one.
+	maxCandidates = 3
+	// maxVerified bounds the tokens whose signature is remembered to be good.
+	maxVerified = 1024
+	// checkPatience is how long a token waits until its signature is checked.
+	checkPatience = time.Second
+	// headerCritical is the header of RFC 7515 §4.1.11.
+	headerCritical = "crit"
 	// IDPrefix begins the IDs of access tokens, so that they are never those of others.
 	IDPrefix = "jwt:"
 )
+
+var errTooManyChecks = errors.New("too many signatures are being checked")
 
 // algorithms are asymmetric: with others whoever can check a token can make one.
 var algorithms = []jose.SignatureAlgorithm{
@@ -62,9 +77,18 @@ type Options struct {
 
 // Verifier verifies the access tokens of one issuer. It may be used from many goroutines.
 type Verifier struct {
-	policy Policy
-	keys   *keySource
-	now    func() time.Time
+	policy   Policy
+	keys     *keySource
+	now      func() time.Time
+	checks   *semaphore.Weighted // signatures that are being checked
+	verified *lru.Cache          // verification by the SHA-256 digest of the token
+}
+
+// verification is that of a token that was accepted.
+type verification struct {
+	id         string
+	expires    time.Time
+	generation uint64 // of the keys
 }
 
 // New makes a Verifier. It asks the issuer for its keys when it needs them.
@@ -72,24 +96,44 @@ func New(p Policy, o Options) *Verifier {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Verifier{policy: p, keys: newKeySource(&p, o), now: o.Now}
+	return &Verifier{
+		policy: p, keys: newKeySource(&p, o), now: o.Now,
+		checks:   semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0))),
+		verified: lru.New(maxVerified),
+	}
 }
 
-// Unavailable is the error of Verify when it cannot be known whether a token is good,
-// because the issuer has never told its keys.
+// Unavailable is the error of Verify when it cannot be known whether a token is good: the
+// issuer's keys are not known, or too many signatures are being checked.
 type Unavailable struct {
 	RetryAfter time.Duration
 	Cause      error
 }
 
-// Error says why.
-func (u *Unavailable) Error() string { return "the issuer's keys are not known: " + u.Cause.Error() }
+// Error describes the cause.
+func (u *Unavailable) Error() string { return "the access token cannot be judged: " + u.Cause.Error() }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (u *Unavailable) Unwrap() error { return u.Cause }
 
-// Verify tells whether a token lets its bearer in, and gives an ID of the token's subject
-// for the log, which does not tell the subject. The error is an *Unavailable.
+// Recall returns the ID of a token that was accepted before with the keys that are in use,
+// and that has not expired. It checks no signature and never waits.
+func (v *Verifier) Recall(presented string) (id string, ok bool) {
+	known, ok := v.verified.Get(sha256.Sum256([]byte(presented)))
+	if !ok {
+		return "", false
+	}
+	was := known.(verification)
+	if was.generation != v.keys.current() || !v.now().Before(was.expires) {
+		return "", false
+	}
+	return was.id, true
+}
+
+// Verify reports whether a token lets its bearer in, and returns an ID of the token's subject
+// for the log, which does not tell the subject. The error is an *Unavailable. It waits for
+// the issuer only while no key is known, and then for a bounded time and number of callers.
+// As many signatures are checked at once as there are processors.
 func (v *Verifier) Verify(ctx context.Context, presented string) (id string, ok bool, err error) {
 	if len(presented) > maxToken {
 		return "", false, nil
@@ -98,23 +142,42 @@ func (v *Verifier) Verify(ctx context.Context, presented string) (id string, ok 
 	if err != nil || len(token.Headers) != 1 {
 		return "", false, nil //nolint:nilerr // it is no token: that is the answer
 	}
+	header := &token.Headers[0]
 	var claims jwt.Claims
-	// Another issuer's key is not looked for here.
-	if err := token.UnsafeClaimsWithoutVerification(&claims); err != nil || claims.Issuer != v.policy.Issuer {
+	// Another issuer's key is not looked for here. What is marked critical is not understood.
+	if err := token.UnsafeClaimsWithoutVerification(&claims); err != nil || claims.Issuer != v.policy.Issuer ||
+		header.ExtraHeaders[headerCritical] != nil {
 		return "", false, nil //nolint:nilerr // likewise
 	}
-	header := token.Headers[0]
-	keys, err := v.keys.find(ctx, header.KeyID, header.Algorithm)
+	keys, generation, err := v.keys.find(ctx, header.KeyID, header.Algorithm)
 	if err != nil {
 		return "", false, err
 	}
-	for _, key := range keys {
-		var all map[string]any
-		if token.Claims(key.Key, &claims, &all) == nil {
-			return idOf(&claims), v.policy.admits(&claims, all, v.now()), nil
-		}
+	if len(keys) == 0 || len(keys) > maxCandidates {
+		return "", false, nil
 	}
-	return "", false, nil
+	var all map[string]any
+	if ok, err = v.isSigned(ctx, token, keys, &claims, &all); !ok {
+		return "", false, err
+	}
+	if !isAccessToken(header, claims.Audience, all) || !v.policy.admits(&claims, all, v.now()) {
+		return idOf(&claims), false, nil
+	}
+	v.verified.Add(sha256.Sum256([]byte(presented)),
+		verification{id: idOf(&claims), expires: claims.Expiry.Time().Add(leeway), generation: generation})
+	return idOf(&claims), true, nil
+}
+
+// isSigned reports whether one of the keys has signed a token, whose claims it then reads.
+// Embedded keys and the URLs of keys in the token's header do not count.
+func (v *Verifier) isSigned(ctx context.Context, token *jwt.JSONWebToken, keys []jose.JSONWebKey, claims ...any) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, checkPatience)
+	defer cancel()
+	if err := v.checks.Acquire(ctx, 1); err != nil {
+		return false, &Unavailable{RetryAfter: minRetry, Cause: errors.Join(errTooManyChecks, err)}
+	}
+	defer v.checks.Release(1)
+	return slices.ContainsFunc(keys, func(key jose.JSONWebKey) bool { return token.Claims(key.Key, claims...) == nil }), nil
 }
 
 // admits says whether claims whose signature is good are those of a client to let in.

@@ -3,6 +3,7 @@
 package oauth
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -15,7 +16,10 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -54,6 +58,26 @@ func (s *setting) wants(token string, want bool) {
 		s.t.Errorf("let in: %v, want %v", ok, want)
 	case ok && (!strings.HasPrefix(id, IDPrefix) || len(id) != len(IDPrefix)+idDigits || strings.Contains(id, "okta")):
 		s.t.Errorf("the ID %q", id)
+	}
+}
+
+// comesToWant waits until a token is judged so: unknown keys are asked for in the background.
+func (s *setting) comesToWant(token string, want bool) {
+	s.t.Helper()
+	s.eventually(fmt.Sprint("let in: ", want), func() bool {
+		_, ok, err := s.verifier.Verify(s.t.Context(), token)
+		return err == nil && ok == want
+	})
+}
+
+// eventually waits for a condition.
+func (s *setting) eventually(what string, condition func() bool) {
+	s.t.Helper()
+	const patience = 20 * time.Second
+	for deadline := time.Now().Add(patience); !condition(); runtime.Gosched() {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("it never came to this: %s", what)
+		}
 	}
 }
 
@@ -195,7 +219,6 @@ func TestSignatures(t *testing.T) {
 		{"too long", issuertest.Sign(t, jose.RS256, strong, "rsa", s.Claims(s.now, map[string]any{"x": strings.Repeat("x", maxToken)})), false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			s.now = s.now.Add(minRefetch) // so that the keys may be asked for again
 			s.t = t
 			s.wants(row.token, row.want)
 		})
@@ -216,22 +239,93 @@ func TestKeysAreKeptAndRefreshed(t *testing.T) {
 	second := s.NewKey("2")
 	s.wants(sign(second, "2"), false) // it was asked a moment ago
 	s.now = s.now.Add(minRefetch)
-	s.wants(sign(second, "2"), true)
+	s.comesToWant(sign(second, "2"), true)
 	s.wants(sign(first, "1"), false) // it is not published any more
-	s.now = s.now.Add(minRefetch)
-	s.wants(sign(first, "1"), false)
-	if n := s.Fetches.Load(); n != 3 {
-		t.Errorf("the keys were asked for %d times, want 3", n)
+	if n := s.Fetches.Load(); n != 2 {
+		t.Errorf("the keys were asked for %d times, want twice", n)
 	}
 
 	s.Down.Store(true)
 	s.now = s.now.Add(2 * keysLifetime)
 	s.wants(sign(second, "2"), true) // those known stay in use
 	third := s.NewKey("3")
-	s.wants(sign(third, "3"), false)
+	s.wantsLater(sign(third, "3")) // those known are too old to say no
+	s.eventually("the issuer has been asked", func() bool { return s.verifier.keys.look("", "").err != nil })
 	s.Down.Store(false)
 	s.now = s.now.Add(minRefetch)
-	s.wants(sign(third, "3"), true)
+	s.comesToWant(sign(third, "3"), true)
+}
+
+// A token is good no longer than its key is published, although its signature is remembered.
+func TestTokensAreRecalled(t *testing.T) {
+	s := newSetting(t)
+	sign := func(key any, id string) string { return issuertest.Sign(t, jose.ES256, key, id, s.Claims(s.now, nil)) }
+	recalled := func(token string) bool { _, ok := s.verifier.Recall(token); return ok }
+	first := sign(s.NewKey("1"), "1")
+	if recalled(first) {
+		t.Error("a token is recalled that was never verified")
+	}
+	s.wants(first, true)
+	if !recalled(first) {
+		t.Error("a good token is not recalled")
+	}
+	if other := first[:len(first)-1]; recalled(other) {
+		t.Error("another token is recalled")
+	}
+	s.now = s.now.Add(2 * time.Hour)
+	if recalled(first) {
+		t.Error("a token is recalled that has expired")
+	}
+	second := sign(s.NewKey("2"), "2")
+	s.comesToWant(second, true)
+	s.NewKey("3")
+	s.now = s.now.Add(2 * keysLifetime)
+	s.eventually("the key has been withdrawn", func() bool { return !recalled(second) })
+	s.wants(second, false)
+}
+
+func TestAnIssuerThatHangsHoldsUpNobody(t *testing.T) {
+	s := newSetting(t)
+	good := issuertest.Sign(t, jose.ES256, s.NewKey("1"), "1", s.Claims(s.now, nil))
+	stranger, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	madeUp := issuertest.Sign(t, jose.ES256, stranger, "made up", s.Claims(s.now, nil))
+	s.Hangs.Store(true)
+	t.Run("before keys are known few wait", func(t *testing.T) {
+		const callers = 100
+		var answered atomic.Int64
+		var all sync.WaitGroup
+		ctx, cancel := context.WithCancel(t.Context())
+		for range callers {
+			all.Go(func() {
+				_, ok, err := s.verifier.Verify(ctx, madeUp)
+				if later := new(Unavailable); ok || !errors.As(err, &later) {
+					t.Errorf("let in: %v, error %v", ok, err)
+				}
+				answered.Add(1)
+			})
+		}
+		s.eventually("all others are told to come later", func() bool { return answered.Load() >= callers-maxWaiting })
+		s.eventually("the issuer is asked once", func() bool { return s.Hanging.Load() == 1 })
+		cancel()
+		all.Wait()
+	})
+	t.Run("once keys are known nobody waits", func(t *testing.T) {
+		s.Hangs.Store(false)
+		s.CloseClientConnections()
+		s.eventually("the issuer has been given up", func() bool { return !s.verifier.keys.look("", "").asking })
+		s.now = s.now.Add(minRefetch)
+		s.wants(good, true)
+		s.Hangs.Store(true)
+		s.now = s.now.Add(minRefetch)
+		s.wants(madeUp, false)
+		s.eventually("the issuer is asked in the background", func() bool { return s.Hanging.Load() == 1 })
+		s.wants(good, true)
+		s.now = s.now.Add(2 * keysLifetime)
+		s.wantsLater(madeUp) // the keys known are too old to say no
+	})
 }
 
 // Whoever makes up IDs of keys has the issuer asked no more often, and does not keep a key
@@ -251,6 +345,7 @@ func TestMadeUpKeysDoNotHammerTheIssuer(t *testing.T) {
 		for i := range 5 {
 			s.wants(sign(stranger, fmt.Sprint("made up ", second, i)), false)
 		}
+		s.eventually("the issuer has been asked lately", func() bool { return s.verifier.keys.look("", "").wait > 0 })
 		if _, ok, _ := s.verifier.Verify(t.Context(), sign(rotated, "2")); ok && accepted < 0 {
 			accepted = second
 		}

@@ -18,33 +18,57 @@ type TokenVerifier interface {
 
 // AccessTokens verifies the access tokens of an OAuth 2.0 issuer.
 type AccessTokens interface {
-	// Verify tells whether a token lets its bearer in, and under which ID the log may name
-	// it. The error says that this cannot be known at the moment.
+	// Recall returns the ID of a token that was accepted before and is still good. It is
+	// cheap and never waits.
+	Recall(presented string) (id string, ok bool)
+	// Verify reports whether a token lets its bearer in, and under which ID the log may name
+	// it. The error means that this cannot be known at the moment.
 	Verify(ctx context.Context, presented string) (id string, ok bool, err error)
 }
 
-// authenticate gives the ID of the token that the request presents.
+// authenticate returns the ID of the token that the request presents. It runs before a
+// request takes one of the bounded places, so what it costs is bounded by itself: a token of
+// the endpoint's own is compared and waits for nothing, and of a source that has failed too
+// often few access tokens are looked into.
 func (s *Server) authenticate(r *http.Request) (tokenID string, err error) {
 	presented, ok := credentials(r.Header["Authorization"])
-	expired := ""
-	if ok {
-		if tokenID, ok = s.tokens.Verify(presented); !ok {
-			expired = tokenID
-		}
-	}
-	if !ok && s.accessTokens != nil && presented != "" && expired == "" {
-		if tokenID, ok, err = s.accessTokens.Verify(r.Context(), presented); err != nil {
-			return "", errIssuerSilent(err)
-		}
-	}
 	if !ok {
+		return "", s.unauthorized(r)
+	}
+	tokenID, ok = s.tokens.Verify(presented)
+	switch {
+	case ok:
+		return tokenID, nil
+	case tokenID != "": // its bearer guesses nothing, and has to be told
 		s.metrics.authFailures.Inc()
-		if expired != "" {
-			return "", errUnauthorized(expired) // its bearer guesses nothing, and has to be told
-		}
-		return "", s.slowed(r, errUnauthorized(""))
+		return "", errUnauthorized(tokenID)
+	case s.accessTokens == nil:
+		return "", s.unauthorized(r)
+	}
+	return s.authenticateAccessToken(r, presented)
+}
+
+func (s *Server) authenticateAccessToken(r *http.Request, presented string) (tokenID string, err error) {
+	if tokenID, ok := s.accessTokens.Recall(presented); ok {
+		return tokenID, nil
+	}
+	if !s.failures.mayTry(s.clientAddress(r), s.now()) {
+		return "", s.unauthorized(r)
+	}
+	tokenID, ok, err := s.accessTokens.Verify(r.Context(), presented)
+	switch {
+	case err != nil:
+		return "", errTokenUnjudged(err)
+	case !ok:
+		return "", s.unauthorized(r)
 	}
 	return tokenID, nil
+}
+
+// unauthorized counts a request without a good token and returns its refusal.
+func (s *Server) unauthorized(r *http.Request) error {
+	s.metrics.authFailures.Inc()
+	return s.slowed(r, errUnauthorized(""))
 }
 
 // slowed is the refusal of credentials, or 429 where their source has failed too often. A

@@ -19,7 +19,7 @@ import (
 const (
 	retryWhenBusy     = time.Second
 	retryWhenStarting = 2 * time.Second
-	retryWhenSilent   = 10 * time.Second
+	retryWhenUnjudged = 10 * time.Second
 	retryWhenPaused   = 2 * time.Minute
 	// statusClientGone is what the access log says of a request whose client left before
 	// the answer. It is never sent.
@@ -62,9 +62,9 @@ func errUnauthorized(expiredID string) error {
 		with("Www-Authenticate", `Bearer realm="SCIM"`, `Basic realm="SCIM", charset="UTF-8"`)
 }
 
-// errIssuerSilent says "later" and not "no": the token may be good.
-func errIssuerSilent(cause error) error {
-	return unavailable("the issuer of the access token does not tell its keys at the moment", retryWhenSilent, cause)
+// errTokenUnjudged asks the client to come later: the token may be good.
+func errTokenUnjudged(cause error) error {
+	return unavailable("the access token cannot be judged at the moment", retryWhenUnjudged, cause)
 }
 
 func errTooManyFailures(wait time.Duration) error {

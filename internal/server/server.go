@@ -188,13 +188,14 @@ func (s *Server) answer(x *exchange) error {
 	if err := s.limits.admits(x.r); err != nil {
 		return err
 	}
+	if err := s.admit(x); err != nil {
+		return err
+	}
+	// Only authenticated requests take a place, so that nobody else can take them all.
 	defer s.serving.Add(-1)
 	// A write that goes on after its client has gone away keeps its place.
 	if s.serving.Add(1)+int64(s.store.Unfinished()) > int64(s.limits.Concurrent) {
 		return errBusy()
-	}
-	if err := s.admit(x); err != nil {
-		return err
 	}
 	handle := x.route.any
 	if handle == nil {

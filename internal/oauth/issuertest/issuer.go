@@ -33,6 +33,10 @@ type Issuer struct {
 	Fetches atomic.Int64
 	// Down makes it answer 503.
 	Down atomic.Bool
+	// Hangs makes it keep requests without an answer until they are given up.
+	Hangs atomic.Bool
+	// Hanging counts the requests that are kept so.
+	Hanging atomic.Int64
 	// Metadata is the path of its metadata.
 	Metadata string
 
@@ -49,6 +53,7 @@ func New(t testing.TB) *Issuer {
 	i.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that are meant to fail
 	i.StartTLS()
 	t.Cleanup(i.Close)
+	t.Cleanup(i.CloseClientConnections) // before that: requests that hang end
 	return i
 }
 
@@ -60,6 +65,11 @@ func (i *Issuer) CACertificates() string {
 func (i *Issuer) serve(w http.ResponseWriter, r *http.Request) {
 	var document any
 	switch {
+	case i.Hangs.Load():
+		i.Hanging.Add(1)
+		defer i.Hanging.Add(-1)
+		<-r.Context().Done()
+		return
 	case i.Down.Load():
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
@@ -119,10 +129,16 @@ func (i *Issuer) Claims(now time.Time, changes map[string]any) map[string]any {
 	return claims
 }
 
-// Sign makes a token.
+// Sign makes a token of the type JWT.
 func Sign(t testing.TB, algorithm jose.SignatureAlgorithm, key any, id string, claims map[string]any) string {
 	t.Helper()
-	options := (&jose.SignerOptions{}).WithType("JWT")
+	return SignWith(t, algorithm, key, id, claims, map[jose.HeaderKey]any{jose.HeaderType: "JWT"})
+}
+
+// SignWith makes a token with headers of its own beside the algorithm and the ID of the key.
+func SignWith(t testing.TB, algorithm jose.SignatureAlgorithm, key any, id string, claims map[string]any, headers map[jose.HeaderKey]any) string {
+	t.Helper()
+	options := &jose.SignerOptions{ExtraHeaders: maps.Clone(headers)}
 	if id != "" {
 		options = options.WithHeader(jose.HeaderKey("kid"), id)
 	}
