@@ -139,6 +139,9 @@ func (n *node) matchesNothing() bool {
 	}
 }
 
+// Parts is the number of comparisons and operators of the filter.
+func (f *Filter) Parts() int { return f.root.parts() }
+
 // WantsMembers says whether Match looks at a group's members.
 func (f *Filter) WantsMembers() bool { return f.members }
 

@@ -158,6 +158,9 @@ func isHidden(a *Attribute, v Value) bool {
 // IsZero says that there is no resource.
 func (p Packed) IsZero() bool { return p.data == "" }
 
+// Size is the number of bytes that the resource takes.
+func (p Packed) Size() int { return len(p.data) }
+
 func (p Packed) hides() bool { return p.data[0]&hidesSome != 0 }
 
 // layout is a Packed taken apart.

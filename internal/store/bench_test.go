@@ -261,3 +261,25 @@ func BenchmarkCreate(b *testing.B) {
 		}
 	})
 }
+
+func BenchmarkSortedPage(b *testing.B) {
+	benchmarkList(b, 100, func(s *Store, _, _ int) Query {
+		order, err := s.users.rt.ParseSort("title", "ascending")
+		if err != nil {
+			b.Fatal(err)
+		}
+		return Query{Type: s.users.rt, Sort: order, StartIndex: 1, Count: 100}
+	})
+}
+
+// BenchmarkFilterMembers looks at every member of a group of 100,000.
+func BenchmarkFilterMembers(b *testing.B) {
+	s := directoryOf(b, 0, 100_000)
+	q := s.filtered(b, s.groups, `members.display co "a"`)
+	b.ReportAllocs()
+	for b.Loop() {
+		if page, err := s.List(b.Context(), q); err != nil || page.Total != 0 {
+			b.Fatal(page, err)
+		}
+	}
+}

@@ -81,6 +81,9 @@ func byGroup(l *listing, value string) iter.Seq[*entry] {
 				continue
 			}
 			for m := range group.members.all() {
+				if !l.scan.look(1) {
+					return
+				}
 				if seen[m.value] {
 					continue
 				}

@@ -137,6 +137,10 @@ type groupMembers struct {
 	group *entry
 	// types is who is a member, where the snapshot has another version of the group.
 	types map[string]memberType
+	// scan ends All when the query that looks at the members may not go on, each of whom
+	// costs so many looks; nil where no query does.
+	scan  *scan
+	looks int
 }
 
 // membersOf reads the members of a version of a group that may not be the newest.
@@ -180,7 +184,7 @@ func (g groupMembers) typeOf(value string) (memberType, bool) {
 func (g groupMembers) All() iter.Seq[scim.Member] {
 	return func(yield func(scim.Member) bool) {
 		for m := range g.group.members.all() {
-			if !yield(g.store.describe(g.view, m)) {
+			if g.scan != nil && !g.scan.look(g.looks) || !yield(g.store.describe(g.view, m)) {
 				return
 			}
 		}

@@ -5,8 +5,7 @@ package store
 import (
 	"cmp"
 	"context"
-	"slices"
-	"sort"
+	"iter"
 
 	"scim-operator.io/internal/scim"
 )
@@ -159,7 +158,8 @@ func (s *Store) List(ctx context.Context, q Query) (*Page, error) {
 	}
 	l := s.newListing(k, &q)
 	revision := k.shelf.newest.Load()
-	entries, total, err := l.page(ctx)
+	l.scan.ctx = ctx
+	entries, total, err := l.page()
 	if err != nil {
 		return nil, err
 	}
@@ -194,11 +194,17 @@ type listing struct {
 	filterGroups, sortGroups bool
 	first                    int // place of the page's first match, from 0; where a position decides, once it is found
 	count                    int // of matches on the page at most
+	parts                    int // of the filter
+	scan                     *scan
 }
 
 func (s *Store) newListing(k *kind, q *Query) *listing {
 	view := s.index.view()
-	l := &listing{store: s, kind: k, query: q, view: view, table: &view.shelf(s, k).live}
+	l := &listing{store: s, kind: k, query: q, view: view, table: &view.shelf(s, k).live,
+		scan: newScan(context.Background(), &s.scans)}
+	if q.Filter != nil {
+		l.parts = q.Filter.Parts()
+	}
 	if q.After == nil {
 		l.first = min(max(q.StartIndex, 1)-1, l.table.len())
 	}
@@ -211,35 +217,76 @@ func (s *Store) newListing(k *kind, q *Query) *listing {
 }
 
 // page gives the entries of the page and how many match on all pages.
-func (l *listing) page(ctx context.Context) ([]*entry, int, error) {
+func (l *listing) page() ([]*entry, int, error) {
 	if l.query.Filter == nil && l.query.Sort == nil {
 		return l.unfiltered(), l.table.len(), nil
 	}
+	defer l.scan.end()
 	candidates, indexed := l.candidates()
 	if !indexed {
 		candidates = l.ahead()
 	}
-	sorted := !indexed && l.query.Sort == nil
-	var found []*entry
-	examined, total := 0, 0
+	if !indexed && l.query.Sort == nil {
+		return l.inOrder(candidates)
+	}
+	return l.sorted(candidates)
+}
+
+// inOrder takes the page out of candidates that come in the order of the page.
+func (l *listing) inOrder(candidates iter.Seq[*entry]) (found []*entry, total int, err error) {
 	for e := range candidates {
-		if examined++; examined%1024 == 0 && ctx.Err() != nil {
-			return nil, 0, unavailable(ctx.Err())
+		if !l.scan.spend(l.cost(e)) {
+			break
 		}
 		if !l.matches(e) {
 			continue
 		}
-		// What comes in the order of the page need not be kept beyond it.
-		if !sorted || l.reaches(e, total) {
+		if l.reaches(e, total) {
 			found = append(found, e)
 		}
 		total++
 	}
-	if sorted {
-		return found, total, nil
-	}
-	return l.cut(l.sort(found)), total, nil
+	return found, total, l.scan.err
 }
+
+// sorted takes the page out of candidates in any order. It holds as many matches as come
+// up to the end of the page or, where the page begins behind a position, as are on it.
+func (l *listing) sorted(candidates iter.Seq[*entry]) ([]*entry, int, error) {
+	kept := top{order: l.query.Sort, most: l.first + l.count}
+	if l.count == 0 {
+		kept.most = 0
+	}
+	total, before := 0, 0
+	for e := range candidates {
+		if !l.scan.spend(l.cost(e)) {
+			break
+		}
+		if !l.matches(e) {
+			continue
+		}
+		total++
+		m := sortable{entry: e}
+		if l.query.Sort != nil && (kept.most > 0 || l.query.After != nil) {
+			m.key = l.key(e)
+		}
+		if l.query.After != nil && !l.isBehind(&m) {
+			before++
+			continue
+		}
+		kept.add(m)
+	}
+	if l.scan.err != nil {
+		return nil, 0, l.scan.err
+	}
+	if l.query.After != nil {
+		l.first = before
+		return kept.entries(0), total, nil
+	}
+	return kept.entries(l.first), total, nil
+}
+
+// cost is what it takes to compare an entry with the filter, beside its members.
+func (l *listing) cost(e *entry) int { return 1 + l.parts*e.packed.Size()/unitBytes }
 
 // reaches says whether a match is on the page. Matches come in the order of creation;
 // before is the number of those that came.
@@ -248,20 +295,6 @@ func (l *listing) reaches(e *entry, before int) bool {
 		l.first = before + 1
 	}
 	return before >= l.first && before < l.first+l.count
-}
-
-// cut takes the page out of all matches, which are sorted.
-func (l *listing) cut(matches []sortable) []*entry {
-	if l.query.After != nil {
-		l.first = sort.Search(len(matches), func(i int) bool { return l.isBehind(&matches[i]) })
-	}
-	matches = matches[min(l.first, len(matches)):]
-	matches = matches[:min(l.count, len(matches))]
-	entries := make([]*entry, len(matches))
-	for i := range matches {
-		entries[i] = matches[i].entry
-	}
-	return entries
 }
 
 // isBehind says whether a match is behind the position that the query names.
@@ -312,7 +345,7 @@ func (l *listing) matches(e *entry) bool {
 		return l.query.Filter.Match(e.packed, l.members(e))
 	}
 	if l.filterGroups {
-		return l.query.Filter.Match(l.store.withGroups(l.view, e), nil)
+		return l.query.Filter.Match(l.withGroups(e), nil)
 	}
 	return l.query.Filter.Match(e.packed, nil)
 }
@@ -322,34 +355,20 @@ func (l *listing) members(group *entry) scim.MemberReader {
 	if !l.query.Filter.WantsMembers() {
 		return nil
 	}
-	return groupMembers{store: l.store, view: l.view, group: group}
+	return groupMembers{store: l.store, view: l.view, group: group, scan: l.scan, looks: 1 + l.parts/partsPerLook}
+}
+
+// withGroups gives a user with its groups, and takes down what that costs.
+func (l *listing) withGroups(user *entry) scim.Packed {
+	p := l.store.withGroups(l.view, user)
+	l.scan.look(1 + (p.Size()-user.packed.Size())/groupBytes)
+	return p
 }
 
 // key is what an entry is sorted by.
 func (l *listing) key(e *entry) string {
 	if l.sortGroups {
-		return l.query.Sort.Key(l.store.withGroups(l.view, e))
+		return l.query.Sort.Key(l.withGroups(e))
 	}
 	return l.query.Sort.Key(e.packed)
-}
-
-// sortable is a match and what it is sorted by.
-type sortable struct {
-	entry *entry
-	key   string
-}
-
-// sort orders entries as the query asks, and by creation where that leaves it open.
-func (l *listing) sort(entries []*entry) []sortable {
-	sortables := make([]sortable, len(entries))
-	for i, e := range entries {
-		sortables[i].entry = e
-		if l.query.Sort != nil {
-			sortables[i].key = l.key(e)
-		}
-	}
-	slices.SortFunc(sortables, func(a, b sortable) int {
-		return cmp.Or(l.query.Sort.CompareKeys(a.key, b.key), compareCreation(a.entry, b.entry))
-	})
-	return sortables
 }

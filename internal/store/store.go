@@ -74,6 +74,7 @@ type Store struct {
 	feeds   []*feed
 	barrier *barrier
 	writers writers
+	scans   scans
 	chores  chores
 }
 
@@ -104,7 +105,7 @@ func newStore(c Config, client client) (*Store, error) {
 	history := newHistory(client, c.Log)
 	s := &Store{
 		namespace: c.Namespace, endpoint: c.Endpoint, baseURL: strings.TrimSuffix(c.BaseURL, "/"),
-		log: c.Log, client: history, history: history, index: newIndex(), now: time.Now,
+		log: c.Log, client: history, history: history, index: newIndex(), now: time.Now, scans: newScans(),
 		chores: make(chores, maxChores), immutableExternalIDs: c.ImmutableExternalIDs,
 		timeouts: timeouts{
 			write:       orDefault(c.WriteTimeout, 25*time.Second),
