@@ -41,6 +41,7 @@ type exchange struct {
 	values  [4][1]string // of headers
 	body    answerBody
 
+	connection *connection // nil where the server does not see to connections
 	requestID  string
 	route      *route
 	id         string // the last segment of the path, where it is an id
@@ -62,7 +63,8 @@ type exchange struct {
 }
 
 func (s *Server) newExchange(w http.ResponseWriter, r *http.Request) *exchange {
-	x := &exchange{server: s, w: w, r: r, ctx: r.Context(), start: time.Now(), requestID: requestID(r)}
+	x := &exchange{server: s, w: w, r: r, ctx: r.Context(), start: time.Now(), requestID: requestID(r), connection: connectionOf(r)}
+	x.connection.begin()
 	x.route, x.id = s.router.find(r.URL.Path)
 	h := w.Header()
 	x.values[0][0] = x.requestID
@@ -175,6 +177,7 @@ func errorBody(r *refusal, requestID string) []byte {
 
 // finish ends an exchange: it turns a panic into an answer, counts and logs.
 func (x *exchange) finish() {
+	defer x.connection.end()
 	if v := recover(); v != nil {
 		x.panicked(v)
 	}

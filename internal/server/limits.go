@@ -13,7 +13,10 @@ type Limits struct {
 	BodyBytes   int64 // one request body; 1 MiB. Beyond it: 413
 	URLBytes    int   // path and query; 16 KiB. Beyond it: 414
 	HeaderBytes int   // names and values of all headers; 32 KiB. Beyond it: 431
-	Concurrent  int   // requests served at once; 256. Beyond it: 503
+	Concurrent  int   // authenticated requests served at once; 256. Beyond it: 503
+
+	Connections       int // open at once; 2048. Beyond it: an idle one is closed, or the new one
+	SourceConnections int // of them, those of one source that is no trusted proxy; 1024. Beyond it: likewise
 
 	BulkOperations int // operations of one Bulk request; 1000. Beyond it: 413
 
@@ -41,6 +44,8 @@ func DefaultLimits() Limits {
 		URLBytes:          16 << 10,
 		HeaderBytes:       32 << 10,
 		Concurrent:        256,
+		Connections:       2048,
+		SourceConnections: 1024,
 		BulkOperations:    1000,
 		RequestTimeout:    30 * time.Second,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -61,6 +66,8 @@ func (l Limits) withDefaults() Limits {
 	orDefault(&l.URLBytes, d.URLBytes)
 	orDefault(&l.HeaderBytes, d.HeaderBytes)
 	orDefault(&l.Concurrent, d.Concurrent)
+	orDefault(&l.Connections, d.Connections)
+	orDefault(&l.SourceConnections, d.SourceConnections)
 	orDefault(&l.BulkOperations, d.BulkOperations)
 	orDefault(&l.RequestTimeout, d.RequestTimeout)
 	orDefault(&l.ReadHeaderTimeout, d.ReadHeaderTimeout)
@@ -84,7 +91,8 @@ func orDefault[T comparable](field *T, value T) {
 
 func (l Limits) check() error {
 	switch {
-	case l.BodyBytes < 0 || l.URLBytes < 0 || l.HeaderBytes < 0 || l.Concurrent < 0 || l.BulkOperations < 0:
+	case l.BodyBytes < 0 || l.URLBytes < 0 || l.HeaderBytes < 0 || l.Concurrent < 0 || l.BulkOperations < 0 ||
+		l.Connections < 0 || l.SourceConnections < 0:
 		return errors.New("a bound on requests is negative")
 	case l.DefaultPageSize < 0 || l.MaxPageSize < l.DefaultPageSize:
 		return errors.New("the default page size is negative or above the maximum")

@@ -24,9 +24,13 @@ type metrics struct {
 	authFailures prometheus.Counter
 	authSlowed   prometheus.Counter
 	panics       prometheus.Counter
-	malformed    *prometheus.CounterVec
-	bulk         *prometheus.CounterVec
-	store        *prometheus.HistogramVec
+
+	connections                 prometheus.Gauge
+	evicted, refusedConnections prometheus.Counter
+
+	malformed *prometheus.CounterVec
+	bulk      *prometheus.CounterVec
+	store     *prometheus.HistogramVec
 }
 
 func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
@@ -52,6 +56,15 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 		authSlowed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "scim_http_authentication_slowed_total", Help: "Requests without a valid token that were answered 429, as their source had sent too many.",
 		}),
+		connections: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "scim_http_connections", Help: "Connections open on the port for SCIM.",
+		}),
+		evicted: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "scim_http_connections_evicted_total", Help: "Idle connections closed to make room for others.",
+		}),
+		refusedConnections: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "scim_http_connections_refused_total", Help: "Connections closed at once, as too many were open and none of them idle.",
+		}),
 		panics: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "scim_http_panics_total", Help: "Panics turned into an answer of status 500.",
 		}),
@@ -67,7 +80,7 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 		}, []string{"operation", "type", "outcome"}),
 	}
 	for _, c := range []prometheus.Collector{m.requests, m.duration, m.size, m.inFlight, m.authFailures, m.authSlowed,
-		m.panics, m.malformed, m.bulk, m.store} {
+		m.panics, m.malformed, m.bulk, m.store, m.connections, m.evicted, m.refusedConnections} {
 		if err := registerer.Register(c); err != nil {
 			return nil, err
 		}

@@ -62,6 +62,8 @@ func (s *Server) httpServer() *http.Server {
 		WriteTimeout:                 s.limits.WriteTimeout,
 		IdleTimeout:                  s.limits.IdleTimeout,
 		DisableGeneralOptionsHandler: true,
+		ConnContext:                  withConnection,
+		ConnState:                    turned,
 		ErrorLog:                     errorLog(s.log.WithName("http")),
 	}
 }

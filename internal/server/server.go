@@ -89,6 +89,7 @@ type Server struct {
 	bookmarks    bookmarks
 	limits       Limits
 	metrics      *metrics
+	connections  *connections
 	log          logr.Logger
 	access       accessLog
 	audit        auditLog
@@ -136,7 +137,7 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{
+	s := &Server{
 		baseURL:      baseURL,
 		router:       newRouter(base, types, me != nil),
 		types:        types,
@@ -158,7 +159,9 @@ func New(c Config) (*Server, error) {
 		audit:        newAuditLog(c.Audit),
 		notes:        c.Notes,
 		userName:     userAttribute{c.Types.User(), c.Types.User().Attribute("userName")},
-	}, nil
+	}
+	s.connections = newConnections(limits, s.trusted, m)
+	return s, nil
 }
 
 func resourceTypes(registry *scim.Registry) []*resourceType {
@@ -223,6 +226,7 @@ func (s *Server) admit(x *exchange) error {
 		return err
 	}
 	x.tokenID = tokenID
+	x.connection.authenticate()
 	if isChange(x.r.Method, x.route) {
 		x.change = &change{method: x.r.Method, id: x.id}
 		if x.route.typ != nil {

@@ -15,7 +15,7 @@ import (
 // handler: net/http writes an answer in plain text on the connection and closes it. The
 // connections of this listener put a SCIM error in its place.
 
-// wireListener wraps the connections it accepts.
+// wireListener wraps the connections it accepts, which have a place among those that are open.
 type wireListener struct {
 	net.Listener
 	server *Server
@@ -23,16 +23,28 @@ type wireListener struct {
 
 // Accept implements net.Listener.
 func (l *wireListener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if place := l.server.connections.enter(c); place != nil {
+			return &wireConn{Conn: c, server: l.server, place: place}, nil
+		}
+		_ = c.Close()
 	}
-	return &wireConn{Conn: c, server: l.server}, nil
 }
 
 type wireConn struct {
 	net.Conn
 	server *Server
+	place  *connection
+}
+
+// Close implements net.Conn.
+func (c *wireConn) Close() error {
+	c.place.leave()
+	return c.Conn.Close()
 }
 
 // CloseWrite lets net/http end its side first, so that a client still sending can read
