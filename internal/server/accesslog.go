@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -17,6 +16,8 @@ import (
 	"github.com/go-logr/zapr"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"scim-operator.io/internal/scim"
 )
 
 // accessLog writes one line per request. Where the log is zap's, as in production, it
@@ -111,19 +112,26 @@ func keysAndValues(fields []zap.Field) []any {
 	return list
 }
 
-// loggedAttribute is the attribute that an error is about. The path of an error may be
-// what the client wrote, filters and their values included; then it is not logged.
-func loggedAttribute(path string) string {
-	for i := range len(path) {
-		c := path[i]
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9',
-			c == '.', c == ':', c == '-', c == '_', c == '$':
-		default:
-			return ""
+// loggedParameters are the paths of errors that are not about an attribute.
+var loggedParameters = map[string]bool{"sortBy": true, "sortOrder": true, "attributes": true, "excludedAttributes": true,
+	"failOnErrors": true, "bulkId": true, "value": true}
+
+// loggedAttribute is the attribute that an error about a resource of a type is about, nil
+// for one of several types. The path of an error may be what the client wrote, filters and
+// their values included: what is logged is the schema's own name, or none.
+func (s *Server) loggedAttribute(rt *scim.ResourceType, path string) string {
+	if loggedParameters[path] {
+		return path
+	}
+	if rt != nil {
+		return rt.AttributeAt(path)
+	}
+	for _, t := range s.types {
+		if attribute := t.AttributeAt(path); attribute != "" {
+			return attribute
 		}
 	}
-	return path
+	return ""
 }
 
 // causeText says why a request failed. An error of a call to the API server names what
@@ -140,10 +148,8 @@ func causeText(cause error, madeUp string) string {
 		text = strings.ReplaceAll(text, call.URL, "API server")
 		err = call.Err
 	}
-	if madeUp != "" {
-		text = strings.ReplaceAll(text, strconv.Quote(madeUp), `"…"`)
-	}
-	return text
+	// An error of the API server quotes names and values: ids that servers make are kept.
+	return scim.RedactQuoted(text, func(quoted string) bool { return quoted != madeUp && isUUID(quoted) })
 }
 
 // madeUpID is the id that the client asked for, where it may not be logged.

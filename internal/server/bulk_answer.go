@@ -53,7 +53,7 @@ func (j *bulkJob) finish(task *bulkTask) {
 		if task.err.scim.ScimType != "" {
 			fields = append(fields, "scimType", task.err.scim.ScimType)
 		}
-		if attribute := loggedAttribute(task.err.scim.Path); attribute != "" {
+		if attribute := j.server.loggedAttribute(task.change.rt, task.err.scim.Path); attribute != "" {
 			fields = append(fields, "attribute", attribute)
 		}
 		if task.err.cause != nil {

@@ -11,6 +11,8 @@ import (
 	"runtime/debug"
 	"strconv"
 	"time"
+
+	"scim-operator.io/internal/scim"
 )
 
 const (
@@ -140,7 +142,10 @@ func (x *exchange) write(body []byte) {
 // the connection is cut, so that the client does not take half an answer for a whole.
 func (x *exchange) refuse(err error) {
 	refusal := asRefusal(err)
-	x.cause, x.scimType, x.attribute = refusal.cause, refusal.scim.ScimType, loggedAttribute(refusal.scim.Path)
+	x.cause, x.scimType = refusal.cause, refusal.scim.ScimType
+	if refusal.scim.Path != "" {
+		x.attribute = x.server.loggedAttribute(x.resourceType(), refusal.scim.Path)
+	}
 	if x.change != nil {
 		x.change.refusal = refusal.scim
 	}
@@ -165,6 +170,14 @@ func (x *exchange) refuse(err error) {
 		h["Connection"] = closeHeader
 	}
 	x.send(refusal.scim.Status, errorBody(refusal, x.requestID))
+}
+
+// resourceType is that of the request's path, nil where it is not about one.
+func (x *exchange) resourceType() *scim.ResourceType {
+	if x.route.typ == nil {
+		return nil
+	}
+	return x.route.typ.ResourceType
 }
 
 // errorBody puts the request ID into the detail, because that is all that most identity

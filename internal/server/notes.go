@@ -35,7 +35,8 @@ func (s *Server) note(c *change) {
 		}
 		if user := s.store.Known(c.rt, id); user != nil {
 			s.notes.Refused(id, user.Generation, refusal.Status, refusal.ScimType,
-				c.method+who+" was refused with "+strconv.Itoa(refusal.Status)+": "+refusal.Detail)
+				c.method+who+" was refused with "+strconv.Itoa(refusal.Status)+": "+
+					refusal.Redacted(s.loggedAttribute(c.rt, refusal.Path)))
 		}
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+
+	"scim-operator.io/internal/scim"
 )
 
 // Serve answers requests on l, over HTTP/1.1 and HTTP/2 without TLS, until ctx ends,
@@ -77,6 +79,6 @@ type logWriter struct{ logr.Logger }
 
 // Write implements io.Writer.
 func (w logWriter) Write(p []byte) (int, error) {
-	w.V(1).Info("connection", "message", string(p))
+	w.V(1).Info("connection", "message", scim.RedactQuoted(string(p), nil)) // it may quote what a client sent
 	return len(p), nil
 }

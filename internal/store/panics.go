@@ -3,8 +3,12 @@
 package store
 
 import (
+	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
+
+	"scim-operator.io/internal/scim"
 )
 
 // panicked is what a panic leaves that happened in a goroutine which serves several
@@ -33,6 +37,15 @@ func (p *panicked) again() {
 	}
 }
 
+// text describes the panic without a value of a request: by an error of the runtime, or by
+// the type of what was thrown.
+func (p *panicked) text() string {
+	if err, ok := p.value.(runtime.Error); ok {
+		return scim.RedactQuoted(err.Error(), nil)
+	}
+	return fmt.Sprintf("%T", p.value)
+}
+
 func (s *Store) logPanic(k *kind, id string, p *panicked) {
-	s.log.Error(fmt.Errorf("panic: %v", p.value), "A change of a resource panicked", "resource", k.resource, "name", id, "stack", string(p.stack))
+	s.log.Error(errors.New("panic: "+p.text()), "A change of a resource panicked", "resource", k.resource, "name", id, "stack", string(p.stack))
 }
