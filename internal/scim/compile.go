@@ -56,8 +56,13 @@ func compileType(rt *ResourceType) (*ResourceType, error) {
 			c.root.lookup[urn] = a
 		}
 	}
-	if i := slices.IndexFunc(c.root.Sub, func(a *Attribute) bool { return a.role == roleMembers }); i >= 0 {
-		c.members = c.root.Sub[i]
+	for _, a := range c.root.Sub {
+		if a.role == roleMembers {
+			c.members = a
+		}
+		if a.Initial != nil {
+			c.initial = append(c.initial, a)
+		}
 	}
 	return c, nil
 }
@@ -106,6 +111,7 @@ func link(parent *Attribute) error {
 		a.path = childPath(parent, a.Name)
 		a.key = string(append(appendString(nil, a.Name), ':'))
 		a.shared = nil
+		a.identifying = a.identifying || a.Uniqueness != UniquenessNone || parent.isComplexValue() && folded == "value"
 		for _, text := range a.CanonicalValues {
 			a.shared = append(a.shared, text)
 		}
@@ -121,6 +127,12 @@ func link(parent *Attribute) error {
 		parent.lookup["displayname"] = parent.lookup["display"]
 	}
 	return nil
+}
+
+// isComplexValue reports whether the attribute is a complex one, and not a resource or an
+// extension.
+func (a *Attribute) isComplexValue() bool {
+	return a.Type == Complex && a.role != roleRoot && a.role != roleExtension
 }
 
 func childPath(parent *Attribute, name string) string {

@@ -20,6 +20,10 @@ type decoder struct {
 	// trusted reads what this engine wrote: readOnly attributes stay, and nothing
 	// has to be there.
 	trusted bool
+	// embedded reads JSON that stands inside a string. Strings within are strings.
+	embedded bool
+	// ignored takes in what the schema does not know; nil when nobody asks.
+	ignored *Ignored
 	// builders are used again, one for each level of nested objects.
 	builders []*Builder
 	level    int
@@ -85,7 +89,7 @@ func (d *decoder) list(a *Attribute) (List, error) {
 // putElement reads one value of a multi-valued attribute. One that is there
 // already says nothing new.
 func (d *decoder) putElement(set *valueSet, a *Attribute) error {
-	if a.role == roleEmbedded && !d.trusted && d.peek() == '"' {
+	if d.mayUnpack(a) && d.peek() == '"' {
 		return d.putEmbedded(set, a)
 	}
 	v, err := d.single(a)
@@ -178,8 +182,11 @@ func (d *decoder) fromNumber(a *Attribute) (Value, error) {
 
 func (d *decoder) fromString(a *Attribute) (Value, error) {
 	text, err := d.text()
-	if err != nil || text == "" {
+	if err != nil || a.isNoValue(text) {
 		return nil, err
+	}
+	if d.mayUnpack(a) && looksLikeJSON(text) {
+		return d.unpackOne(a, text)
 	}
 	if !d.trusted && a.isName() {
 		if err := checkName(a, text); err != nil {
@@ -189,8 +196,12 @@ func (d *decoder) fromString(a *Attribute) (Value, error) {
 	return a.fromText(text)
 }
 
-// fromText makes a value of a string that a client sent.
+// fromText makes a value of a string that a client sent; nil is no value. Dates and binary
+// data come in one spelling.
 func (a *Attribute) fromText(text string) (Value, error) {
+	if a.isNoValue(text) {
+		return nil, nil
+	}
 	limit := maxStringBytes
 	if a.Type == Binary {
 		limit = maxBinaryBytes
@@ -205,13 +216,17 @@ func (a *Attribute) fromText(text string) (Value, error) {
 		}
 		return nil, ErrInvalidValue(a.path, "it must be true or false")
 	case DateTime:
-		if _, ok := parseInstant(text); !ok {
+		instant, ok := parseInstant(text)
+		if !ok {
 			return nil, ErrInvalidValue(a.path, "it must be a date and time such as 2008-01-23T04:56:22Z")
 		}
+		return instant.canonical(text), nil
 	case Binary:
-		if !isBase64(text) {
+		encoded, ok := canonicalBase64(text)
+		if !ok {
 			return nil, ErrInvalidValue(a.path, "it must be base64")
 		}
+		return encoded, nil
 	case Integer, Decimal:
 		return nil, ErrInvalidValue(a.path, "it must be "+article(a.Type)+", not a string")
 	case Complex:
@@ -227,7 +242,7 @@ func (a *Attribute) fromBareValue(text string) (Value, error) {
 		return nil, ErrInvalidValue(a.path, "it must be an object, not a string")
 	}
 	v, err := a.value.fromText(text)
-	if err != nil {
+	if err != nil || v == nil {
 		return nil, err
 	}
 	return &Object{fields: []Field{{Attr: a.value, Value: v}}}, nil
@@ -271,8 +286,8 @@ func (d *decoder) object(a *Attribute) (*Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.role == roleEmbedded && !d.trusted {
-		o = a.unwrapEmbedded(o)
+	if a.role == roleEmbedded && d.mayUnpack(a) {
+		o = d.unwrapValue(a, o)
 	}
 	if o.Len() > 0 && !d.trusted && a.role != roleRoot {
 		return o, checkRequired(a, o)
@@ -297,6 +312,9 @@ func (d *decoder) subValues(a *Attribute, emit func(subValue)) error {
 			return err
 		}
 		sub := lookupName(a.lookup, name)
+		if sub == nil && d.ignored != nil {
+			d.ignored.add(a.pathBelow(name))
+		}
 		if sub == nil || sub.role == roleSchemas || sub.role == roleMembers || !d.keeps(sub) {
 			if err := d.skip(); err != nil {
 				return err
@@ -375,13 +393,20 @@ func parseBool(text string) (value, ok bool) {
 	return false, false
 }
 
-// isBase64 accepts both alphabets, with or without padding (RFC 7643 §2.3.6).
-func isBase64(s string) bool {
-	s = strings.TrimRight(s, "=")
+// canonicalBase64 reads both alphabets, with or without padding (RFC 7643 §2.3.6), and
+// writes the standard one with padding. What is written so already is not copied.
+func canonicalBase64(s string) (encoded string, ok bool) {
+	digits := strings.TrimRight(s, "=")
 	encoding := base64.RawStdEncoding
-	if strings.ContainsAny(s, "-_") {
+	if strings.ContainsAny(digits, "-_") {
 		encoding = base64.RawURLEncoding
 	}
-	_, err := encoding.DecodeString(s)
-	return err == nil
+	data, err := encoding.DecodeString(digits)
+	if err != nil {
+		return "", false
+	}
+	if encoded = base64.StdEncoding.EncodeToString(data); encoded == s {
+		return s, true
+	}
+	return encoded, true
 }

@@ -38,6 +38,8 @@ type Error struct {
 	Detail   string
 	Path     string // the attribute path at fault, "" when there is none
 	Holder   string // the id of the resource that has the value, where it is known; clients are not told
+
+	unknown string // the attribute path that the schema does not have, where that is what is wrong
 }
 
 // Error gives the detail, led by the scimType.
@@ -126,6 +128,11 @@ func pathError(scimType, path, reason string) *Error {
 func errFilter(text string, offset int, reason string) *Error {
 	column := utf8.RuneCountInString(text[:offset]) + 1
 	return NewError(http.StatusBadRequest, ScimTypeInvalidFilter, fmt.Sprintf("column %d: %s", column, reason))
+}
+
+func isSyntaxError(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.ScimType == ScimTypeInvalidSyntax
 }
 
 func errTooLarge(what string, limit int, unit string) *Error {

@@ -213,10 +213,27 @@ func (p *filterParser) resolve(path string) (t target, problem string) {
 	if p.scope == nil {
 		return p.rt.resolve(path)
 	}
-	if t.attr = lookupName(p.scope.lookup, path); t.attr == nil {
+	if t.attr = lookupName(p.scope.lookup, p.withinScope(path)); t.attr == nil {
 		return t, quoteName(path) + " is not a sub-attribute of " + p.scope.path
 	}
 	return t, ""
+}
+
+// withinScope takes off the front of a name within a value path what leads to the values:
+// the URN of the schema, the name of the attribute, or both (RFC 7644 §3.10).
+func (p *filterParser) withinScope(path string) string {
+	name := path
+	if strings.IndexByte(path, ':') >= 0 {
+		base, names := p.rt.cutSchema(path)
+		if base != p.scope.parent {
+			return path
+		}
+		name = names
+	}
+	if first, rest, ok := strings.Cut(name, "."); ok && strings.EqualFold(first, p.scope.Name) {
+		return rest
+	}
+	return name
 }
 
 func unfilterable(t target) string {

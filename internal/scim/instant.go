@@ -4,7 +4,7 @@ package scim
 
 import "time"
 
-// instant is a point in time. Dates keep the client's text and compare as these.
+// instant is a point in time. Dates compare as these.
 type instant struct {
 	seconds     int64
 	nanoseconds int64
@@ -17,6 +17,19 @@ func (t instant) compare(u instant) int {
 	default:
 		return compareInts(t.nanoseconds, u.nanoseconds)
 	}
+}
+
+// canonical writes the instant as answers show it: in UTC, and without zeros at the end of a
+// fraction (XML Schema Part 2 §3.2.7.2). A year that four digits cannot write keeps the text.
+func (t instant) canonical(text string) string {
+	at := time.Unix(t.seconds, t.nanoseconds).UTC()
+	if year := at.Year(); year < 0 || year > 9999 {
+		return text
+	}
+	if written := at.Format("2006-01-02T15:04:05.999999999Z"); written != text {
+		return written
+	}
+	return text
 }
 
 func compareInts(a, b int64) int {

@@ -14,6 +14,9 @@ func (d *decoder) members(a *Attribute) ([]Member, error) {
 		return nil, d.literal("null")
 	}
 	if d.peek() != '[' {
+		if text, ok := d.embeddedText(); ok {
+			return d.unpackMembers(a, text)
+		}
 		m, err := d.member(a)
 		if err != nil || m.Value == "" {
 			return nil, err
@@ -52,6 +55,9 @@ func (d *decoder) members(a *Attribute) ([]Member, error) {
 func (d *decoder) member(a *Attribute) (Member, error) {
 	switch d.peek() {
 	case '"':
+		if text, ok := d.embeddedText(); ok {
+			return d.unpackMember(a, text)
+		}
 		value, err := d.memberText(a.value)
 		return Member{Value: value}, err
 	case '{':
@@ -74,6 +80,9 @@ func (d *decoder) memberObject(a *Attribute) (m Member, err error) {
 			break
 		}
 		switch sub := lookupName(a.lookup, name); {
+		case sub == nil && d.ignored != nil:
+			d.ignored.add(a.pathBelow(name))
+			err = d.skip()
 		case sub != nil && sub == a.value:
 			m.Value, err = d.memberText(sub)
 		case sub != nil && sub.Name == "type":
@@ -100,6 +109,9 @@ func (d *decoder) memberText(a *Attribute) (string, error) {
 		if len(text) > maxMemberValue {
 			return "", errTooLarge(a.path, maxMemberValue, "bytes")
 		}
+		if a.isNoValue(text) {
+			return "", err
+		}
 		return text, err
 	}
 	return "", d.wrongKind(a)
@@ -115,4 +127,29 @@ func (d *decoder) memberType(a *Attribute) (string, error) {
 		}
 	}
 	return "", err
+}
+
+// unpackMembers reads members that stand as JSON inside a string.
+func (d *decoder) unpackMembers(a *Attribute, text string) ([]Member, error) {
+	inner := d.inner(text)
+	list, err := inner.members(a)
+	if err == nil {
+		err = inner.end()
+	}
+	if isSyntaxError(err) {
+		err = ErrInvalidValue(a.path, "the JSON inside the string is not valid")
+	}
+	return list, err
+}
+
+// unpackMember is unpackMembers where one member belongs.
+func (d *decoder) unpackMember(a *Attribute, text string) (m Member, err error) {
+	list, err := d.unpackMembers(a, text)
+	switch {
+	case err != nil || len(list) == 0:
+		return m, err
+	case len(list) > 1:
+		return m, ErrInvalidValue(a.path, "it has one value, not several")
+	}
+	return list[0], nil
 }

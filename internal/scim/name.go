@@ -62,8 +62,8 @@ func (b *foldBuffer) foldName(s string) []byte {
 	return bytes.TrimSpace(b.foldComposed(norm.NFKC))
 }
 
-// checkName refuses a name that people or other systems would stumble over: one of
-// nothing but blanks, or with control characters or characters that cannot be seen.
+// checkName refuses a name that people or other systems would stumble over: one with
+// control characters or characters that cannot be seen.
 func checkName(a *Attribute, name string) error {
 	previous := ' '
 	for _, char := range name {
@@ -75,10 +75,25 @@ func checkName(a *Attribute, name string) error {
 		}
 		previous = char
 	}
-	if strings.TrimSpace(name) == "" {
-		return ErrInvalidValue(a.path, "it is required and consists of blanks")
-	}
 	return nil
+}
+
+// IsBlank reports whether a string shows nothing: it is empty, or consists of white space,
+// control characters and characters that cannot be seen.
+func IsBlank(s string) bool {
+	for _, char := range s {
+		if !unicode.IsSpace(char) && !unicode.IsControl(char) && !isInvisible(char) {
+			return false
+		}
+	}
+	return true
+}
+
+// isNoValue reports whether a string is no value of the attribute: the empty one, and a
+// blank one where values identify. Two resources whose values are blank have nothing in
+// common.
+func (a *Attribute) isNoValue(s string) bool {
+	return s == "" || a.identifying && IsBlank(s)
 }
 
 const (

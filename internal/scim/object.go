@@ -270,9 +270,10 @@ func (b *Builder) Set(a *Attribute, v Value) {
 	b.fields = slices.Insert(b.fields, i, Field{Attr: a, Value: v})
 }
 
-// SetText sets a string attribute; "" sets nothing and allocates nothing.
+// SetText sets a string attribute. A string that is no value sets nothing: "", and a blank
+// one where values identify.
 func (b *Builder) SetText(a *Attribute, s string) {
-	if s != "" {
+	if !a.isNoValue(s) {
 		b.Set(a, a.share(s))
 	}
 }
@@ -281,6 +282,16 @@ func (b *Builder) SetText(a *Attribute, s string) {
 func (b *Builder) SetBool(a *Attribute, v *bool) {
 	if v != nil {
 		b.Set(a, *v)
+	}
+}
+
+// SetInitial sets what a resource of the type has where nothing was set: the values of
+// Initial.
+func (b *Builder) SetInitial(rt *ResourceType) {
+	for _, a := range rt.initial {
+		if !b.has(a) {
+			b.Set(a, a.Initial)
+		}
 	}
 }
 

@@ -299,7 +299,7 @@ func (p Packed) Object() *Object {
 }
 
 // With returns the resource with the values of some of its attributes set, which are in the order
-// of the schema and no extensions. What the resource has beside them is copied as it is packed.
+// of the schema. An extension is one that the resource has. What the resource has beside them is copied as it is packed.
 func (p Packed) With(set ...Field) Packed {
 	if p.IsZero() {
 		return p

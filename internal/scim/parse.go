@@ -11,6 +11,7 @@ type Parsed struct {
 	Object     *Object
 	Members    []Member
 	HasMembers bool
+	Ignored    Ignored // what the body names and the schema does not have
 }
 
 // Parse reads the body of a PUT. What a client may not write (readOnly
@@ -25,7 +26,7 @@ func (rt *ResourceType) Parse(body []byte) (*Parsed, error) {
 		return nil, ErrInvalidSyntax("the body must be a JSON object")
 	}
 	p := &Parsed{}
-	d := &bodyDecoder{decoder: decoder{reader: r}, rt: rt, parsed: p}
+	d := &bodyDecoder{decoder: decoder{reader: r, ignored: &p.Ignored}, rt: rt, parsed: p}
 	if err := d.body(); err != nil {
 		return nil, err
 	}
@@ -45,8 +46,8 @@ func (rt *ResourceType) ParseNew(body []byte) (*Parsed, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, a := range rt.root.Sub {
-		if a.Initial != nil && p.Object.Get(a) == nil {
+	for _, a := range rt.initial {
+		if p.Object.Get(a) == nil {
 			p.Object = p.Object.With(a, a.Initial)
 		}
 	}
@@ -76,7 +77,11 @@ func (d *bodyDecoder) body() error {
 			d.parsed.Object = d.endObject(b)
 			return nil
 		}
-		if err := d.attribute(b, lookupName(d.rt.root.lookup, name)); err != nil {
+		a := lookupName(d.rt.root.lookup, name)
+		if a == nil {
+			d.ignored.add(string(name))
+		}
+		if err := d.attribute(b, a); err != nil {
 			return err
 		}
 	}

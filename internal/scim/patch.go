@@ -10,7 +10,12 @@ type Patch struct {
 	rt       *ResourceType
 	ops      []operation
 	requests int // operations of the request, of which ops is made
+	ignored  Ignored
 }
+
+// Ignored are the attributes that the patch names and the schema does not have. They are
+// passed over where [IgnoreUnknown] is asked for, and in objects of attributes always.
+func (p *Patch) Ignored() Ignored { return p.ignored }
 
 // operation is one change of one attribute. A request's operation with an object
 // for a value becomes several.

@@ -20,6 +20,8 @@ func (op *operation) apply(o *Object, w *work) (*Object, error) {
 		return nil, err
 	case IsEmpty(old) && IsEmpty(now), equalValues(old, now):
 		return o, nil
+	case IsEmpty(now) && op.attr.Initial != nil:
+		return o, nil // what the server has a default for keeps its value
 	case old != nil && op.attr.Mutability == Immutable:
 		return nil, ErrMutability(op.path, "it is immutable and has a value")
 	}

@@ -3,6 +3,7 @@
 package scim
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,6 +15,9 @@ type patchCompiler struct {
 	number  int
 	ops     []operation
 	changes int // operations that are not on members
+	ignored Ignored
+
+	ignoreUnknown bool
 }
 
 func (c *patchCompiler) add(op operation) {
@@ -32,7 +36,7 @@ func (c *patchCompiler) compile(request patchRequest) error {
 	op := operation{number: c.number, kind: kind, path: path}
 	if path != "" {
 		if op.target, op.filter, err = c.rt.parsePath(path); err != nil {
-			return err
+			return c.passOver(err)
 		}
 	}
 	if op.attr == nil {
@@ -42,6 +46,22 @@ func (c *patchCompiler) compile(request patchRequest) error {
 		return ErrMutability(op.path, "it is readOnly")
 	}
 	return c.compileAttribute(op, request.value)
+}
+
+// passOver lets an operation go whose path names what the schema does not have, where the
+// endpoint ignores that. Every other error stays.
+func (c *patchCompiler) passOver(err error) error {
+	var e *Error
+	if !c.ignoreUnknown || !errors.As(err, &e) || e.unknown == "" {
+		return err
+	}
+	c.ignored.add(e.unknown)
+	return nil
+}
+
+// decoder reads a value of an operation.
+func (c *patchCompiler) decoder(value []byte) *decoder {
+	return &decoder{reader: &reader{data: value}, ignored: &c.ignored}
 }
 
 func operationKindOf(name string) (operationKind, error) {
@@ -67,10 +87,15 @@ func (rt *ResourceType) parsePath(path string) (t target, filter *node, err erro
 	p := filterParser{rt: rt, text: path}
 	word := p.word()
 	t, problem := rt.resolve(word)
+	p.pos += len(word)
 	if problem != "" {
-		return t, nil, ErrInvalidPath(path, problem)
+		err := ErrInvalidPath(path, problem)
+		if next := p.next(); next == 0 || next == '[' {
+			err.unknown = word
+		}
+		return t, nil, err
 	}
-	if p.pos += len(word); p.next() == '[' {
+	if p.next() == '[' {
 		if t.attr == nil {
 			return t, nil, ErrInvalidPath(path, "a filter belongs behind an attribute")
 		}
@@ -80,10 +105,14 @@ func (rt *ResourceType) parsePath(path string) (t target, filter *node, err erro
 		if p.next() == '.' {
 			p.pos++
 			name := p.word()
-			if t.sub = lookupName(t.attr.lookup, name); t.sub == nil {
-				return t, nil, ErrInvalidPath(path, quoteName(name)+" is not a sub-attribute of "+t.attr.path)
-			}
 			p.pos += len(name)
+			if t.sub = lookupName(t.attr.lookup, name); t.sub == nil {
+				err := ErrInvalidPath(path, quoteName(name)+" is not a sub-attribute of "+t.attr.path)
+				if p.next() == 0 && name != "" {
+					err.unknown = t.attr.path + "." + name
+				}
+				return t, nil, err
+			}
 		}
 	}
 	if p.next() != 0 || word == "" {
@@ -120,7 +149,7 @@ func (c *patchCompiler) compileContainer(op operation, value []byte) error {
 		}
 		return nil
 	}
-	d, err := valueDecoder(value)
+	d, err := c.valueDecoder(value)
 	if err != nil {
 		return err
 	}
@@ -132,11 +161,30 @@ func (c *patchCompiler) compileContainer(op operation, value []byte) error {
 			op.kind = opRemove
 			return c.compileContainer(op, nil)
 		}
+		if text, ok := d.embeddedText(); ok {
+			return c.compileEmbedded(op, d.inner(text))
+		}
 	}
 	if op.container != nil {
 		return d.wrongKind(op.container)
 	}
 	return ErrInvalidValue("value", "without a path it must be an object of attributes, not "+d.kind())
+}
+
+// compileEmbedded compiles an object of attributes that stands inside a string.
+func (c *patchCompiler) compileEmbedded(op operation, inner *decoder) error {
+	wrong := ErrInvalidValue("value", "the JSON inside the string must be an object of attributes")
+	if inner.peek() != '{' {
+		return wrong
+	}
+	err := c.compileObject(op, inner)
+	if err == nil {
+		err = inner.end()
+	}
+	if isSyntaxError(err) {
+		return wrong
+	}
+	return err
 }
 
 // compileObject compiles an object whose names are attribute paths, each as an
@@ -173,11 +221,12 @@ func (c *patchCompiler) compileNamed(op operation, path string, value []byte) er
 		word = full[:i]
 	}
 	if _, problem := c.rt.resolve(word); problem != "" {
+		c.ignored.add(word)
 		return nil
 	}
 	t, filter, err := c.rt.parsePath(full)
 	if err != nil {
-		return err
+		return c.passOver(err)
 	}
 	named := operation{number: op.number, kind: op.kind, target: t, filter: filter, path: full}
 	switch {
@@ -187,8 +236,6 @@ func (c *patchCompiler) compileNamed(op operation, path string, value []byte) er
 		return c.compileContainer(named, value)
 	case named.readOnly():
 		return nil
-	case t.attr.role == roleMembers && t.sub == nil && filter == nil && isNull(value):
-		return nil // a client that serialises what it does not know must not empty a group
 	}
 	return c.compileAttribute(named, value)
 }
@@ -203,7 +250,7 @@ func (c *patchCompiler) compileAttribute(op operation, value []byte) error {
 	case op.kind == opRemove:
 		return c.compileRemove(op, value)
 	}
-	d, err := valueDecoder(value)
+	d, err := c.valueDecoder(value)
 	if err != nil {
 		return ErrInvalidValue(op.path, op.kind.String()+" needs a value")
 	}
@@ -213,7 +260,7 @@ func (c *patchCompiler) compileAttribute(op operation, value []byte) error {
 	case op.filter != nil:
 		op.value, err = d.element(op.attr)
 	case op.attr.Type == Complex && !op.attr.MultiValued:
-		return c.compileComplex(op, d, value)
+		return c.compileComplex(op, d)
 	default:
 		op.value, err = d.value(op.attr)
 	}
@@ -221,29 +268,42 @@ func (c *patchCompiler) compileAttribute(op operation, value []byte) error {
 		return err
 	}
 	if op.value == nil {
-		return c.compileUnassign(op, value)
+		c.compileNoValue(op)
+		return nil
 	}
 	c.add(op)
 	return nil
 }
 
-// compileUnassign compiles a value that is none: null, "", [] or what amounts to
-// it. To add nothing changes nothing, but "" takes a single value away.
-func (c *patchCompiler) compileUnassign(op operation, value []byte) error {
-	single := op.sub != nil || op.filter == nil && !op.attr.MultiValued
-	if op.kind == opAdd && (!single || !isEmptyString(value)) {
-		return nil
+// compileNoValue compiles an operation whose value is none: null, "", [], {}, or a blank
+// where values identify. To replace by no value is to remove. To add is to replace where
+// there is one value (RFC 7644 §3.5.2.1); where there may be many it adds nothing.
+func (c *patchCompiler) compileNoValue(op operation) {
+	if op.kind == opAdd && op.ofMany() {
+		return
 	}
 	op.kind = opRemove
 	c.add(op)
-	return nil
 }
 
-// compileRemove compiles a removal. One that names values of a multi-valued
-// attribute removes those and no others.
+// ofMany reports whether the target is one where there may be many values, so that to add
+// one keeps the others.
+func (op *operation) ofMany() bool {
+	switch {
+	case op.sub != nil && op.filter == nil && op.attr.MultiValued:
+		return true
+	case op.sub != nil:
+		return op.sub.MultiValued
+	}
+	return op.attr.MultiValued
+}
+
+// compileRemove compiles a removal. One that names values of a multi-valued attribute
+// removes those and no others, and none when it names none; null names nothing and is as if
+// it were not there.
 func (c *patchCompiler) compileRemove(op operation, value []byte) error {
 	if value != nil && !isNull(value) && op.attr.MultiValued && op.filter == nil && op.sub == nil {
-		d, err := valueDecoder(value)
+		d, err := c.valueDecoder(value)
 		if err != nil {
 			return err
 		}
@@ -260,7 +320,7 @@ func (c *patchCompiler) compileRemove(op operation, value []byte) error {
 // compileComplex compiles a single-valued complex attribute: the sub-attributes
 // given are set, others stay (RFC 7644 §3.5.2.3). `value` goes first, as setting
 // it lets go of what described the old one.
-func (c *patchCompiler) compileComplex(op operation, d *decoder, value []byte) error {
+func (c *patchCompiler) compileComplex(op operation, d *decoder) error {
 	var subs []subValue
 	collect := func(sub subValue) { subs = append(subs, sub) }
 	var err error
@@ -269,7 +329,8 @@ func (c *patchCompiler) compileComplex(op operation, d *decoder, value []byte) e
 	} else {
 		var v Value
 		if v, err = d.value(op.attr); err == nil && v == nil {
-			return c.compileUnassign(op, value)
+			c.compileNoValue(op)
+			return nil
 		}
 		o, _ := v.(*Object)
 		for sub, v := range o.Fields() {
@@ -284,10 +345,8 @@ func (c *patchCompiler) compileComplex(op operation, d *decoder, value []byte) e
 		single := op
 		single.sub, single.value = sub.attr, sub.value
 		if sub.value == nil {
-			if op.kind == opAdd {
-				continue
-			}
-			single.kind = opRemove
+			c.compileNoValue(single)
+			continue
 		}
 		c.add(single)
 	}
@@ -313,20 +372,18 @@ func (d *decoder) element(a *Attribute) (Value, error) {
 	return list[0], nil
 }
 
-func valueDecoder(value []byte) (*decoder, error) {
+func (c *patchCompiler) valueDecoder(value []byte) (*decoder, error) {
 	if value == nil {
 		return nil, ErrInvalidValue("value", "it is required")
 	}
-	return &decoder{reader: &reader{data: value}}, nil
+	return c.decoder(value), nil
 }
 
 func isNull(value []byte) bool { return string(value) == "null" }
 
-func isEmptyString(value []byte) bool { return string(value) == `""` }
-
 // isUnassigned recognises the JSON of no value (RFC 7643 §2.5).
 func isUnassigned(value []byte) bool {
-	return isNull(value) || isEmptyString(value) || string(value) == "[]"
+	return isNull(value) || string(value) == `""` || string(value) == "[]"
 }
 
 func (k operationKind) String() string {

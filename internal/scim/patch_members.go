@@ -11,23 +11,35 @@ func (c *patchCompiler) compileMembers(op operation, value []byte) (err error) {
 	case op.filter != nil:
 		return c.compileFilteredMembers(op, value)
 	case op.kind == opRemove:
+		if isNull(value) {
+			value = nil
+		}
 		op.partial = value != nil
 	case value == nil:
 		return ErrInvalidValue(op.path, op.kind.String()+" needs a value")
 	}
 	if value != nil {
-		d := &decoder{reader: &reader{data: value}}
+		d := c.decoder(value)
 		if op.members, err = d.members(op.attr); err != nil {
 			return err
 		}
 	}
-	c.add(op)
+	if op.kind != opAdd || len(op.members) > 0 {
+		c.add(op)
+	}
 	return nil
 }
 
 // compileFilteredMembers compiles an operation on `members[…]`. To add or replace
-// a member that the filter names by its value is to add it.
+// a member that the filter names by its value is to add it; to replace members by no value
+// is to remove them.
 func (c *patchCompiler) compileFilteredMembers(op operation, value []byte) error {
+	switch {
+	case op.kind == opReplace && value == nil:
+		return ErrInvalidValue(op.path, "replace needs a value")
+	case op.kind == opReplace && isUnassigned(value):
+		op.kind = opRemove
+	}
 	if op.kind == opRemove {
 		c.add(op)
 		return nil
@@ -38,7 +50,7 @@ func (c *patchCompiler) compileFilteredMembers(op operation, value []byte) error
 	}
 	member := Member{Value: named}
 	if value != nil && !isUnassigned(value) {
-		d := &decoder{reader: &reader{data: value}}
+		d := c.decoder(value)
 		given, err := d.members(op.attr)
 		if err != nil {
 			return err

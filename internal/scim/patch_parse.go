@@ -4,10 +4,19 @@ package scim
 
 import "strings"
 
+// PatchOption changes how a PATCH is read.
+type PatchOption func(*patchCompiler)
+
+// IgnoreUnknown passes over operations whose path names an attribute or a schema that the
+// resource type does not have. Without it such a PATCH is 400 invalidPath.
+func IgnoreUnknown() PatchOption {
+	return func(c *patchCompiler) { c.ignoreUnknown = true }
+}
+
 // ParsePatch reads a PATCH body and checks all that can be checked without the
 // resource. Errors are invalidSyntax, invalidPath, invalidFilter, invalidValue,
 // noTarget and mutability.
-func (rt *ResourceType) ParsePatch(body []byte) (*Patch, error) {
+func (rt *ResourceType) ParsePatch(body []byte, options ...PatchOption) (*Patch, error) {
 	r, err := newReader(body)
 	if err != nil {
 		return nil, err
@@ -20,6 +29,9 @@ func (rt *ResourceType) ParsePatch(body []byte) (*Patch, error) {
 		return nil, err
 	}
 	c := patchCompiler{rt: rt, ops: make([]operation, 0, len(requests))}
+	for _, option := range options {
+		option(&c)
+	}
 	for i, request := range requests {
 		c.number = i + 1
 		if err := c.compile(request); err != nil {
@@ -32,7 +44,7 @@ func (rt *ResourceType) ParsePatch(body []byte) (*Patch, error) {
 	if c.changes > maxChanges {
 		return nil, errTooLarge("Operations", maxChanges, "changes of attributes")
 	}
-	return &Patch{rt: rt, ops: c.ops, requests: len(requests)}, nil
+	return &Patch{rt: rt, ops: c.ops, requests: len(requests), ignored: c.ignored}, nil
 }
 
 // patchRequest is an operation as it stands in the body. The value is read when

@@ -95,11 +95,16 @@ type Attribute struct {
 	Description    string
 	Sub            []*Attribute // sub-attributes when Type is Complex
 
-	// Initial is what a new resource has where the client does not say; it stays where a
-	// PUT does not name it. Nil for most.
+	// Initial is the server's default. A resource always has a value of such an
+	// attribute: a new one begins with Initial, and a request that clears the attribute,
+	// or leaves it out, leaves the value as it is. Nil for most.
 	Initial Value
 
-	role   role
+	role role
+	// identifying: the values stand for somebody or something, so that a blank one is no
+	// value. It is set for what is unique and for every `value`, and by the table.
+	identifying bool
+
 	parent *Attribute            // nil for a resource type's root
 	urn    Value                 // of a root or an extension's container, its schema's URN
 	index  int                   // place among the parent's Sub
@@ -162,6 +167,7 @@ type ResourceType struct {
 	root    *Attribute            // common, core and extension attributes, in order of rendering
 	schemas map[string]*Attribute // folded URN to the root or an extension's container
 	members *Attribute            // nil but for groups
+	initial []*Attribute          // the attributes that have an Initial
 }
 
 // Attribute finds an attribute by its path, in any case and with or without its

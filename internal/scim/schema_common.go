@@ -46,6 +46,8 @@ func initially(v Value) property {
 	return func(a *Attribute) { a.Initial = v }
 }
 
+func identifying(a *Attribute) { a.identifying = true }
+
 func withRole(r role) property {
 	return func(a *Attribute) { a.role = r }
 }
@@ -57,7 +59,7 @@ func commonAttributes() []*Attribute {
 			multiValued, readOnly, always, references("uri"), withRole(roleSchemas)),
 		attribute(String, "id", "The service provider's identifier of the resource, never given to another one.",
 			caseExact, readOnly, always, uniqueServer),
-		attribute(String, "externalId", "The client's identifier of the resource.", caseExact),
+		attribute(String, "externalId", "The client's identifier of the resource.", caseExact, identifying),
 		complexAttribute("meta", "Metadata of the resource.", []*Attribute{
 			attribute(String, "resourceType", "The name of the resource's type.", caseExact, readOnly),
 			attribute(DateTime, "created", "When the resource was added.", readOnly),

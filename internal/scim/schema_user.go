@@ -113,7 +113,7 @@ func enterpriseUserSchema() *Schema {
 			attribute(String, "department", "The name of a department."),
 			complexAttribute("manager", "The user's manager.", []*Attribute{
 				attribute(String, "value", "The id of the manager.", caseExact),
-				attribute(Reference, "$ref", "The URI of the manager.", references("User")),
+				attribute(Reference, "$ref", "The URI of the manager, where there is one.", references("User"), readOnly),
 				attribute(String, "displayName", "The name of the manager.", readOnly),
 			}),
 		},
@@ -127,7 +127,7 @@ func operatorUserSchema() *Schema {
 		Attributes: []*Attribute{
 			attribute(String, "userType", "Whether the user is a technician or an end user.",
 				canonicalOnly("Technician", "endUser")),
-			attribute(String, "organizationId", "The ids of the user's organizations, or All.", multiValued, caseExact),
+			attribute(String, "organizationId", "The ids of the user's organizations, or All.", multiValued, caseExact, identifying),
 		},
 	}
 }

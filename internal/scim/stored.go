@@ -121,7 +121,7 @@ func (s *storedReader) text(a *Attribute, r *reader) Value {
 	if err != nil {
 		return s.hide(a)
 	}
-	if text == "" {
+	if a.isNoValue(text) {
 		s.exact = false
 		return nil
 	}
@@ -133,13 +133,17 @@ func (s *storedReader) text(a *Attribute, r *reader) Value {
 		}
 		return s.hide(a)
 	case DateTime:
-		if _, ok := parseInstant(text); !ok {
+		instant, ok := parseInstant(text)
+		if !ok {
 			return s.hide(a)
 		}
+		return s.canonical(text, instant.canonical(text))
 	case Binary:
-		if !isBase64(text) {
+		encoded, ok := canonicalBase64(text)
+		if !ok {
 			return s.hide(a)
 		}
+		return s.canonical(text, encoded)
 	case Integer, Decimal:
 		return s.hide(a)
 	case Complex:
@@ -152,6 +156,12 @@ func (s *storedReader) text(a *Attribute, r *reader) Value {
 	default:
 	}
 	return a.share(text)
+}
+
+// canonical is the spelling of a stored text that answers show.
+func (s *storedReader) canonical(stored, shown string) Value {
+	s.exact = s.exact && stored == shown
+	return shown
 }
 
 func (s *storedReader) object(a *Attribute, document []byte) Value {

@@ -248,7 +248,7 @@ func TestWhatAnAdoptedUserBecomes(t *testing.T) {
 	r := w.start(linkingBy(api.LinkingByUserName), nil)
 	u := r.user(spokenFor("Ada", `"externalId":"1"`, `"locale":"fr-FR"`))
 	for path, want := range map[string]any{
-		"userName": "Ada", "externalId": "1", "title": nil, "active": nil,
+		"userName": "Ada", "externalId": "1", "title": nil, "active": true,
 		"preferredLanguage": "en", "locale": "fr-FR", "timezone": "Europe/London",
 	} {
 		if got := u.Object().Lookup(path); got != want {

@@ -121,6 +121,12 @@ func namesGroups(f *scim.Filter) bool {
 	return strings.Contains(text, "groups") || strings.Contains(text, "version")
 }
 
+// namesReference reports whether a filter on users may look at a reference, such as that to
+// the manager, which is there while the manager is.
+func namesReference(f *scim.Filter) bool {
+	return strings.Contains(strings.ToLower(f.String()), "$ref")
+}
+
 // sortsByGroups reports whether an order looks at a user's groups.
 func (s *Store) sortsByGroups(order *scim.Sort) bool {
 	return order.By(s.userAttributes.groups.attr)

@@ -7,8 +7,9 @@ import (
 	"scim-operator.io/internal/scim"
 )
 
-// build sets the attributes of a stored user, in the order of the schema.
-func (a *userAttributes) build(b *scim.Builder, spec *api.ScimUserSpec) {
+// build sets the attributes of a stored user, in the order of the schema. The URI of a user
+// begins with users.
+func (a *userAttributes) build(b *scim.Builder, spec *api.ScimUserSpec, users string) {
 	b.SetText(a.externalID, spec.ExternalID)
 	b.SetText(a.userName, spec.UserName)
 	if spec.Name != nil {
@@ -32,7 +33,7 @@ func (a *userAttributes) build(b *scim.Builder, spec *api.ScimUserSpec) {
 	a.roles.build(b, spec.Roles)
 	a.certificates.buildCertificates(b, spec.X509Certificates)
 	if spec.Enterprise != nil {
-		setObject(b, a.enterprise.container, a.enterprise.build(spec.Enterprise))
+		setObject(b, a.enterprise.container, a.enterprise.build(spec.Enterprise, users))
 	}
 	if spec.Account != nil {
 		setObject(b, a.account.container, a.account.build(spec.Account))
@@ -115,7 +116,8 @@ func (a *addressAttributes) build(b *scim.Builder, values []api.Address) {
 	b.Set(a.attr, list)
 }
 
-func (a *enterpriseAttributes) build(e *api.EnterpriseUser) *scim.Object {
+// build sets the manager's $ref, too, as if the manager existed.
+func (a *enterpriseAttributes) build(e *api.EnterpriseUser, users string) *scim.Object {
 	b := scim.NewBuilder(6)
 	b.SetText(a.employeeNumber, e.EmployeeNumber)
 	b.SetText(a.costCenter, e.CostCenter)
@@ -125,11 +127,21 @@ func (a *enterpriseAttributes) build(e *api.EnterpriseUser) *scim.Object {
 	if e.Manager != nil {
 		m := scim.NewBuilder(3)
 		m.SetText(a.managerValue, e.Manager.Value)
-		m.SetText(a.managerRef, e.Manager.Ref)
+		if !scim.IsBlank(e.Manager.Value) {
+			m.SetText(a.managerRef, users+e.Manager.Value)
+		}
 		m.SetText(a.managerDisplayName, e.Manager.DisplayName)
 		setObject(b, a.manager, m.Object())
 	}
 	return b.Object()
+}
+
+// managerOf is the id of a user's manager, "" for none.
+func (a *userAttributes) managerOf(u *api.ScimUser) string {
+	if u.Spec.Enterprise == nil || u.Spec.Enterprise.Manager == nil || scim.IsBlank(u.Spec.Enterprise.Manager.Value) {
+		return ""
+	}
+	return u.Spec.Enterprise.Manager.Value
 }
 
 func (a *accountAttributes) build(e *api.AccountExtension) *scim.Object {
@@ -252,7 +264,7 @@ func (a *enterpriseAttributes) spec(o *scim.Object) *api.EnterpriseUser {
 	}
 	if m := o.Object(a.manager); m.Len() > 0 {
 		e.Manager = &api.Manager{
-			Value: m.Text(a.managerValue), Ref: m.Text(a.managerRef), DisplayName: m.Text(a.managerDisplayName),
+			Value: m.Text(a.managerValue), DisplayName: m.Text(a.managerDisplayName),
 		}
 	}
 	return e

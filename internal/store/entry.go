@@ -32,6 +32,8 @@ type entry struct {
 
 	name     string   // folded userName or displayName
 	external string   // externalId
+	manager  string   // id of a user's manager
+	silent   bool     // nothing is stored of whether the user is active: the default counts
 	values   []uint64 // hashes of a user's folded e-mail addresses, or of unique values; each once
 	extra    *extra   // nil when there is none
 
@@ -185,8 +187,9 @@ func (s *Store) userEntry(u *api.ScimUser) (*entry, error) {
 	a := s.userAttributes
 	b := scim.NewBuilder(16)
 	b.SetText(a.id, e.id)
-	a.build(b, &u.Spec)
+	a.build(b, &u.Spec, s.location(s.users, ""))
 	e.buildCustom(b, a.custom, u.Spec.Extensions)
+	b.SetInitial(s.users.rt)
 	a.buildMeta(b, e, s.users.rt.Name, s.location(s.users, e.id))
 	e.pack(s.users.rt, &a.commonAttributes, a.userName, b.Object())
 	e.deleted = u.Spec.DeletedTime
@@ -194,6 +197,7 @@ func (s *Store) userEntry(u *api.ScimUser) (*entry, error) {
 	e.keepReturned(u.Spec.ReturnedTime)
 	e.refused = meta.FindStatusCondition(u.Status.Conditions, api.ConditionRefused) != nil
 	e.values = emailHashes(u.Spec.Emails)
+	e.manager, e.silent = a.managerOf(u), u.Spec.Active == nil
 	return e, nil
 }
 
@@ -211,8 +215,8 @@ func (e *entry) pack(rt *scim.ResourceType, a *commonAttributes, name *scim.Attr
 func emailHashes(emails []api.MultiValue) []uint64 {
 	var hashes []uint64
 	for i := range emails {
-		if address := scim.Fold(emails[i].Value); address != "" {
-			if h := hashOf(address); !slices.Contains(hashes, h) {
+		if address := emails[i].Value; !scim.IsBlank(address) {
+			if h := hashOf(scim.Fold(address)); !slices.Contains(hashes, h) {
 				hashes = append(hashes, h)
 			}
 		}
@@ -225,6 +229,9 @@ func emailHashes(emails []api.MultiValue) []uint64 {
 func (s *Store) userObject(m metav1.ObjectMeta, o *scim.Object, base *entry) *api.ScimUser {
 	u := &api.ScimUser{ObjectMeta: m, Spec: s.userAttributes.spec(o)}
 	u.Spec.EndpointRef.Name = s.endpoint
+	if active := s.userAttributes.active; base != nil && base.silent && o.Get(active) == active.Initial {
+		u.Spec.Active = nil // a default is not written
+	}
 	u.Spec.Extensions = customOf(o, s.userAttributes.custom)
 	u.Spec.AdoptedTime = base.adoptedTime()
 	u.Spec.ReturnedTime = base.returnedTime()

@@ -39,8 +39,13 @@ type unique struct {
 	stored  func(o object) string // its value in a custom resource
 }
 
-// key is what is compared of a value.
-func (u *unique) key(value string) string { return u.attr.Fold(value) }
+// key is what is compared of a value, "" when it is none.
+func (u *unique) key(value string) string {
+	if scim.IsBlank(value) {
+		return ""
+	}
+	return u.attr.Fold(value)
+}
 
 // of is the key of a resource's value, "" when it has none.
 func (u *unique) of(o *scim.Object) string { return u.key(o.Text(u.attr)) }

@@ -70,7 +70,7 @@ func (l *Linking) wanted(a *userAttributes, o *scim.Object) []matchKey {
 func (l *Linking) known(spec *api.ScimUserSpec) []string {
 	if l.By == api.LinkingByUserName {
 		name := scim.FoldName(spec.UserName)
-		if address := addressOf(name, primaryEmail(spec.Emails)); address != "" && !l.speaksFor(address) {
+		if address := addressOf(name, primaryEmail(spec.Emails)); name == "" || address != "" && !l.speaksFor(address) {
 			return nil
 		}
 		return []string{name}

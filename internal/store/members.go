@@ -12,7 +12,8 @@ import (
 	"scim-operator.io/internal/scim"
 )
 
-// memberType is the type of a member as the identity provider gave it.
+// memberType is the type of a member as the identity provider gave it. It counts until it
+// is known what the member is.
 type memberType uint8
 
 const (
@@ -191,22 +192,16 @@ func (g groupMembers) All() iter.Seq[scim.Member] {
 	}
 }
 
-// describe fills in a member's type, display and $ref. A member that names nobody yet
-// has what the identity provider said of it.
+// describe fills in what a member is: its type, display and $ref. A member that names
+// nobody yet has the type that the identity provider gave it.
 func (s *Store) describe(view *snapshot, m member) scim.Member {
 	described := scim.Member{Value: m.value, Type: string(m.typ.name())}
-	if m.typ != memberGroup {
-		if user, ok := view.users.live.find(m.value); ok {
-			described.Type, described.Ref = s.users.rt.Name, s.location(s.users, m.value)
-			described.Display = s.userDisplay(user)
-			return described
-		}
-	}
-	if m.typ != memberUser {
-		if group, ok := view.groups.live.find(m.value); ok {
-			described.Type, described.Ref = s.groups.rt.Name, s.location(s.groups, m.value)
-			described.Display = group.packed.Text(s.groupAttributes.displayName)
-		}
+	if user, ok := view.users.live.find(m.value); ok {
+		described.Type, described.Ref = s.users.rt.Name, s.location(s.users, m.value)
+		described.Display = s.userDisplay(user)
+	} else if group, ok := view.groups.live.find(m.value); ok {
+		described.Type, described.Ref = s.groups.rt.Name, s.location(s.groups, m.value)
+		described.Display = group.packed.Text(s.groupAttributes.displayName)
 	}
 	return described
 }

@@ -190,7 +190,7 @@ type listing struct {
 	view  *snapshot
 	table *table
 
-	// A user's groups are computed only where filter or order look at them.
+	// What comes from other resources is computed only where filter or order look at it.
 	filterGroups, sortGroups bool
 	first                    int // place of the page's first match, from 0; where a position decides, once it is found
 	count                    int // of matches on the page at most
@@ -210,7 +210,7 @@ func (s *Store) newListing(k *kind, q *Query) *listing {
 	}
 	l.count = min(max(q.Count, 0), l.table.len()) // so that no sum overflows
 	if k == s.users {
-		l.filterGroups = q.Filter != nil && namesGroups(q.Filter)
+		l.filterGroups = q.Filter != nil && (namesGroups(q.Filter) || namesReference(q.Filter))
 		l.sortGroups = q.Sort != nil && s.sortsByGroups(q.Sort)
 	}
 	return l

@@ -86,7 +86,7 @@ func (s *Store) resource(view *snapshot, k *kind, e *entry) *Resource {
 }
 
 func (s *Store) describeTo(r *Resource, view *snapshot, k *kind, e *entry, noGroups bool) {
-	r.Type, r.ID, r.Version, r.packed = k.rt, e.id, e.version(), e.packed
+	r.Type, r.ID, r.Version, r.packed = k.rt, e.id, e.version(), s.shown(view, e)
 	r.Generation, r.Refused = e.generation, e.refused
 	switch {
 	case k == s.groups:
@@ -100,17 +100,34 @@ func (s *Store) describeTo(r *Resource, view *snapshot, k *kind, e *entry, noGro
 	}
 }
 
+// shown returns a resource without a reference that leads to nobody: a user's manager may not
+// exist, or not exist yet.
+func (s *Store) shown(view *snapshot, e *entry) scim.Packed {
+	if e.manager == "" {
+		return e.packed
+	}
+	if _, exists := view.users.live.find(e.manager); exists {
+		return e.packed
+	}
+	a := &s.userAttributes.enterprise
+	enterprise := e.packed.Value(a.container).(*scim.Object)
+	manager := enterprise.Object(a.manager).With(a.managerRef, nil)
+	return e.packed.With(scim.Field{Attr: a.container, Value: enterprise.With(a.manager, manager)})
+}
+
 // maxGroupsOfUser bounds the computed `groups` of one user.
 const maxGroupsOfUser = 10_000
 
-// withGroups returns the user with its `groups`.
+// withGroups returns the user as answers show it: with its `groups`, and without a reference
+// to nobody.
 func (s *Store) withGroups(view *snapshot, user *entry) scim.Packed {
+	shown := s.shown(view, user)
 	groups := s.groupsOf(view, user.id)
 	if groups == nil {
-		return user.packed
+		return shown
 	}
 	field := scim.Field{Attr: s.userAttributes.groups.attr, Value: groups}
-	return s.userAttributes.withGroups(user.packed, field, VersionOf(user.generation, groups))
+	return s.userAttributes.withGroups(shown, field, VersionOf(user.generation, groups))
 }
 
 // withGroups returns a user with `groups`, and the version that tells of them. `meta` is the last
