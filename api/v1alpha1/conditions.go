@@ -55,7 +55,7 @@ const (
 	// somebody who is not there.
 	ConditionUnresolvedReference = "UnresolvedReference"
 	// ConditionRefused (ScimUser) is present, and True, while the last request of the
-	// identity provider about this user was refused.
+	// identity provider about this user was refused, or a part of it.
 	ConditionRefused = "Refused"
 )
 
@@ -203,6 +203,9 @@ const (
 	// ReasonVersionOutdated: the request was about another version of the user than the newest
 	// (412).
 	ReasonVersionOutdated = "VersionOutdated"
+	// ReasonAttributesIgnored: the request succeeded without attributes that no schema of
+	// the endpoint has.
+	ReasonAttributesIgnored = "AttributesIgnored"
 	// ReasonRequestRefused: for another reason, which the message says.
 	ReasonRequestRefused = "RequestRefused"
 )

@@ -73,6 +73,12 @@ func (r *Replica) Refused(id string, generation int64, status int, scimType, mes
 	r.refusals.add(id, note{generation: generation, at: r.refusals.clock.Now(), reason: refusedReason(status, scimType), message: message})
 }
 
+// Ignored notes that a request about a user was accepted without a part of it. The message
+// has no value of the request in it.
+func (r *Replica) Ignored(id string, generation int64, message string) {
+	r.refusals.add(id, note{generation: generation, at: r.refusals.clock.Now(), reason: v1alpha1.ReasonAttributesIgnored, message: message})
+}
+
 // Accepted notes that a request about a user who has a refusal noted was accepted.
 func (r *Replica) Accepted(id string) { r.refusals.add(id, note{}) }
 

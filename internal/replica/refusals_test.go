@@ -69,6 +69,21 @@ func (f *fixture) mayNote() {
 		Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: f.user()}}})
 }
 
+func TestIgnoredAttributesAreNoted(t *testing.T) {
+	f := newFixture(t)
+	f.mayNote()
+	r := f.start("okta-scim-1")
+	u := f.newUser()
+	f.decide(u)
+	r.Ignored(u.Name, u.Generation, "PATCH was applied without shoeSize")
+	eventually(t, "it is noted", func() bool {
+		c := f.noted(u)
+		return c != nil && c.Reason == v1alpha1.ReasonAttributesIgnored && c.Status == metav1.ConditionTrue && c.Message == "PATCH was applied without shoeSize"
+	})
+	r.Accepted(u.Name)
+	eventually(t, "a request that is applied as a whole takes it away", func() bool { return f.noted(u) == nil })
+}
+
 func TestRefusalsAreNoted(t *testing.T) {
 	f := newFixture(t)
 	f.mayNote()

@@ -78,6 +78,7 @@ type change struct {
 	userName   string          // that a creation asked for
 	resource   *store.Resource // what the resource has become, or was before it was deleted
 	attributes []string        // that have changed
+	ignored    scim.Ignored    // what the request names and no schema has, where that is ignored
 	written    bool            // something has changed
 	returned   bool            // a creation has given a user an earlier record back
 	refusal    *scim.Error     // nil when it succeeded
@@ -173,7 +174,7 @@ func (a *auditLog) request(x *exchange) {
 	switch {
 	case x.unauthenticated:
 		line.message, line.change = "authentication", nil
-	case x.status < http.StatusBadRequest && !x.change.written:
+	case x.status < http.StatusBadRequest && !x.change.written && x.change.ignored.None():
 		return // nothing has changed, or Bulk, whose operations have lines of their own
 	}
 	a.write(&line)
@@ -181,7 +182,7 @@ func (a *auditLog) request(x *exchange) {
 
 // operation writes the line of an operation of Bulk, if it is to have one.
 func (a *auditLog) operation(x *exchange, task *bulkTask) {
-	if a.settings == nil || task.err == nil && !task.change.written {
+	if a.settings == nil || task.err == nil && !task.change.written && task.change.ignored.None() {
 		return
 	}
 	line := auditLine{message: "change", x: x, change: &task.change, method: task.Method, operation: task.number,
@@ -243,6 +244,12 @@ func (a *auditLog) changeFields(fields []zap.Field, s *Server, c *change) []zap.
 	}
 	if len(named) > 0 {
 		fields = append(fields, zap.Strings("attributes", named))
+	}
+	if len(c.ignored.Names) > 0 {
+		fields = append(fields, zap.Strings("ignoredAttributes", c.ignored.Names))
+	}
+	if c.ignored.More {
+		fields = append(fields, zap.Bool("moreIgnoredAttributes", true))
 	}
 	return fields
 }

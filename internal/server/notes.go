@@ -5,6 +5,8 @@ package server
 import (
 	"net/http"
 	"strconv"
+
+	"scim-operator.io/internal/scim"
 )
 
 // Notes takes down on users what their identity provider was refused, so that whoever
@@ -13,14 +15,28 @@ type Notes interface {
 	// Refused takes down that a request about a user, as of a generation, was refused with a
 	// status and, where there is one, a scimType.
 	Refused(id string, generation int64, status int, scimType, message string)
+	// Ignored takes down that a request about a user succeeded without a part of it. The
+	// generation is that of the user afterwards.
+	Ignored(id string, generation int64, message string)
 	// Accepted takes down that a request about a user of whom a refusal is known succeeded.
 	Accepted(id string)
+}
+
+// noteIgnored remembers what a request names and no schema has, where the endpoint is told to
+// ignore that. Elsewhere a name that a client made up is written down nowhere.
+func (s *Server) noteIgnored(c *change, ignored scim.Ignored) {
+	if len(s.patchOptions) > 0 {
+		c.ignored = ignored
+	}
 }
 
 // note takes down what became of a change of a user.
 func (s *Server) note(c *change) {
 	switch refusal := c.refusal; {
 	case s.notes == nil || c.rt == nil || c.rt != s.userName.user:
+	case refusal == nil && c.resource != nil && !c.ignored.None():
+		s.notes.Ignored(c.resource.ID, c.resource.Generation, c.method+" was applied without "+c.ignored.String()+
+			": no schema of the endpoint has that")
 	case refusal == nil:
 		if c.resource != nil && c.resource.Refused {
 			s.notes.Accepted(c.resource.ID)

@@ -27,6 +27,10 @@ func (n *notebook) Refused(id string, _ int64, status int, scimType, message str
 	n.add(id + " " + strconv.Itoa(status) + " " + scimType + " " + message)
 }
 
+func (n *notebook) Ignored(id string, generation int64, message string) {
+	n.add(fmt.Sprintf("%s ignored as of %d: %s", id, generation, message))
+}
+
 func (n *notebook) Accepted(id string) { n.add(id + " accepted") }
 
 func TestRefusalsAreTakenDownOnTheUser(t *testing.T) {
@@ -69,6 +73,54 @@ func TestRefusalsAreTakenDownOnTheUser(t *testing.T) {
 			e.stopped <- nil
 			if !slices.EqualFunc(notes.notes, row.want, func(got, want string) bool { return strings.HasPrefix(got, fill(want)) }) {
 				t.Errorf("%q, want %q", notes.notes, row.want)
+			}
+		})
+	}
+}
+
+// TestUnknownAttributesArePassedOver: the rest of the request is applied, and what was passed
+// over is named in the audit log and on the user, without any value.
+func TestUnknownAttributesArePassedOver(t *testing.T) {
+	const patch = `{"Operations":[
+		{"op":"Add","path":"urn:example:acme:2.0:User:badge","value":"secret"},
+		{"op":"Replace","path":"shoes[type eq \"secret\"].value","value":"secret"},
+		{"op":"Replace","path":"active","value":"False"}]}`
+	for _, row := range []struct {
+		name, body string
+		ignore     bool
+		status     int
+		note       string
+		changed    []any
+	}{
+		{"passed over", patch, true, 200, "%s ignored as of 2: PATCH was applied without urn:example:acme:2.0:User:badge, shoes: no schema of the endpoint has that", []any{"active"}},
+		{"nothing else", `{"Operations":[{"op":"add","path":"urn:example:acme:2.0:User:badge","value":1},{"op":"remove","path":"shoes"}]}`, true, 200,
+			"%s ignored as of 1: PATCH was applied without urn:example:acme:2.0:User:badge, shoes: no schema of the endpoint has that", nil},
+		{"refused", patch, false, 400, "%s 400 invalidPath PATCH was refused with 400: ", nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			notes := &notebook{}
+			e := serve(t, func(c *Config) { c.Notes, c.IgnoreUnknownAttributes = notes, row.ignore })
+			id := e.create("/Users", `{"userName":"ada"}`)
+			a := e.do("PATCH", "/Users/"+id, row.body)
+			if a.status != row.status {
+				t.Fatalf("status %d: %s", a.status, a.body)
+			}
+			line := e.auditLines(2)[1]
+			if row.ignore {
+				if got := fmt.Sprint(line["ignoredAttributes"]); got != "[urn:example:acme:2.0:User:badge shoes]" {
+					t.Errorf("the audit log names %s", got)
+				}
+			}
+			if changed, _ := line["attributes"].([]any); !slices.Equal(changed, row.changed) {
+				t.Errorf("changed is %v", changed)
+			}
+			e.eventually("it has been noted", func() bool {
+				notes.mu.Lock()
+				defer notes.mu.Unlock()
+				return len(notes.notes) == 1 && strings.HasPrefix(notes.notes[0], fmt.Sprintf(row.note, id))
+			})
+			if strings.Contains(e.audited.String()+strings.Join(notes.notes, ""), "secret") {
+				t.Error("a value of the request is written down")
 			}
 		})
 	}

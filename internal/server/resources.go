@@ -69,6 +69,7 @@ func (s *Server) createResource(ctx context.Context, rt *scim.ResourceType, body
 
 func (s *Server) createParsed(ctx context.Context, rt *scim.ResourceType, parsed *scim.Parsed, c *change) (*store.Resource, error) {
 	c.userName = s.userName.of(rt, parsed.Object)
+	s.noteIgnored(c, parsed.Ignored)
 	resource, err := s.store.Create(ctx, rt, parsed)
 	if err == nil {
 		c.created(resource, parsed)
@@ -100,6 +101,7 @@ func (s *Server) replaceResource(ctx context.Context, rt *scim.ResourceType, id 
 	if err != nil {
 		return nil, err
 	}
+	s.noteIgnored(c, desired.Ignored)
 	mutate := func(current *scim.Object, members *scim.Members) (*scim.Object, bool, error) {
 		result, changed, err := rt.Replace(current, desired.Object)
 		if err == nil && members != nil && members.Set(desired.Members) {
@@ -133,10 +135,11 @@ func (s *Server) patch(x *exchange) error {
 }
 
 func (s *Server) patchResource(ctx context.Context, rt *scim.ResourceType, id string, m store.Match, body []byte, c *change) (*store.Resource, error) {
-	patch, err := rt.ParsePatch(body)
+	patch, err := rt.ParsePatch(body, s.patchOptions...)
 	if err != nil {
 		return nil, err
 	}
+	s.noteIgnored(c, patch.Ignored())
 	return s.update(ctx, rt, id, m, patch.Apply, c)
 }
 

@@ -94,6 +94,7 @@ type Server struct {
 	access       accessLog
 	audit        auditLog
 	notes        Notes
+	patchOptions []scim.PatchOption
 	userName     userAttribute
 
 	now      func() time.Time // tests move it
@@ -115,6 +116,13 @@ func (c *Config) check() (*url.URL, error) {
 		return nil, errors.New("types, store, tokens, state, keys of cursors and metrics are required")
 	}
 	return base, nil
+}
+
+func (c *Config) patchOptions() []scim.PatchOption {
+	if c.IgnoreUnknownAttributes {
+		return []scim.PatchOption{scim.IgnoreUnknown()}
+	}
+	return nil
 }
 
 // New makes a Server, or says what is wrong with the configuration.
@@ -158,6 +166,7 @@ func New(c Config) (*Server, error) {
 		access:       newAccessLog(c.Log.WithName("access")),
 		audit:        newAuditLog(c.Audit),
 		notes:        c.Notes,
+		patchOptions: c.patchOptions(),
 		userName:     userAttribute{c.Types.User(), c.Types.User().Attribute("userName")},
 	}
 	s.connections = newConnections(limits, s.trusted, m)
