@@ -19,7 +19,15 @@ type SchemaExtension struct {
 	// +kubebuilder:validation:MaxLength=64
 	ResourceType string `json:"resourceType,omitempty"`
 
-	// name of the schema for people, as /Schemas shows it.
+	// required refuses a POST or PUT of a resource without the extension, and a PATCH that
+	// takes it away (RFC 7643 §6). Resources that exist without it can be changed in other
+	// attributes. Left out, it is false.
+	// +optional
+	Required *bool `json:"required,omitempty"`
+
+	// name of the schema for people, as /Schemas shows it. Left out, it is the part of the
+	// schema's URN that names it: badge of
+	// urn:example:params:scim:schemas:extension:badge:2.0:User.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128

@@ -355,7 +355,7 @@ type Manager struct {
 	// +kubebuilder:validation:MaxLength=1024
 	Value string `json:"value,omitempty"`
 
-	// ref is the URI of the manager ($ref).
+	// ref is not used: the server makes the URI of the manager ($ref) from value.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=16384

@@ -3,8 +3,12 @@
 package store
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"k8s.io/utils/ptr"
 
@@ -29,7 +33,7 @@ func NewTypes(spec *api.ScimEndpointTemplate) (*scim.Registry, error) {
 	}
 	for i := range spec.Extensions {
 		e := &spec.Extensions[i]
-		schema := &scim.Schema{ID: e.Schema, Name: e.Name, Description: e.Description}
+		schema := &scim.Schema{ID: e.Schema, Name: cmp.Or(e.Name, nameInURN(e.Schema, e.ResourceType)), Description: e.Description}
 		for j := range e.Attributes {
 			attribute, err := newTopAttribute(&e.Attributes[j])
 			if err != nil {
@@ -37,9 +41,24 @@ func NewTypes(spec *api.ScimEndpointTemplate) (*scim.Registry, error) {
 			}
 			schema.Attributes = append(schema.Attributes, attribute)
 		}
-		options = append(options, scim.WithExtension(e.ResourceType, scim.Extension{Schema: schema}))
+		options = append(options, scim.WithExtension(e.ResourceType, scim.Extension{
+			Schema: schema, Required: ptr.Deref(e.Required, false),
+		}))
 	}
 	return scim.NewRegistry(options...)
+}
+
+// nameInURN returns the part of a schema's URN that names it: the last one that is neither a
+// version nor the resource type. A URN without one is a name itself.
+func nameInURN(urn, resourceType string) string {
+	parts := strings.Split(urn, ":")
+	for _, part := range slices.Backward(parts[min(2, len(parts)):]) {
+		first, _ := utf8.DecodeRuneInString(part)
+		if unicode.IsLetter(first) && !strings.EqualFold(part, resourceType) {
+			return part
+		}
+	}
+	return urn
 }
 
 func newResourceType(d *api.SchemaResourceType) (scim.ResourceType, error) {

@@ -92,6 +92,51 @@ func TestDeclaredExtensionsArePublished(t *testing.T) {
 	}
 }
 
+func TestADeclaredExtensionMayBeRequired(t *testing.T) {
+	extensions := declared()
+	extensions[1].Required = ptr.To(true)
+	extensions[1].Schema = "urn:example:params:scim:schemas:extension:cost:2.0:Group"
+	types, err := NewTypes(&api.ScimEndpointTemplate{Extensions: extensions})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rt := types.Group()
+	_, err = rt.Parse([]byte(`{"displayName":"x"}`))
+	requireStatus(t, err, 400, "invalidValue")
+	parsed := parse(t, rt, `{"displayName":"x","`+extensions[1].Schema+`":{"center":"7"}}`)
+	patch := func(current *scim.Object, operation string) error {
+		p, err := rt.ParsePatch([]byte(`{"Operations":[` + operation + `]}`))
+		if err == nil {
+			_, _, err = p.Apply(current, nil)
+		}
+		return err
+	}
+	requireStatus(t, patch(parsed.Object, `{"op":"remove","path":"`+extensions[1].Schema+`"}`), 400, "mutability")
+	before := (&scim.Object{}).With(rt.Attribute("displayName"), "x") // it was not always required
+	if err := patch(before, `{"op":"replace","path":"displayName","value":"y"}`); err != nil {
+		t.Error(err)
+	}
+	for _, d := range types.ResourceTypeDocuments("") {
+		if d.ID == "Group" && !strings.Contains(string(d.JSON), `"required":true`) {
+			t.Errorf("/ResourceTypes has %s", d.JSON)
+		}
+	}
+	for _, d := range types.SchemaDocuments("") {
+		var schema struct{ Name string }
+		if err := json.Unmarshal(d.JSON, &schema); err != nil || schema.Name == "" {
+			t.Errorf("%s has no name, error %v", d.ID, err)
+		}
+		if d.ID == extensions[1].Schema && schema.Name != "cost" {
+			t.Errorf("the name is %q", schema.Name)
+		}
+	}
+	for urn, want := range map[string]string{"urn:acme:ext": "ext", "urn:acme:2.0:User": "urn:acme:2.0:User", "urn:a:badge:1.0": "badge"} {
+		if got := nameInURN(urn, "User"); got != want {
+			t.Errorf("%s is named %q", urn, got)
+		}
+	}
+}
+
 func TestExtensionsThatCannotBe(t *testing.T) {
 	for name, change := range map[string]func(e *api.SchemaExtension){
 		`there is no type "text"`:        func(e *api.SchemaExtension) { e.Attributes[0].Type = "text" },

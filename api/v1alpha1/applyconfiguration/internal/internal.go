@@ -1039,6 +1039,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+    - name: required
+      type:
+        scalar: boolean
     - name: resourceType
       type:
         scalar: string

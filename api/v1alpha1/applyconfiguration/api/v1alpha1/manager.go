@@ -11,7 +11,7 @@ package v1alpha1
 type ManagerApplyConfiguration struct {
 	// value is the SCIM id of the manager.
 	Value *string `json:"value,omitempty"`
-	// ref is the URI of the manager ($ref).
+	// ref is not used: the server makes the URI of the manager ($ref) from value.
 	Ref *string `json:"ref,omitempty"`
 	// displayName of the manager.
 	DisplayName *string `json:"displayName,omitempty"`

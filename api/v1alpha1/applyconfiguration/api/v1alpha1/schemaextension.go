@@ -14,7 +14,13 @@ type SchemaExtensionApplyConfiguration struct {
 	Schema *string `json:"schema,omitempty"`
 	// resourceType that is extended: User, Group or the name of one of resourceTypes.
 	ResourceType *string `json:"resourceType,omitempty"`
-	// name of the schema for people, as /Schemas shows it.
+	// required refuses a POST or PUT of a resource without the extension, and a PATCH that
+	// takes it away (RFC 7643 §6). Resources that exist without it can be changed in other
+	// attributes. Left out, it is false.
+	Required *bool `json:"required,omitempty"`
+	// name of the schema for people, as /Schemas shows it. Left out, it is the part of the
+	// schema's URN that names it: badge of
+	// urn:example:params:scim:schemas:extension:badge:2.0:User.
 	Name *string `json:"name,omitempty"`
 	// description of the schema, as /Schemas shows it.
 	Description *string `json:"description,omitempty"`
@@ -41,6 +47,14 @@ func (b *SchemaExtensionApplyConfiguration) WithSchema(value string) *SchemaExte
 // If called multiple times, the ResourceType field is set to the value of the last call.
 func (b *SchemaExtensionApplyConfiguration) WithResourceType(value string) *SchemaExtensionApplyConfiguration {
 	b.ResourceType = &value
+	return b
+}
+
+// WithRequired sets the Required field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Required field is set to the value of the last call.
+func (b *SchemaExtensionApplyConfiguration) WithRequired(value bool) *SchemaExtensionApplyConfiguration {
+	b.Required = &value
 	return b
 }
 
