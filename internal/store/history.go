@@ -7,9 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strconv"
 	"sync"
-	"sync/atomic"
+	"time"
 
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -29,16 +30,45 @@ var ErrSetBack = errors.New("store: the API server's history was set back, as by
 type history struct {
 	client
 	log    logr.Logger
-	newest map[resource]*atomic.Uint64 // revisions that any answer has shown; the map never changes
+	newest map[resource]*newest // the map never changes
+	lag    time.Duration        // in which no etcd is restored
 
 	once  sync.Once
 	ended chan struct{} // closed when the history was set back
 }
 
-func newHistory(c client, log logr.Logger) *history {
-	h := &history{client: c, log: log, newest: map[resource]*atomic.Uint64{}, ended: make(chan struct{})}
+// newest is the newest revision of a resource that any answer has shown.
+type newest struct {
+	mu       sync.Mutex
+	revision uint64
+	shownAt  int64 // last, as sinceStart has it
+}
+
+func (n *newest) load() uint64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.revision
+}
+
+func (n *newest) note(revision uint64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if revision >= n.revision {
+		n.revision, n.shownAt = revision, sinceStart()
+	}
+}
+
+// age is how long ago the revision was shown last.
+func (n *newest) age() time.Duration {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return time.Duration(sinceStart() - n.shownAt)
+}
+
+func newHistory(c client, log logr.Logger, lag time.Duration) *history {
+	h := &history{client: c, log: log, newest: map[resource]*newest{}, lag: lag, ended: make(chan struct{})}
 	for _, r := range []resource{usersResource, groupsResource, declaredResource, slicesResource, claimsResource} {
-		h.newest[r] = new(atomic.Uint64)
+		h.newest[r] = new(newest)
 	}
 	return h
 }
@@ -64,11 +94,20 @@ func (h *history) setBack(r resource, answered, known uint64) error {
 }
 
 // note records a revision that the API server has come to.
-func (h *history) note(r resource, revision uint64) {
-	newest := h.newest[r]
-	for known := newest.Load(); revision > known && !newest.CompareAndSwap(known, revision); {
-		known = newest.Load()
+func (h *history) note(r resource, revision uint64) { h.newest[r].note(revision) }
+
+// errLags is an answer that is older than an answer before it, and not of another history.
+var errLags = errors.New("store: the API server answers with a revision that is behind the one that it had")
+
+// behind judges the revision of a list that is older than one that is known. Behind an API
+// server may be several, or a storage that answers what does not exist with a revision from
+// a cache, as kine does: then the next answers come up to what is known. No etcd is restored
+// in the time within which that is. The error is errLags, or ErrSetBack after that time.
+func (h *history) behind(r resource, answered, known uint64) error {
+	if h.newest[r].age() < h.lag {
+		return errLags
 	}
+	return h.setBack(r, answered, known)
 }
 
 // get reads an object, which may be far older than the newest of its resource.
@@ -145,7 +184,7 @@ func (h *history) writeUnless(r resource, into object, unchanged string, write f
 	if err := h.err(); err != nil {
 		return err
 	}
-	known := h.newest[r].Load()
+	known := h.newest[r].load()
 	if err := write(); err != nil {
 		return err
 	}
@@ -160,12 +199,29 @@ func (h *history) writeUnless(r resource, into object, unchanged string, write f
 	return nil
 }
 
-// list is at least as new as everything known before when it asks for no revision.
+// lagPause is the pause before a question is asked again whose answer lagged.
+const lagPause = 50 * time.Millisecond
+
+// list is at least as new as everything known before when it asks for no revision. It asks
+// again when the answer lags.
 func (h *history) list(ctx context.Context, r resource, o metav1.ListOptions, into runtime.Object) error {
+	known := h.newest[r].load()
+	for begun := time.Now(); ; {
+		err := h.listOnce(ctx, r, o, into, known)
+		if !errors.Is(err, errLags) || time.Since(begun) > 2*h.lag {
+			return err
+		}
+		if sleep(ctx, lagPause); ctx.Err() != nil {
+			return err
+		}
+		reflect.ValueOf(into).Elem().SetZero()
+	}
+}
+
+func (h *history) listOnce(ctx context.Context, r resource, o metav1.ListOptions, into runtime.Object, known uint64) error {
 	if err := h.err(); err != nil {
 		return err
 	}
-	known := h.newest[r].Load()
 	if err := h.client.list(ctx, r, o, into); err != nil {
 		return err
 	}
@@ -174,7 +230,7 @@ func (h *history) list(ctx context.Context, r resource, o metav1.ListOptions, in
 		return nil //nolint:nilerr // who reads the list meets it again
 	}
 	if o.ResourceVersion == "" && revision < known {
-		return h.setBack(r, revision, known)
+		return h.behind(r, revision, known)
 	}
 	h.note(r, revision)
 	return nil

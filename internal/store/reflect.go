@@ -220,7 +220,7 @@ func (f *feed) replaced(resourceVersion string) (uint64, error) {
 		return 0, err
 	}
 	if known := f.watched.Load(); revision < known {
-		return 0, f.store.history.setBack(f.resource, revision, known)
+		return 0, f.store.history.behind(f.resource, revision, known)
 	}
 	return revision, nil
 }

@@ -102,7 +102,7 @@ func newStore(c Config, client client) (*Store, error) {
 	if c.Namespace == "" || c.Endpoint == "" || c.BaseURL == "" || c.Types == nil {
 		return nil, errors.New("store: namespace, endpoint, base URL and resource types are required")
 	}
-	history := newHistory(client, c.Log)
+	history := newHistory(client, c.Log, orDefault(c.shortBreak, shortBreak))
 	s := &Store{
 		namespace: c.Namespace, endpoint: c.Endpoint, baseURL: strings.TrimSuffix(c.BaseURL, "/"),
 		log: c.Log, client: history, history: history, index: newIndex(), now: time.Now, scans: newScans(),

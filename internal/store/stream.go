@@ -52,6 +52,7 @@ type stream struct {
 	stop    context.CancelFunc
 
 	complete bool      // the events of what there was at the beginning are over
+	began    uint64    // revision of what there was at the beginning: what it lacked is gone
 	position uint64    // everything up to this revision has been passed on
 	alive    time.Time // when the API server was last heard
 	awake    time.Time // when the process last ran
@@ -71,6 +72,7 @@ func openStream(ctx context.Context, f *feed, o metav1.ListOptions) (*stream, er
 	ctx, cancel := context.WithCancel(ctx)
 	s := &stream{feed: f, options: o, results: make(chan watch.Event), stop: cancel, alive: time.Now()}
 	s.position, _ = strconv.ParseUint(o.ResourceVersion, 10, 64)
+	s.began = s.position
 	var first watch.Interface
 	if s.complete = o.SendInitialEvents == nil; !s.complete {
 		f.anchor.Store(nil)
@@ -196,8 +198,7 @@ func (s *stream) follow(event watch.Event) (pass bool, err error) {
 	}
 	bookmark := event.Type == watch.Bookmark
 	if s.complete && !bookmark && revision <= s.resumed {
-		// What comes behind a revision again did not come the first time.
-		return false, s.feed.store.history.setBack(s.feed.resource, revision, s.resumed)
+		return s.again(event.Type, revision)
 	}
 	s.feed.store.history.note(s.feed.resource, revision)
 	if !bookmark {
@@ -206,7 +207,7 @@ func (s *stream) follow(event watch.Event) (pass bool, err error) {
 	if !s.complete {
 		s.complete = bookmark && o.GetAnnotations()[metav1.InitialEventsAnnotationKey] == "true"
 		if s.complete {
-			s.position = revision
+			s.began, s.position = revision, revision
 		}
 		return true, nil
 	}
@@ -214,6 +215,21 @@ func (s *stream) follow(event watch.Event) (pass bool, err error) {
 		return false, nil
 	}
 	s.position = revision
+	return true, nil
+}
+
+// again judges a change behind the anchor that the watch had passed when it was opened
+// again. Changes of before the stream began were not brought the first time: what there was
+// at the beginning has neither what was deleted by then nor what came to that. Of such a
+// change that is no deletion everything is read anew, as the list tells whose it is. A later
+// change did not come the first time, and so is of another history.
+func (s *stream) again(change watch.EventType, revision uint64) (pass bool, err error) {
+	switch {
+	case revision > s.began:
+		return false, s.feed.store.history.setBack(s.feed.resource, revision, s.resumed)
+	case change != watch.Deleted:
+		return false, apierrors.NewResourceExpired("a change from before the watch began")
+	}
 	return true, nil
 }
 
@@ -278,6 +294,9 @@ func (s *stream) connect(ctx context.Context, o metav1.ListOptions) (watch.Inter
 	ctx, cancel := context.WithCancel(ctx)
 	s.closed = ctx.Done()
 	s.mu.Lock()
+	if s.current != nil {
+		s.current() // of the connection before
+	}
 	s.current = cancel
 	s.mu.Unlock()
 	late := time.AfterFunc(openTimeout, cancel)
