@@ -312,7 +312,7 @@ func TestAnIssuerThatHangsHoldsUpNobody(t *testing.T) {
 		cancel()
 		all.Wait()
 	})
-	t.Run("once keys are known nobody waits", func(t *testing.T) {
+	t.Run("once keys are known nobody waits", func(*testing.T) {
 		s.Hangs.Store(false)
 		s.CloseClientConnections()
 		s.eventually("the issuer has been given up", func() bool { return !s.verifier.keys.look("", "").asking })

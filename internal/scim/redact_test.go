@@ -3,6 +3,7 @@
 package scim
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -29,8 +30,8 @@ func TestRedactedErrors(t *testing.T) {
 			if err == nil {
 				_, _, err = p.Apply(&Object{}, nil)
 			}
-			refused, ok := err.(*Error)
-			if !ok {
+			var refused *Error
+			if !errors.As(err, &refused) {
 				t.Fatalf("error %v", err)
 			}
 			got := refused.Redacted(user.AttributeAt(refused.Path))

@@ -107,7 +107,7 @@ func BenchmarkDecode(b *testing.B) {
 		u := storedUser(i)
 		u.ManagedFields = []metav1.ManagedFieldsEntry{{
 			Manager: "scim-operator", Operation: "Update", APIVersion: api.GroupVersion.String(), Time: &metav1.Time{Time: time.Unix(1, 0)}, FieldsType: "FieldsV1",
-			FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:metadata":{"f:labels":{".":{},"f:scim-operator.io/endpoint":{}}},"f:spec":{".":{},"f:active":{},"f:emails":{},"f:enterprise":{".":{},"f:department":{}},"f:userName":{}}}`)},
+			FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{"f:labels":{".":{},"f:scim-operator.io/endpoint":{}}},"f:spec":{".":{},"f:active":{},"f:emails":{},"f:enterprise":{".":{},"f:department":{}},"f:userName":{}}}`),
 		}}
 		list.Items = append(list.Items, *u)
 	}

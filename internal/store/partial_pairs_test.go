@@ -23,7 +23,7 @@ const pairRounds = 10
 func TestServersWithOtherDefinitionsKeepEachOthersValues(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	choose := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // a test's choices are no secret
+	choose := rand.New(rand.NewPCG(seed, 0))
 	for range pairRounds {
 		w := newWorld(t)
 		definitions := [2][]api.SchemaAttribute{randomAttributes(choose), randomAttributes(choose)}

@@ -91,7 +91,7 @@ func TestAnswersFollowTheGroups(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if l := s.newListing(s.users, &Query{Type: s.users.rt, Filter: f}); !l.matches(e) {
+		if l := s.newListing(t.Context(), s.users, &Query{Type: s.users.rt, Filter: f}); !l.matches(e) {
 			t.Errorf("a filter does not find the version %s", r.Version)
 		}
 		return text

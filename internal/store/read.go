@@ -156,9 +156,8 @@ func (s *Store) List(ctx context.Context, q Query) (*Page, error) {
 	if err := s.freshFor(ctx, k, &q); err != nil {
 		return nil, err
 	}
-	l := s.newListing(k, &q)
+	l := s.newListing(ctx, k, &q)
 	revision := k.shelf.newest.Load()
-	l.scan.ctx = ctx
 	entries, total, err := l.page()
 	if err != nil {
 		return nil, err
@@ -198,10 +197,10 @@ type listing struct {
 	scan                     *scan
 }
 
-func (s *Store) newListing(k *kind, q *Query) *listing {
+func (s *Store) newListing(ctx context.Context, k *kind, q *Query) *listing {
 	view := s.index.view()
 	l := &listing{store: s, kind: k, query: q, view: view, table: &view.shelf(s, k).live,
-		scan: newScan(context.Background(), &s.scans)}
+		scan: newScan(ctx, &s.scans)}
 	if q.Filter != nil {
 		l.parts = q.Filter.Parts()
 	}

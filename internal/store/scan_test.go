@@ -193,7 +193,7 @@ func TestSortedPagesAreThoseOfTheWholeList(t *testing.T) {
 			if err != nil || len(whole.Resources) != 1500 {
 				t.Fatal(whole, err)
 			}
-			l := s.newListing(s.users, &Query{Type: s.users.rt, Sort: sorting})
+			l := s.newListing(t.Context(), s.users, &Query{Type: s.users.rt, Sort: sorting})
 			for range 30 {
 				first, count := random.IntN(1600), random.IntN(40)
 				q := Query{Type: s.users.rt, Sort: sorting, StartIndex: first + 1, Count: count}

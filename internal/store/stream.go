@@ -245,7 +245,7 @@ func (s *stream) send(ctx context.Context, event watch.Event) bool {
 // end tells the reflector why the stream ends.
 func (s *stream) end(ctx context.Context, err error) {
 	status := apierrors.NewInternalError(err).Status()
-	if known, ok := err.(apierrors.APIStatus); ok { //nolint:errorlint // it is made here or by client-go's decoder
+	if known, ok := err.(apierrors.APIStatus); ok {
 		status = known.Status()
 	}
 	s.send(ctx, watch.Event{Type: watch.Error, Object: &status})
@@ -276,7 +276,7 @@ func (s *stream) open(ctx context.Context) (watch.Interface, error) {
 	}
 	o := s.options
 	o.SendInitialEvents, o.ResourceVersionMatch = nil, ""
-	o.TimeoutSeconds = ptr.To(int64((streamTimeout + rand.N(streamTimeout)).Seconds()))
+	o.TimeoutSeconds = ptr.To(int64((streamTimeout + rand.N(streamTimeout)).Seconds())) //nolint:gosec // it spreads load
 	s.resumed = s.position
 	from := s.position
 	if s.frozen || time.Since(s.alive) > s.feed.store.timeouts.shortBreak {
