@@ -21,7 +21,6 @@ const (
 	ScimTypeInvalidPath   = "invalidPath"
 	ScimTypeNoTarget      = "noTarget"
 	ScimTypeInvalidValue  = "invalidValue"
-	ScimTypeSensitive     = "sensitive"
 	ScimTypeInvalidCursor = "invalidCursor"
 	ScimTypeExpiredCursor = "expiredCursor"
 	ScimTypeInvalidCount  = "invalidCount"
@@ -79,12 +78,6 @@ func ErrNotFound(resourceType, id string) *Error {
 func ErrUniqueness(resourceType, path string) *Error {
 	return &Error{Status: http.StatusConflict, ScimType: ScimTypeUniqueness, Path: path,
 		Detail: fmt.Sprintf("another %s has this %s", resourceType, path)}
-}
-
-// ErrTooMany says that a query has more results than the server returns.
-func ErrTooMany(limit int) *Error {
-	return NewError(http.StatusBadRequest, ScimTypeTooMany,
-		fmt.Sprintf("the filter matches more than %d resources; narrow it or page through the results", limit))
 }
 
 // ErrInvalidVersion says that the resource is no longer the version the client

@@ -136,3 +136,11 @@ func members(values ...string) MemberList {
 	}
 	return list
 }
+
+// decodeValue reads the JSON of one attribute's value.
+func decodeValue(a *Attribute, document []byte) (Value, error) {
+	return decodeDocument(document, func(d *decoder) (Value, error) { return d.value(a) })
+}
+
+// SubAttribute returns a sub-attribute by its name, in any case; nil when there is none.
+func (a *Attribute) SubAttribute(name string) *Attribute { return lookupName(a.lookup, name) }

@@ -222,7 +222,7 @@ func TestDeclaredAttributesIdentify(t *testing.T) {
 	if err != nil || render(parsed.Object) != `{"schemas":["urn:example:Device"],"label":" "}` {
 		t.Errorf("%v, error %v", parsed, err)
 	}
-	if v, err := rt.Attribute("serial").DecodeValue([]byte(`"\u200b"`)); v != nil || err != nil {
+	if v, err := decodeValue(rt.Attribute("serial"), []byte(`"\u200b"`)); v != nil || err != nil {
 		t.Errorf("a stored blank is %q, error %v", v, err)
 	}
 }

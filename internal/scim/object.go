@@ -5,7 +5,6 @@ package scim
 import (
 	"iter"
 	"slices"
-	"strings"
 )
 
 // Value is one of nil, string, bool, int64, float64, *Object and List. Strings,
@@ -94,57 +93,6 @@ func (o *Object) Object(a *Attribute) *Object {
 func (o *Object) List(a *Attribute) List {
 	list, _ := o.Get(a).(List)
 	return list
-}
-
-// Lookup gives the value at a path such as `name.givenName`, in any case. Below a
-// multi-valued attribute it gives the List of what its values have. It is a
-// convenience for cold paths; elsewhere look the attribute up once and use Get.
-func (o *Object) Lookup(path string) Value {
-	if o == nil {
-		return nil
-	}
-	for _, f := range o.fields {
-		if rest, ok := cutName(path, f.Attr); ok {
-			return lookupBelow(f.Value, rest)
-		}
-	}
-	return nil
-}
-
-// cutName takes the attribute's name off the front of a path.
-func cutName(path string, a *Attribute) (rest string, ok bool) {
-	n := len(a.Name)
-	if len(path) < n || !strings.EqualFold(path[:n], a.Name) {
-		return "", false
-	}
-	if len(path) == n {
-		return "", true
-	}
-	if path[n] == '.' || a.role == roleExtension && path[n] == ':' {
-		return path[n+1:], true
-	}
-	return "", false
-}
-
-func lookupBelow(v Value, path string) Value {
-	if path == "" {
-		return v
-	}
-	switch v := v.(type) {
-	case *Object:
-		return v.Lookup(path)
-	case List:
-		var found List
-		for _, element := range v {
-			if below := lookupBelow(element, path); below != nil {
-				found = append(found, below)
-			}
-		}
-		if found != nil {
-			return found
-		}
-	}
-	return nil
 }
 
 // With gives an object in which the attribute has the value; nil or another

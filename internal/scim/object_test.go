@@ -6,31 +6,7 @@ import (
 	"testing"
 	"time"
 	"unicode"
-
-	"github.com/google/go-cmp/cmp"
 )
-
-func TestObjectLookup(t *testing.T) {
-	user := mustDecode(t, Core().User(), bjensen)
-	for path, want := range map[string]Value{
-		"userName":                              "bjensen@example.com",
-		"NAME.givenname":                        "Barbara",
-		"active":                                true,
-		"emails.value":                          List{"bjensen@example.com", "babs@jensen.org"},
-		"emails.primary":                        List{true},
-		EnterpriseUserSchema + ":department":    "Tour Operations",
-		EnterpriseUserSchema + ":manager.value": "26118915",
-		"shoeSize":                              nil,
-		"name.shoe":                             nil,
-		"userName.x":                            nil,
-		"emails.x":                              nil,
-		"":                                      nil,
-	} {
-		if diff := cmp.Diff(want, user.Lookup(path)); diff != "" {
-			t.Errorf("%s: %s", path, diff)
-		}
-	}
-}
 
 func TestObjectIsCopiedOnWrite(t *testing.T) {
 	rt := Core().User()
@@ -56,7 +32,7 @@ func TestObjectIsCopiedOnWrite(t *testing.T) {
 func TestNilObjectIsEmpty(t *testing.T) {
 	var o *Object
 	a := Core().User().Attribute("title")
-	if o.Len() != 0 || o.Get(a) != nil || o.Lookup("title") != nil || !o.Equal(&Object{}) || !(&Object{}).Equal(o) {
+	if o.Len() != 0 || o.Get(a) != nil || !o.Equal(&Object{}) || !(&Object{}).Equal(o) {
 		t.Error("a nil object has something")
 	}
 	if o.With(a, "x").Text(a) != "x" || render(o) != "{}" || string(AppendValue(nil, o)) != "{}" {

@@ -5,13 +5,11 @@ package scim
 import "fmt"
 
 // Parsed is the body of a POST or PUT. For a group, Object is without `members`;
-// they are in Members, each value once. HasMembers tells an empty list from a
-// body that does not name them, or gives null for them.
+// they are in Members, each value once.
 type Parsed struct {
-	Object     *Object
-	Members    []Member
-	HasMembers bool
-	Ignored    Ignored // what the body names and the schema does not have
+	Object  *Object
+	Members []Member
+	Ignored Ignored // what the body names and the schema does not have
 }
 
 // Parse reads the body of a PUT. What a client may not write (readOnly
@@ -95,7 +93,6 @@ func (d *bodyDecoder) attribute(b *Builder, a *Attribute) error {
 		return d.checkSchemas()
 	case a.role == roleMembers:
 		var err error
-		d.parsed.HasMembers = d.peek() != 'n'
 		d.parsed.Members, err = d.members(a)
 		return err
 	case !d.keeps(a):
@@ -152,12 +149,6 @@ func (rt *ResourceType) Decode(document []byte) (*Object, error) {
 		return nil, err
 	}
 	return o.(*Object), nil
-}
-
-// DecodeValue reads the JSON of one attribute's value, such as the stored object
-// of an extension. AppendValue writes it.
-func (a *Attribute) DecodeValue(document []byte) (Value, error) {
-	return decodeDocument(document, func(d *decoder) (Value, error) { return d.value(a) })
 }
 
 func decodeDocument(document []byte, read func(*decoder) (Value, error)) (Value, error) {

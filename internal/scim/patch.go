@@ -43,16 +43,6 @@ const (
 	opRemove
 )
 
-// OnlyMembers says that the patch can change nothing but a group's members.
-func (p *Patch) OnlyMembers() bool {
-	for i := range p.ops {
-		if !p.ops[i].onMembers() {
-			return false
-		}
-	}
-	return true
-}
-
 // WantsMembers says whether Apply looks at or changes a group's members.
 func (p *Patch) WantsMembers() bool {
 	for i := range p.ops {

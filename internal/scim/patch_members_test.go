@@ -170,21 +170,21 @@ func TestPatchGroupErrors(t *testing.T) {
 
 func TestPatchKnowsWhatItTouches(t *testing.T) {
 	tests := []struct {
-		operations        string
-		onlyMembers, want bool
+		operations string
+		want       bool
 	}{
-		{`{"op":"add","path":"members","value":["a"]}`, true, true},
-		{`{"op":"replace","value":{"members":["a"]}}`, true, true},
-		{`{"op":"replace","value":{"displayName":"x","members":["a"]}}`, false, true},
-		{`{"op":"replace","path":"displayName","value":"x"}`, false, false},
+		{`{"op":"add","path":"members","value":["a"]}`, true},
+		{`{"op":"replace","value":{"members":["a"]}}`, true},
+		{`{"op":"replace","value":{"displayName":"x","members":["a"]}}`, true},
+		{`{"op":"replace","path":"displayName","value":"x"}`, false},
 	}
 	for _, test := range tests {
 		patch, err := Core().Group().ParsePatch(patchOps(test.operations))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if patch.OnlyMembers() != test.onlyMembers || patch.WantsMembers() != test.want {
-			t.Errorf("%s: only members %v, members %v", test.operations, patch.OnlyMembers(), patch.WantsMembers())
+		if patch.WantsMembers() != test.want {
+			t.Errorf("%s: members %v", test.operations, patch.WantsMembers())
 		}
 	}
 }

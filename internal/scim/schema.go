@@ -133,11 +133,6 @@ const (
 // `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value`.
 func (a *Attribute) Path() string { return a.path }
 
-// SubAttribute finds a sub-attribute by name, in any case; nil when there is none.
-func (a *Attribute) SubAttribute(name string) *Attribute {
-	return lookupName(a.lookup, name)
-}
-
 // Schema is a named list of attributes (RFC 7643 §7).
 type Schema struct {
 	ID          string // a URN

@@ -12,7 +12,6 @@ const (
 
 	ListResponseSchema = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 	PatchOpSchema      = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
-	BulkRequestSchema  = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 	BulkResponseSchema = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
 	ErrorSchema        = "urn:ietf:params:scim:api:messages:2.0:Error"
 )

@@ -86,7 +86,7 @@ func (e *endpoint) largeGroup(members int) (id string) {
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	parsed.Members, parsed.HasMembers = list, true
+	parsed.Members = list
 	r, err := e.store.Create(context.Background(), group, parsed)
 	if err != nil {
 		e.t.Fatal(err)
@@ -169,7 +169,7 @@ func TestStoreErrors(t *testing.T) {
 		retryAfter string
 	}{
 		{"a SCIM error", scim.ErrUniqueness("User", "userName"), 409, "uniqueness", ""},
-		{"one that is wrapped", fmt.Errorf("while writing: %w", scim.ErrTooMany(3)), 400, "tooMany", ""},
+		{"one that is wrapped", fmt.Errorf("while writing: %w", scim.ErrInvalidSyntax("x")), 400, "invalidSyntax", ""},
 		{"unavailable for 1.5 s", &store.Unavailable{RetryAfter: 1500 * time.Millisecond}, 503, "", "2"},
 		{"unavailable for unknown time", fmt.Errorf("x: %w", &store.Unavailable{}), 503, "", "1"},
 		{"a deadline", fmt.Errorf("x: %w", context.DeadlineExceeded), 503, "", "1"},

@@ -19,6 +19,7 @@ import (
 
 	api "scim-operator.io/api/v1alpha1"
 	"scim-operator.io/internal/scim"
+	"scim-operator.io/internal/scim/scimtest"
 )
 
 // linkingBy configures an endpoint that speaks for acme.com.
@@ -251,7 +252,7 @@ func TestWhatAnAdoptedUserBecomes(t *testing.T) {
 		"userName": "Ada", "externalId": "1", "title": nil, "active": true,
 		"preferredLanguage": "en", "locale": "fr-FR", "timezone": "Europe/London",
 	} {
-		if got := u.Object().Lookup(path); got != want {
+		if got := scimtest.Value(u.Object(), path); got != want {
 			t.Errorf("%s is %v, want %v", path, got, want)
 		}
 	}
@@ -572,7 +573,7 @@ func TestAnEditWhileAnAdoptionIsUnderWay(t *testing.T) {
 			if got.err != nil || (got.user.ID == "ada") != row.adopted {
 				t.Fatalf("%v, %v", got.user, got.err)
 			}
-			if row.adopted && got.user.Object().Lookup("timezone") != "Europe/Paris" {
+			if row.adopted && scimtest.Value(got.user.Object(), "timezone") != "Europe/Paris" {
 				t.Error("the edit is lost")
 			}
 			w.requireUnique()

@@ -16,6 +16,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
+
+	"scim-operator.io/internal/scim/scimtest"
 )
 
 // testPeers are the other replicas, asked without a network.
@@ -179,7 +181,7 @@ func TestAReplicaWhoseWatchLagsReadsFromTheAPIServer(t *testing.T) {
 
 	writer.patch(writer.users.rt, u.ID, `{"op":"replace","path":"title","value":"New"}`)
 	read, err := reader.Get(t.Context(), reader.users.rt, u.ID)
-	if err != nil || read.Object().Lookup("title") != "New" {
+	if err != nil || scimtest.Value(read.Object(), "title") != "New" {
 		t.Errorf("a read shows %v, %v", read, err)
 	}
 	writer.patch(writer.users.rt, u.ID, `{"op":"replace","path":"title","value":"Old"}`)
@@ -316,7 +318,7 @@ func TestAUserIsReadWithoutWaitingForOthers(t *testing.T) {
 		t.Errorf("a user who has not changed was read with %d calls", reads)
 	}
 	read, err := reader.Get(t.Context(), reader.users.rt, other.ID)
-	if err != nil || read.Object().Lookup("title") != "New" {
+	if err != nil || scimtest.Value(read.Object(), "title") != "New" {
 		t.Errorf("the user who has changed is %v, %v", read, err)
 	}
 	for range len(recent{}.changes) {

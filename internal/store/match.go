@@ -22,9 +22,6 @@ func NewMatch(ifMatch, ifNoneMatch string) Match {
 	return Match{ifMatch: strings.TrimSpace(ifMatch), ifNoneMatch: strings.TrimSpace(ifNoneMatch)}
 }
 
-// IsZero says that there is no precondition.
-func (m Match) IsZero() bool { return m == Match{} }
-
 // Holds says whether the precondition allows a change of a resource that has the
 // version. What else an answer showed, a user's groups, is nothing that it changes.
 func (m Match) Holds(version string) bool {

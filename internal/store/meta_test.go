@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"scim-operator.io/internal/scim"
+	"scim-operator.io/internal/scim/scimtest"
 )
 
 func times(t *testing.T, r *Resource) (created, modified time.Time) {
 	t.Helper()
 	for name, into := range map[string]*time.Time{"meta.created": &created, "meta.lastModified": &modified} {
-		text, _ := r.Object().Lookup(name).(string)
+		text, _ := scimtest.Value(r.Object(), name).(string)
 		var err error
 		if *into, err = time.Parse(time.RFC3339Nano, text); err != nil {
 			t.Fatalf("%s: %v", name, err)
@@ -40,7 +41,7 @@ func TestLastModified(t *testing.T) {
 		t.Run(row.rt.Name, func(t *testing.T) {
 			made := row.create()
 			created, last := times(t, made)
-			if !created.Equal(last) || made.Object().Lookup("meta.created") != made.Object().Lookup("meta.lastModified") {
+			if !created.Equal(last) || scimtest.Value(made.Object(), "meta.created") != scimtest.Value(made.Object(), "meta.lastModified") {
 				t.Errorf("nothing has changed, created is %v and lastModified %v", created, last)
 			}
 			for _, value := range []string{"A", "B", "C"} { // within a second

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"k8s.io/client-go/rest"
+
+	"scim-operator.io/internal/scim/scimtest"
 )
 
 // link is a connection to the API server that can be cut.
@@ -158,7 +160,7 @@ func TestAnOutageOfTheAPIServerIsSurvived(t *testing.T) {
 	for _, r := range []*replica{tolerant, strict} {
 		eventually(t, "the store has caught up by itself", func() bool {
 			read, err := r.Get(t.Context(), r.users.rt, u.ID)
-			return err == nil && read.Object().Lookup("title") == "Changed meanwhile" && r.Ready() == nil
+			return err == nil && scimtest.Value(read.Object(), "title") == "Changed meanwhile" && r.Ready() == nil
 		})
 	}
 	if err := tolerant.rename(u.ID, "found"); err != nil {

@@ -16,6 +16,7 @@ import (
 
 	api "scim-operator.io/api/v1alpha1"
 	"scim-operator.io/internal/scim"
+	"scim-operator.io/internal/scim/scimtest"
 )
 
 const warrantySchema = "urn:example:warranty:2.0:Device"
@@ -98,8 +99,8 @@ func TestADeclaredResourceIsCreatedReadChangedAndDeleted(t *testing.T) {
 	rt := r.devices().rt
 	d := r.device(deviceBody("SN-1", "tag", `"externalId":"e1","weight":2.5,"bought":"2026-01-02T03:04:05Z"`,
 		`"ports":[{"value":22,"open":true},{"value":80}],"tags":["a","b"],"owner":"../Users/1","`+warrantySchema+`":{"until":"2030-01-01T00:00:00Z"}`))
-	if want := "https://scim.example.com/scim/v2/Devices/" + d.ID; d.Object().Lookup("meta.location") != want || d.Object().Lookup("meta.resourceType") != "Device" {
-		t.Errorf("meta is %v", d.Object().Lookup("meta"))
+	if want := "https://scim.example.com/scim/v2/Devices/" + d.ID; scimtest.Value(d.Object(), "meta.location") != want || scimtest.Value(d.Object(), "meta.resourceType") != "Device" {
+		t.Errorf("meta is %v", scimtest.Value(d.Object(), "meta"))
 	}
 	var stored api.ScimResource
 	if err := w.raw.get(t.Context(), declaredResource, d.ID, &stored); err != nil {
@@ -123,8 +124,8 @@ func TestADeclaredResourceIsCreatedReadChangedAndDeleted(t *testing.T) {
 		}
 	}
 	changed := r.patch(rt, d.ID, `{"op":"add","path":"ports","value":[{"value":443}]},{"op":"remove","path":"ports[value eq 80]"},{"op":"replace","path":"weight","value":3}`)
-	if changed.Version == d.Version || fmt.Sprint(changed.Object().Lookup("ports.value")) != "[22 443]" {
-		t.Errorf("the change made %v of version %s", changed.Object().Lookup("ports"), changed.Version)
+	if changed.Version == d.Version || fmt.Sprint(scimtest.Value(changed.Object(), "ports.value")) != "[22 443]" {
+		t.Errorf("the change made %v of version %s", scimtest.Value(changed.Object(), "ports"), changed.Version)
 	}
 	_, unchanged, err := r.tryPatch(rt, d.ID, `{"op":"replace","path":"weight","value":3}`, Match{})
 	if err != nil || unchanged {
@@ -245,7 +246,7 @@ func TestResourcesOfATypeThatIsDeclaredNoLongerStay(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]any{"serialNumber": "b", "assetTag": "t", "weight": 1.5, warrantySchema + ":until": "2030-01-01T00:00:00Z"} {
-		if got := shown.Object().Lookup(path); got != want {
+		if got := scimtest.Value(shown.Object(), path); got != want {
 			t.Errorf("%s is %v, want %v", path, got, want)
 		}
 	}

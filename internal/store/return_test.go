@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	api "scim-operator.io/api/v1alpha1"
+
+	"scim-operator.io/internal/scim/scimtest"
 )
 
 func TestADeactivatedUserWhoIsCreatedAgainIsTheSame(t *testing.T) {
@@ -33,9 +35,9 @@ func TestADeactivatedUserWhoIsCreatedAgainIsTheSame(t *testing.T) {
 				requireTaken(t, err)
 			} else if err != nil || again.ID != u.ID || again.Version == u.Version {
 				t.Fatalf("%v, %v; the user before is %s", again, err, u.ID)
-			} else if title, name := again.Object().Lookup("title"), again.Object().Lookup("userName"); title != nil || name != "Frank" {
+			} else if title, name := scimtest.Value(again.Object(), "title"), scimtest.Value(again.Object(), "userName"); title != nil || name != "Frank" {
 				t.Errorf("title is %v and userName is %v", title, name)
-			} else if active := again.Object().Lookup("active"); active != true || !again.Existing {
+			} else if active := scimtest.Value(again.Object(), "active"); active != true || !again.Existing {
 				t.Errorf("active is %v, and that the user was there before is %v", active, again.Existing)
 			}
 			w.requireUnique()

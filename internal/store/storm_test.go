@@ -18,6 +18,7 @@ import (
 
 	api "scim-operator.io/api/v1alpha1"
 	"scim-operator.io/internal/scim"
+	"scim-operator.io/internal/scim/scimtest"
 )
 
 // storm is a client of an API server in trouble: a share of its writes is answered with
@@ -110,7 +111,7 @@ func TestErrorsOfTheAPIServerAreSurvived(t *testing.T) {
 				t.Errorf("the client is told to come again in %v, the API server said 7 s", later.RetryAfter)
 			}
 			read, err := r.Get(t.Context(), r.users.rt, u.ID)
-			if err != nil || read.Object().Lookup("title") != nil {
+			if err != nil || scimtest.Value(read.Object(), "title") != nil {
 				t.Errorf("a read meanwhile: %v, %v", read, err)
 			}
 			trouble.share.Store(0)
@@ -174,7 +175,7 @@ func TestAStormOfErrorsLosesNothing(t *testing.T) {
 			t.Errorf("a user who was acknowledged: %v", err)
 			continue
 		}
-		title, _ := read.Object().Lookup("title").(string)
+		title, _ := scimtest.Value(read.Object(), "title").(string)
 		if !may[title] {
 			t.Errorf("the title is %q, and may be %v", title, may)
 		}

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"k8s.io/client-go/rest"
+
+	"scim-operator.io/internal/scim/scimtest"
 )
 
 // shaky is a connection to the API server on which watches fail as they are told to. It
@@ -251,7 +253,7 @@ func TestAStoreBehindANetworkThatSwallowsEverythingDoesNotAnswer(t *testing.T) {
 	l.setSwallowing(false)
 	eventually(t, "the store shows what was changed meanwhile", func() bool {
 		found, err := r.Get(t.Context(), r.users.rt, u.ID)
-		return err == nil && found.Object().Lookup("title") == "Changed meanwhile" && r.Ready() == nil
+		return err == nil && scimtest.Value(found.Object(), "title") == "Changed meanwhile" && r.Ready() == nil
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 
 	api "scim-operator.io/api/v1alpha1"
 	"scim-operator.io/internal/scim"
+	"scim-operator.io/internal/scim/scimtest"
 )
 
 const costSchema = "urn:example:cost:2.0:Group"
@@ -268,7 +269,7 @@ func TestDeclaredExtensionsAreKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := shown.Object().Lookup(badgeSchema + ":number"); got != int64(7) {
+	if got := scimtest.Value(shown.Object(), badgeSchema+":number"); got != int64(7) {
 		t.Errorf("the number is %v", got)
 	}
 }

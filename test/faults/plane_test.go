@@ -28,6 +28,7 @@ import (
 
 	"scim-operator.io/api/v1alpha1"
 	"scim-operator.io/internal/scim"
+	"scim-operator.io/internal/scim/scimtest"
 	"scim-operator.io/internal/store"
 	"scim-operator.io/test/assets"
 )
@@ -149,7 +150,7 @@ func (d *directory) find(userName string) (title string, found int, err error) {
 		return "", 0, err
 	}
 	if len(page.Resources) > 0 {
-		title, _ = page.Resources[0].Object().Lookup("title").(string)
+		title, _ = scimtest.Value(page.Resources[0].Object(), "title").(string)
 	}
 	return title, page.Total, nil
 }
