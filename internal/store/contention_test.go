@@ -35,15 +35,15 @@ func (i *interrupter) wrap(c client) client {
 	return i
 }
 
-func (i *interrupter) update(ctx context.Context, r resource, from, into object) error {
+func (i *interrupter) mergePatch(ctx context.Context, r resource, name string, patch []byte, into object) error {
 	if r == usersResource {
 		if n := i.left.Add(-1); n >= 0 {
-			if err := i.world.writeStatus(ctx, from.GetName(), n); err != nil {
+			if err := i.world.writeStatus(ctx, name, n); err != nil {
 				return err
 			}
 		}
 	}
-	return i.client.update(ctx, r, from, into)
+	return i.client.mergePatch(ctx, r, name, patch, into)
 }
 
 // A write succeeds however often somebody else writes the status before it does.
@@ -158,7 +158,7 @@ func (s *straggler) wrap(c client) client {
 	return s
 }
 
-func (s *straggler) update(ctx context.Context, r resource, from, into object) error {
+func (s *straggler) mergePatch(ctx context.Context, r resource, name string, patch []byte, into object) error {
 	if r == usersResource && s.armed.Load() {
 		s.underWay.Add(1)
 		for !s.gone() {
@@ -167,7 +167,7 @@ func (s *straggler) update(ctx context.Context, r resource, from, into object) e
 			}
 		}
 	}
-	return s.client.update(ctx, r, from, into)
+	return s.client.mergePatch(ctx, r, name, patch, into)
 }
 
 // A creation that brings a user back, or adopts one, and whose time is up has its answer,
@@ -215,7 +215,7 @@ func TestWritesThatGoOnAreCounted(t *testing.T) {
 	w, f := newWorld(t), &faults{}
 	r := w.start(nil, f.wrap)
 	u := r.user(userBody("v"))
-	release := f.block(usersResource, "update")
+	release := f.block(usersResource, "patch")
 	ctx, leave := context.WithCancel(t.Context())
 	patch := func(ctx context.Context, value string) error {
 		p, err := r.users.rt.ParsePatch(fmt.Appendf(nil,

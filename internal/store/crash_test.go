@@ -428,7 +428,7 @@ func TestATakeoverThatWasNotFinishedIsFinishedByTheNext(t *testing.T) {
 			eventually(t, "all have caught up", func() bool {
 				return a.index.view().users.live.len() == 2 && b.index.view().users.live.len() == 2 && c.index.view().users.live.len() == 2
 			})
-			release := stalling.block(usersResource, "update")
+			release := stalling.block(usersResource, "patch")
 			done := make(chan error, 1)
 			go func() { done <- a.rename(ids["x"], "w") }()
 			eventually(t, "the rename is under way", func() bool { return stalling.blocked() == 1 })
@@ -456,7 +456,7 @@ func TestTheLoserOfTwoEqualRenamesLeavesTheClaim(t *testing.T) {
 	winner, loser := w.start(nil, winning.wrap), w.start(nil, losing.wrap)
 	x := winner.user(userBody("v"))
 	eventually(t, "both know the user", func() bool { return loser.index.view().users.live.len() == 1 })
-	releaseWinner, releaseLoser := winning.block(usersResource, "update"), losing.block(usersResource, "update")
+	releaseWinner, releaseLoser := winning.block(usersResource, "patch"), losing.block(usersResource, "patch")
 	won, lost := make(chan error, 1), make(chan error, 1)
 	go func() { won <- winner.rename(x.ID, "w") }()
 	eventually(t, "the first has the claim", func() bool { return winning.blocked() == 1 })

@@ -108,7 +108,7 @@ func (s *Store) createObject(ctx context.Context, k *kind, who claimant, p *scim
 	created := k.newObject()
 	err = s.client.create(ctx, k.resource, o, created)
 	if err != nil && !refused(err) {
-		err = s.lookAgain(ctx, k, o, created, err)
+		err = s.lookAgain(ctx, k, o, func(there object) bool { return sameSpec(o, there) }, created, err)
 	}
 	switch {
 	case apierrors.IsAlreadyExists(err):
@@ -149,13 +149,13 @@ func (s *Store) newResource(k *kind, who claimant, p *scim.Parsed, members *memb
 }
 
 // lookAgain finds out whether a write whose answer was lost was carried out: sent is
-// what was to be written, found becomes what is there.
-func (s *Store) lookAgain(ctx context.Context, k *kind, sent, found object, cause error) error {
+// what was to be written, found becomes what is there, and carriedOut tells from that.
+func (s *Store) lookAgain(ctx context.Context, k *kind, sent object, carriedOut func(there object) bool, found object, cause error) error {
 	there := k.newObject()
 	if err := s.client.get(ctx, k.resource, sent.GetName(), there); err != nil {
 		return cause
 	}
-	if !sameSpec(sent, there) {
+	if !carriedOut(there) {
 		if sent.GetResourceVersion() == "" {
 			return apierrors.NewAlreadyExists(api.Resource(string(k.resource)), sent.GetName())
 		}

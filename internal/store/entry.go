@@ -227,15 +227,21 @@ func emailHashes(emails []api.MultiValue) []uint64 {
 // userObject is the custom resource that a write sends for the next state of an entry, nil
 // for a new user.
 func (s *Store) userObject(m metav1.ObjectMeta, o *scim.Object, base *entry) *api.ScimUser {
-	u := &api.ScimUser{ObjectMeta: m, Spec: s.userAttributes.spec(o)}
+	u := &api.ScimUser{ObjectMeta: m, Spec: s.userSpec(o)}
 	u.Spec.EndpointRef.Name = s.endpoint
 	if active := s.userAttributes.active; base != nil && base.silent && o.Get(active) == active.Initial {
 		u.Spec.Active = nil // a default is not written
 	}
-	u.Spec.Extensions = customOf(o, s.userAttributes.custom)
 	u.Spec.AdoptedTime = base.adoptedTime()
 	u.Spec.ReturnedTime = base.returnedTime()
 	return u
+}
+
+// userSpec returns the part of a user's spec that holds the attributes.
+func (s *Store) userSpec(o *scim.Object) api.ScimUserSpec {
+	spec := s.userAttributes.spec(o)
+	spec.Extensions = customOf(o, s.userAttributes.custom)
+	return spec
 }
 
 // groupEntry reads a stored group; its members are for the caller.
@@ -257,12 +263,18 @@ func (s *Store) groupEntry(g *api.ScimGroup) (*entry, error) {
 
 // groupObject is the custom resource that a write sends, without its members.
 func (s *Store) groupObject(m metav1.ObjectMeta, o *scim.Object) *api.ScimGroup {
-	a := s.groupAttributes
-	g := &api.ScimGroup{ObjectMeta: m}
+	g := &api.ScimGroup{ObjectMeta: m, Spec: s.groupSpec(o)}
 	g.Spec.EndpointRef.Name = s.endpoint
-	g.Spec.DisplayName, g.Spec.ExternalID = o.Text(a.displayName), o.Text(a.externalID)
-	g.Spec.Extensions = customOf(o, a.custom)
 	return g
+}
+
+// groupSpec returns the part of a group's spec that holds the attributes other than the members.
+func (s *Store) groupSpec(o *scim.Object) api.ScimGroupSpec {
+	a := s.groupAttributes
+	return api.ScimGroupSpec{
+		DisplayName: o.Text(a.displayName), ExternalID: o.Text(a.externalID),
+		Extensions: customOf(o, a.custom),
+	}
 }
 
 // location is `meta.location` and `$ref` of a resource.

@@ -199,7 +199,7 @@ func TestWaitingChangesAreMerged(t *testing.T) {
 	counting := &faults{}
 	r := w.start(nil, counting.wrap)
 	g := r.group(groupBody("Staff"))
-	release := counting.block(groupsResource, "update")
+	release := counting.block(groupsResource, "patch")
 	var writing sync.WaitGroup
 	add := func(id string) {
 		writing.Go(func() {
@@ -228,7 +228,7 @@ func TestAChangeWhoseClientLeftIsForgotten(t *testing.T) {
 	f := &faults{}
 	r := w.start(nil, f.wrap)
 	g := r.group(groupBody("Staff"))
-	release := f.block(groupsResource, "update")
+	release := f.block(groupsResource, "patch")
 	first := make(chan error, 1)
 	go func() {
 		_, _, err := r.tryPatch(r.groups.rt, g.ID, operation("add", "first"), Match{})
@@ -302,7 +302,7 @@ func TestAMergedWriteAnswersEachChange(t *testing.T) {
 	r := w.start(nil, counting.wrap)
 	u := r.user(userBody("mallory"))
 	r.user(userBody("taken"))
-	release := counting.block(usersResource, "update")
+	release := counting.block(usersResource, "patch")
 	title := func(s string) string { return fmt.Sprintf(`{"op":"replace","path":"title","value":%q}`, s) }
 	rows := []struct {
 		operations string
@@ -392,8 +392,8 @@ func TestAGroupOf100000Members(t *testing.T) {
 	r.patch(r.groups.rt, g.ID, operation("remove", members[50_000].Value))
 	r.patch(r.groups.rt, g.ID, operation("add", "one-more"))
 	want := []string{
-		"create scimgroupslices", "update scimgroups", "delete scimgroupslices",
-		"create scimgroupslices", "update scimgroups",
+		"create scimgroupslices", "patch scimgroups", "delete scimgroupslices",
+		"create scimgroupslices", "patch scimgroups",
 	}
 	if got := counting.written()[before:]; !slices.Equal(got, want) {
 		t.Errorf("two changes of one member wrote %v", got)

@@ -15,7 +15,7 @@ func TestACreateWhoseUserIsRenamedAwayIsOfSomebodyNew(t *testing.T) {
 	creating, r := w.start(nil, f.wrap), w.replica()
 	x := r.user(userBody("v", `"externalId":"1"`, `"active":false`))
 	eventually(t, "both know the user", func() bool { return creating.index.view().users.live.len() == 1 })
-	release := f.block(usersResource, "update")
+	release := f.block(usersResource, "patch")
 	done := make(chan *Resource, 1)
 	go func() {
 		u, err := creating.tryUser(userBody("v", `"externalId":"1"`, `"active":true`))
@@ -72,7 +72,7 @@ func TestWhoTakesANameIsNotShownBesideTheOneBefore(t *testing.T) {
 			lag.gate.Lock()
 			defer lag.gate.Unlock()
 			f.lose = func(write string, _ int) (bool, bool) {
-				if write == "update scimusers" {
+				if write == "patch scimusers" {
 					f.failing = true // the process dies before the answer comes
 				}
 				return true, !f.failing

@@ -22,6 +22,7 @@ type draft struct {
 	object  object
 	base    *entry
 	next    *scim.Object // what base.object() becomes
+	members bool         // the members of a group change
 	surplus surplus      // of the members of a group
 }
 

@@ -26,7 +26,7 @@ func TestAPanicIsThatOfItsOwnRequest(t *testing.T) {
 	f := &faults{}
 	r := w.start(nil, f.wrap)
 	u := r.user(userBody("alice"))
-	release := f.block(usersResource, "update")
+	release := f.block(usersResource, "patch")
 	var running sync.WaitGroup
 	running.Go(func() { r.patch(r.users.rt, u.ID, `{"op":"replace","path":"title","value":"first"}`) })
 	eventually(t, "the first write is under way", func() bool { return f.blocked() == 1 })

@@ -16,8 +16,8 @@ import (
 // have fields of a newer release, and extensions may have been stored with other
 // definitions than those that are served. An object is partial when this process reads
 // less of it than is stored. A write of such an object reads it once more, as JSON, and
-// changes in it only what the write is about (overlay.go). Any other object is written as
-// a whole.
+// changes in it only what the write is about (overlay.go). Of any other object a write sends
+// only what it changes (patch.go), because a watch may lack a field that a kind has just got.
 
 // specFields are those of the kinds whose objects are read and then written again.
 var (

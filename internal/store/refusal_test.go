@@ -210,7 +210,7 @@ func (r *replica) requireOwnAnswers(f *faults, requests []request) (writes int) 
 		r.t.Errorf("the addresses are %v, want %v", got, want)
 	}
 	for _, write := range f.written()[before:] {
-		if write == "update scimusers" {
+		if write == "patch scimusers" {
 			writes++
 		}
 	}

@@ -95,11 +95,14 @@ func (s *Store) resourceEntry(k *kind, r *api.ScimResource) (*entry, error) {
 // resourceObject is the custom resource that a write sends. The error is 413 when it is too
 // large.
 func (s *Store) resourceObject(k *kind, m metav1.ObjectMeta, o *scim.Object) (*api.ScimResource, error) {
-	r := &api.ScimResource{ObjectMeta: m}
+	r := &api.ScimResource{ObjectMeta: m, Spec: k.declaredSpec(o)}
 	r.Spec.EndpointRef.Name, r.Spec.ResourceType = s.endpoint, k.rt.Name
-	r.Spec.ExternalID = o.Text(k.declared.externalID)
-	r.Spec.Attributes = customOf(o, k.declared.custom)
 	return r, checkResourceSize(r)
+}
+
+// declaredSpec returns the part of a resource's spec that holds the attributes.
+func (k *kind) declaredSpec(o *scim.Object) api.ScimResourceSpec {
+	return api.ScimResourceSpec{ExternalID: o.Text(k.declared.externalID), Attributes: customOf(o, k.declared.custom)}
 }
 
 // checkResourceSize refuses a resource with more attributes than are stored: 413.

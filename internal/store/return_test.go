@@ -88,7 +88,7 @@ func TestAReturnThatMeetsAnotherWriteIsTriedAgain(t *testing.T) {
 			r := w.start(nil, f.wrap)
 			u := r.user(userBody("heidi", row.before))
 			row.leave(r, u)
-			release := f.block(usersResource, "update")
+			release := f.block(usersResource, "patch")
 			type result struct {
 				user *Resource
 				err  error

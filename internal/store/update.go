@@ -225,7 +225,7 @@ func (s *Store) writeGroup(ctx context.Context, m *merged) (*entry, error) {
 	g := s.groupObject(s.metadata(m.base), m.object)
 	g.Spec.LastModifiedTime = s.laterThan(m.base.modified)
 	l.next.setIn(g)
-	e, err := s.swap(ctx, s.groups, draft{object: g, base: m.base, next: m.object, surplus: unread})
+	e, err := s.swap(ctx, s.groups, draft{object: g, base: m.base, next: m.object, members: m.members.Changed(), surplus: unread})
 	if err != nil {
 		if refused(err) {
 			s.removeSlices(ctx, l.fresh)
@@ -241,17 +241,10 @@ func (s *Store) writeGroup(ctx context.Context, m *merged) (*entry, error) {
 // swap writes the next version of a resource if it is still the version that it was made
 // from. Errors are the API server's.
 func (s *Store) swap(ctx context.Context, k *kind, d draft) (*entry, error) {
-	from, sent := d.object, d.object
-	if d.base.partial() || len(d.surplus) > 0 {
-		var err error
-		if from, sent, err = s.overlay(ctx, k, d); err != nil {
-			return nil, err
-		}
-	}
 	written := k.newObject()
-	err := s.client.update(ctx, k.resource, from, written)
-	if err != nil && !refused(err) {
-		err = s.lookAgain(ctx, k, sent, written, err)
+	carriedOut, err := s.send(ctx, k, d, written)
+	if carriedOut != nil && err != nil && !refused(err) {
+		err = s.lookAgain(ctx, k, d.object, carriedOut, written, err)
 	}
 	if err != nil {
 		return nil, err
@@ -261,6 +254,26 @@ func (s *Store) swap(ctx context.Context, k *kind, d draft) (*entry, error) {
 		return nil, unavailable(err)
 	}
 	return v.entry, nil
+}
+
+// send writes a draft: the stored JSON with the changes in it where more is stored than this
+// process reads, and else the changes alone. It returns what tells from a stored object
+// whether the write was carried out, or nil when nothing was sent.
+func (s *Store) send(ctx context.Context, k *kind, d draft, written object) (carriedOut func(object) bool, err error) {
+	if d.base.partial() || len(d.surplus) > 0 {
+		from, sent, err := s.overlay(ctx, k, d)
+		if err != nil {
+			return nil, err
+		}
+		return func(there object) bool { return sameSpec(sent, there) }, s.client.update(ctx, k.resource, from, written)
+	}
+	patch, err := s.patch(k, d)
+	if err != nil {
+		return nil, err
+	}
+	name := d.object.GetName()
+	err = otherUID(s.client.mergePatch(ctx, k.resource, name, patch, written), k.resource, name)
+	return func(there object) bool { return hasSpecOf(there, patch) }, err
 }
 
 // laterThan is now, or just behind the last change where clocks differ or went backwards:
