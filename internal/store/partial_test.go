@@ -260,15 +260,24 @@ func TestMembersKeepTheFieldsOfANewerRelease(t *testing.T) {
 // A claim that is taken over keeps what another release notes in it.
 func TestAClaimKeepsTheFieldsOfANewerRelease(t *testing.T) {
 	w := newWorld(t)
-	r := w.replica()
+	f := &faults{lose: func(write string, _ int) (carriedOut, answered bool) {
+		released := write == "delete scimclaims" // what is given up stays, for the next one to take over
+		return !released, !released
+	}}
+	r := w.start(nil, f.wrap)
 	u := r.user(userBody("quinn"))
 	claim := r.claimName(r.users.unique[0], "quinn")
 	w.change(claimsResource, claim, func(spec map[string]any) { spec["note"] = "n" })
 	if err := r.rename(u.ID, "QUINN2"); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.rename(u.ID, "quinn"); err != nil {
+	next := r.user(userBody("rita"))
+	if err := r.rename(next.ID, "quinn"); err != nil {
 		t.Fatal(err)
 	}
+	spec := w.storedSpec(claimsResource, claim)
+	delete(spec, "endpointRef")
+	requireJSON(t, "the claim", spec, `{"attribute":"User.userName","value":"quinn","note":"n",
+		"holderRef":{"name":"`+next.ID+`"},"previousHolderRef":{"name":"`+u.ID+`"}}`)
 	w.requireUnique()
 }
