@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -44,6 +45,7 @@ func directoryOf(t testing.TB, users, members int) *Store {
 	s.index.replace(s.groups.shelf, []groupOrUser{v}, 2, true)
 	for _, f := range s.feeds {
 		f.synced.Store(true)
+		f.reached(math.MaxInt64)
 	}
 	return s
 }

@@ -2,11 +2,13 @@
 # skipper, the Ingress controller: what the local cluster, where it is a process, and kind, where it is a
 # pod, have in common.
 
-# It polls: the shorter the period, the fewer requests go to a pod that has just left.
+# It polls: the shorter the period, the fewer requests go to a pod that has just left. It leaves it to the endpoint
+# which queries are valid: a semicolon is data there, and an error to skipper.
 SKIPPER_OPTIONS=(
   -kubernetes -kubernetes-ingress-class '^skipper$' -kubernetes-enable-tls -enable-kubernetes-endpointslices
   -kubernetes-https-redirect=false -kubernetes-healthcheck=false
   -source-poll-timeout 500 -wait-first-route-load -wait-for-healthcheck-interval 0s
+  -validate-query=false
   -proxy-preserve-host -forwarded-headers "X-Forwarded-For,X-Forwarded-Host,X-Forwarded-Proto=https")
 
 # skipper_access SUBJECT prints its IngressClass and what the subject, which skipper runs as, may read.
