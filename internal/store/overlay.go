@@ -157,7 +157,9 @@ func (o *specOverlay) attributesIn(name string, known []customAttribute) {
 func (o *specOverlay) attribute(in map[string]any, name string, a *scim.Attribute) {
 	var stored []byte
 	if v, ok := in[name]; ok {
-		if stored, o.err = json.Marshal(v); o.err != nil {
+		var err error
+		if stored, err = json.Marshal(v); err != nil {
+			o.err = errors.Join(o.err, fmt.Errorf("attribute %s: %w", a.Path(), err))
 			return
 		}
 	}
