@@ -6,8 +6,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
-	"unicode"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
@@ -33,7 +31,7 @@ import (
 // again the old record and id. It returns nil when the user is a new one.
 func (s *Store) returning(ctx context.Context, o *scim.Object, name string) (*Resource, error) {
 	external := o.Text(s.userAttributes.externalID)
-	if isBlank(external) {
+	if scim.IsBlank(external) {
 		return nil, nil
 	}
 	if err := s.fresh(ctx, s.users); err != nil {
@@ -90,13 +88,7 @@ func (s *Store) isSamePerson(record *entry, o *scim.Object, name string) bool {
 	}
 	emails := s.userAttributes.emails
 	address := primaryEmail(emails.values(o))
-	return !isBlank(address) && address == primaryEmail(emails.values(record.object()))
-}
-
-// isBlank reports whether a text has nothing that can be seen. Such a text identifies
-// nobody.
-func isBlank(text string) bool {
-	return !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) })
+	return !scim.IsBlank(address) && address == primaryEmail(emails.values(record.object()))
 }
 
 // reactivates says whether creating o means a live user of the same userName: one who is
@@ -107,7 +99,7 @@ func (s *Store) reactivates(live, o *scim.Object) bool {
 	was, known := live.Bool(a.active)
 	becomes, asked := o.Bool(a.active)
 	external := o.Text(a.externalID)
-	return known && !was && (becomes || !asked) && !isBlank(external) && external == live.Text(a.externalID)
+	return known && !was && (becomes || !asked) && !scim.IsBlank(external) && external == live.Text(a.externalID)
 }
 
 // reactivate gives a deactivated user new attributes. One of several who ask for it
