@@ -99,6 +99,7 @@ var _ = Describe("A user's status", func() {
 			"roles":              []string{"Admin"},
 			"withheldRoles":      []string{"Admin"},
 			"origin":             "Adopted",
+			"returnedTime":       "2026-01-02T03:04:05.000000Z",
 			"departure":          map[string]any{"wish": "Delete", "time": metav1.Now()},
 		}
 		status := reflect.TypeFor[v1alpha1.ScimUserStatus]()
@@ -141,6 +142,8 @@ var _ = Describe("An endpoint's status", func() {
 			"tokenGeneration":    7,
 			"lastRequestTime":    metav1.Now(),
 			"deprovisioning":     map[string]any{"holdID": "made up"},
+			"externalIDs":        v1alpha1.ExternalIDsImmutable,
+			"unknownAttributes":  v1alpha1.UnknownAttributesIgnored,
 			"tokens":             []v1alpha1.TokenStatus{{ID: "0123456789ab", SecretName: "x", CreatedTime: metav1.Now()}},
 		}
 		status := reflect.TypeFor[v1alpha1.ScimEndpointStatus]()
