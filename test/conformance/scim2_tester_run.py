@@ -20,6 +20,10 @@ EXPECTED = {
         "the suite has added the whole extension before, and RFC 7644 §3.5.2.1 adds a value to a multi-valued "
         "attribute beside those it has; the suite expects it to be the only one"
     ),
+    "PATCH modify() did not remove attribute 'active'": (
+        "the server has a default for `active` and keeps its value when it is removed, so that no PATCH enables a "
+        "disabled person by clearing it; the suite expects it to be unassigned"
+    ),
     "Attribute 'members' was not added or has unexpected value": (
         "the server fills in `display` (RFC 7643 §2.4); the suite expects what it sent, without a display"
     ),
