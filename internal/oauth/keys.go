@@ -34,8 +34,8 @@ const (
 	// minRetry is how long who is told to come later waits at least.
 	minRetry = time.Second
 
-	// maxWaiting bounds the callers that wait for the first keys. Whoever comes beyond it
-	// is told to come later at once.
+	// maxWaiting bounds the callers that wait for the first keys. Further callers are told
+	// to come later at once.
 	maxWaiting = 16
 
 	fetchTimeout = 10 * time.Second

@@ -30,7 +30,7 @@ type Store interface {
 	Delete(ctx context.Context, rt *scim.ResourceType, id string, m store.Match) error
 	// Known is what is known of a resource at once, perhaps not the newest; nil for nothing.
 	Known(rt *scim.ResourceType, id string) *store.Resource
-	// Unfinished is the number of writes that go on although nobody waits for them.
+	// Unfinished returns the number of writes that go on after their clients have gone away.
 	Unfinished() int
 }
 
@@ -203,7 +203,7 @@ func (s *Server) answer(x *exchange) error {
 	if err := s.admit(x); err != nil {
 		return err
 	}
-	// Only authenticated requests take a place, so that nobody else can take them all.
+	// Only authenticated requests take a place, so that other callers cannot take all places.
 	defer s.serving.Add(-1)
 	// A write that goes on after its client has gone away keeps its place.
 	if s.serving.Add(1)+int64(s.store.Unfinished()) > int64(s.limits.Concurrent) {
