@@ -32,6 +32,9 @@ func TestServersWithOtherDefinitionsKeepEachOthersValues(t *testing.T) {
 			servers[i] = w.with(badgeWith(t, definitions[i]...))
 		}
 		id := servers[0].user(userBody("quinn", `"title":"t"`)).ID
+		eventually(t, "the other server has the user", func() bool {
+			return len(servers[1].find(servers[1].users.rt, `userName eq "quinn"`)) == 1
+		})
 		for range 16 {
 			i := choose.IntN(2)
 			before := w.storedSpec(usersResource, id)
