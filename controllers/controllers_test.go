@@ -69,8 +69,8 @@ func newProvider(namespace string) *v1alpha1.IdentityProvider {
 			Type: v1alpha1.ProviderOkta,
 			SAML: v1alpha1.SAMLSpec{Metadata: v1alpha1.SAMLMetadataSource{XML: string(metadata)}},
 			SCIM: &v1alpha1.SCIMSpec{
-				Provisioning:   v1alpha1.ProvisioningEnabled,
-				OrganizationID: "42",
+				Provisioning:    v1alpha1.ProvisioningEnabled,
+				DirectoryPolicy: v1alpha1.DirectoryPolicy{OrganizationID: "42"},
 				Endpoint: &v1alpha1.ScimEndpointTemplate{
 					Exposure:      &v1alpha1.Exposure{Ingress: &v1alpha1.IngressExposure{Host: namespace + ".example.com"}},
 					ResourceTypes: []v1alpha1.SchemaResourceType{newResourceType()},

@@ -51,17 +51,7 @@ type IdentityProviderSpec struct {
 	// +kubebuilder:validation:MaxLength=256
 	DisplayName string `json:"displayName,omitempty"`
 
-	// emailDomains are the domains whose e-mail addresses this identity provider speaks
-	// for, such as acme.com. Linking adopts nobody of another domain, and without
-	// emailDomains nobody at all.
-	// +optional
-	// +listType=set
-	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=64
-	// +kubebuilder:validation:items:MinLength=1
-	// +kubebuilder:validation:items:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self.all(d, d.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$'))",message="emailDomains must be DNS names in lower case such as acme.com, without an @"
-	EmailDomains []string `json:"emailDomains,omitempty"`
+	EmailDomainPolicy `json:",inline"`
 
 	// saml is the single sign-on of this identity provider. SCIM stays off until it is
 	// usable.
@@ -121,27 +111,12 @@ type ConfigMapKeyReference struct {
 }
 
 // SCIMSpec is the provisioning of users and groups by one identity provider.
-// +kubebuilder:validation:XValidation:rule="!has(self.organizationID) || !has(self.allowedOrganizationIDs) || self.organizationID in self.allowedOrganizationIDs",message="organizationID must be one of allowedOrganizationIDs"
 type SCIMSpec struct {
 	// provisioning is Enabled, Disabled or Paused. Left out, it is Disabled.
 	// +optional
 	Provisioning Provisioning `json:"provisioning,omitempty"`
 
-	// organizationID is the organization that end users belong to unless the identity
-	// provider says otherwise. Some identity providers ask the administrator for it.
-	// +optional
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=256
-	OrganizationID string `json:"organizationID,omitempty"`
-
-	AccountPolicy `json:",inline"`
-
-	LinkingPolicy `json:",inline"`
-
-	// deprovisioning says how people leave. Left out, whom the identity provider deletes
-	// stays as an inactive record, and nobody is held but the last holder of a protected role.
-	// +optional
-	Deprovisioning *Deprovisioning `json:"deprovisioning,omitempty"`
+	DirectoryPolicy `json:",inline"`
 
 	// onDisable says what becomes of users when provisioning is Disabled or the
 	// IdentityProvider deleted: Keep leaves them as they are, Deactivate makes them inactive

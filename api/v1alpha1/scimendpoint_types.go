@@ -201,7 +201,6 @@ type GatewayReference struct {
 }
 
 // ScimEndpointSpec is one served SCIM endpoint.
-// +kubebuilder:validation:XValidation:rule="!has(self.organizationID) || !has(self.allowedOrganizationIDs) || self.organizationID in self.allowedOrganizationIDs",message="organizationID must be one of allowedOrganizationIDs"
 // +kubebuilder:validation:XValidation:rule="has(self.emailDomains) || !has(self.linking) || self.linking != 'ByEmail'",message="linking ByEmail needs emailDomains: only addresses of these domains tell who a user is"
 type ScimEndpointSpec struct {
 	ScimEndpointTemplate `json:",inline"`
@@ -212,33 +211,9 @@ type ScimEndpointSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self != 'Disabled'",message="to disable a ScimEndpoint delete it; its users and groups stay"
 	Provisioning Provisioning `json:"provisioning,omitempty"`
 
-	// organizationID is the organization that end users belong to unless the identity
-	// provider says otherwise.
-	// +optional
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=256
-	OrganizationID string `json:"organizationID,omitempty"`
+	DirectoryPolicy `json:",inline"`
 
-	AccountPolicy `json:",inline"`
-
-	LinkingPolicy `json:",inline"`
-
-	// emailDomains are the domains whose e-mail addresses the identity provider speaks
-	// for, such as acme.com. Linking adopts nobody of another domain, and without
-	// emailDomains nobody at all.
-	// +optional
-	// +listType=set
-	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=64
-	// +kubebuilder:validation:items:MinLength=1
-	// +kubebuilder:validation:items:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self.all(d, d.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$'))",message="emailDomains must be DNS names in lower case such as acme.com, without an @"
-	EmailDomains []string `json:"emailDomains,omitempty"`
-
-	// deprovisioning says how people leave. Left out, whom the identity provider deletes
-	// stays as an inactive record, and nobody is held but the last holder of a protected role.
-	// +optional
-	Deprovisioning *Deprovisioning `json:"deprovisioning,omitempty"`
+	EmailDomainPolicy `json:",inline"`
 }
 
 // ScimEndpointStatus is what became of a ScimEndpoint's spec.

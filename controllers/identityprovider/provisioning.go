@@ -109,12 +109,9 @@ func (r *Reconciler) applyEndpoint(ctx context.Context, idp *v1alpha1.IdentityPr
 // endpointFor is the ScimEndpoint that an identity provider asks for.
 func endpointFor(idp *v1alpha1.IdentityProvider) (*v1alpha1ac.ScimEndpointApplyConfiguration, error) {
 	spec := v1alpha1.ScimEndpointSpec{
-		Provisioning:   idp.Status.Provisioning,
-		OrganizationID: idp.Spec.SCIM.OrganizationID,
-		AccountPolicy:  idp.Spec.SCIM.AccountPolicy,
-		LinkingPolicy:  idp.Spec.SCIM.LinkingPolicy,
-		EmailDomains:   idp.Spec.EmailDomains,
-		Deprovisioning: idp.Spec.SCIM.Deprovisioning,
+		Provisioning:      idp.Status.Provisioning,
+		DirectoryPolicy:   idp.Spec.SCIM.DirectoryPolicy,
+		EmailDomainPolicy: idp.Spec.EmailDomainPolicy,
 	}
 	if template := idp.Spec.SCIM.Endpoint; template != nil {
 		spec.ScimEndpointTemplate = *template

@@ -130,8 +130,8 @@ func newProvider(namespace string, source v1alpha1.SAMLMetadataSource, provision
 			Type: v1alpha1.ProviderOkta,
 			SAML: v1alpha1.SAMLSpec{Metadata: source},
 			SCIM: &v1alpha1.SCIMSpec{
-				Provisioning:   provisioning,
-				OrganizationID: "42",
+				Provisioning:    provisioning,
+				DirectoryPolicy: v1alpha1.DirectoryPolicy{OrganizationID: "42"},
 				Endpoint: &v1alpha1.ScimEndpointTemplate{
 					Replicas: ptr.To[int32](2),
 					Exposure: &v1alpha1.Exposure{Ingress: &v1alpha1.IngressExposure{Host: "scim.example.com"}},

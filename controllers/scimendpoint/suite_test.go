@@ -70,7 +70,7 @@ func newEndpoint(namespace string, exposure *v1alpha1.Exposure) *v1alpha1.ScimEn
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
 		Spec: v1alpha1.ScimEndpointSpec{
 			ScimEndpointTemplate: v1alpha1.ScimEndpointTemplate{Exposure: exposure},
-			OrganizationID:       "42",
+			DirectoryPolicy:      v1alpha1.DirectoryPolicy{OrganizationID: "42"},
 		},
 	}
 }

@@ -33,7 +33,7 @@ var _ = Describe("The end of provisioning", func() {
 			Spec: v1alpha1.IdentityProviderSpec{
 				Type: v1alpha1.ProviderOkta,
 				SAML: v1alpha1.SAMLSpec{Metadata: v1alpha1.SAMLMetadataSource{XML: "<E/>"}},
-				SCIM: &v1alpha1.SCIMSpec{Provisioning: v1alpha1.ProvisioningEnabled, Deprovisioning: guardOf(1)},
+				SCIM: &v1alpha1.SCIMSpec{Provisioning: v1alpha1.ProvisioningEnabled, DirectoryPolicy: v1alpha1.DirectoryPolicy{Deprovisioning: guardOf(1)}},
 			},
 		}
 	})

@@ -41,7 +41,7 @@ func newUser(namespace, name string, change func(*v1alpha1.ScimUser)) *v1alpha1.
 func newEndpoint(namespace, organizationID string) *v1alpha1.ScimEndpoint {
 	return &v1alpha1.ScimEndpoint{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: endpointName},
-		Spec:       v1alpha1.ScimEndpointSpec{OrganizationID: organizationID},
+		Spec:       v1alpha1.ScimEndpointSpec{DirectoryPolicy: v1alpha1.DirectoryPolicy{OrganizationID: organizationID}},
 	}
 }
 

@@ -75,8 +75,8 @@ func newTenant(ctx context.Context, name string, replicas int32, changes ...func
 			Type: scimv1.ProviderOkta,
 			SAML: scimv1.SAMLSpec{Metadata: scimv1.SAMLMetadataSource{XML: string(metadata)}},
 			SCIM: &scimv1.SCIMSpec{
-				Provisioning:   scimv1.ProvisioningEnabled,
-				OrganizationID: "42",
+				Provisioning:    scimv1.ProvisioningEnabled,
+				DirectoryPolicy: scimv1.DirectoryPolicy{OrganizationID: "42"},
 				Endpoint: &scimv1.ScimEndpointTemplate{
 					Replicas: ptr.To(replicas),
 					Exposure: &scimv1.Exposure{

@@ -46,6 +46,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.DeprovisioningGuardApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DeprovisioningStatus"):
 		return &apiv1alpha1.DeprovisioningStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("DirectoryPolicy"):
+		return &apiv1alpha1.DirectoryPolicyApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("EmailDomainPolicy"):
+		return &apiv1alpha1.EmailDomainPolicyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EndpointReference"):
 		return &apiv1alpha1.EndpointReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EnterpriseUser"):

@@ -16,11 +16,8 @@ type IdentityProviderSpecApplyConfiguration struct {
 	// type is the product behind the identity provider.
 	Type *apiv1alpha1.IdentityProviderType `json:"type,omitempty"`
 	// displayName is a name for people.
-	DisplayName *string `json:"displayName,omitempty"`
-	// emailDomains are the domains whose e-mail addresses this identity provider speaks
-	// for, such as acme.com. Linking adopts nobody of another domain, and without
-	// emailDomains nobody at all.
-	EmailDomains []string `json:"emailDomains,omitempty"`
+	DisplayName                         *string `json:"displayName,omitempty"`
+	EmailDomainPolicyApplyConfiguration `json:""`
 	// saml is the single sign-on of this identity provider. SCIM stays off until it is
 	// usable.
 	SAML *SAMLSpecApplyConfiguration `json:"saml,omitempty"`
@@ -56,7 +53,7 @@ func (b *IdentityProviderSpecApplyConfiguration) WithDisplayName(value string) *
 // If called multiple times, values provided by each call will be appended to the EmailDomains field.
 func (b *IdentityProviderSpecApplyConfiguration) WithEmailDomains(values ...string) *IdentityProviderSpecApplyConfiguration {
 	for i := range values {
-		b.EmailDomains = append(b.EmailDomains, values[i])
+		b.EmailDomainPolicyApplyConfiguration.EmailDomains = append(b.EmailDomainPolicyApplyConfiguration.EmailDomains, values[i])
 	}
 	return b
 }

@@ -17,19 +17,9 @@ type ScimEndpointSpecApplyConfiguration struct {
 	ScimEndpointTemplateApplyConfiguration `json:""`
 	// provisioning is Enabled or Paused. Left out, it is Enabled. An endpoint that is
 	// to be switched off is deleted; its users and groups stay.
-	Provisioning *apiv1alpha1.Provisioning `json:"provisioning,omitempty"`
-	// organizationID is the organization that end users belong to unless the identity
-	// provider says otherwise.
-	OrganizationID                  *string `json:"organizationID,omitempty"`
-	AccountPolicyApplyConfiguration `json:""`
-	LinkingPolicyApplyConfiguration `json:""`
-	// emailDomains are the domains whose e-mail addresses the identity provider speaks
-	// for, such as acme.com. Linking adopts nobody of another domain, and without
-	// emailDomains nobody at all.
-	EmailDomains []string `json:"emailDomains,omitempty"`
-	// deprovisioning says how people leave. Left out, whom the identity provider deletes
-	// stays as an inactive record, and nobody is held but the last holder of a protected role.
-	Deprovisioning *DeprovisioningApplyConfiguration `json:"deprovisioning,omitempty"`
+	Provisioning                        *apiv1alpha1.Provisioning `json:"provisioning,omitempty"`
+	DirectoryPolicyApplyConfiguration   `json:""`
+	EmailDomainPolicyApplyConfiguration `json:""`
 }
 
 // ScimEndpointSpecApplyConfiguration constructs a declarative configuration of the ScimEndpointSpec type for use with
@@ -166,7 +156,7 @@ func (b *ScimEndpointSpecApplyConfiguration) WithProvisioning(value apiv1alpha1.
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the OrganizationID field is set to the value of the last call.
 func (b *ScimEndpointSpecApplyConfiguration) WithOrganizationID(value string) *ScimEndpointSpecApplyConfiguration {
-	b.OrganizationID = &value
+	b.DirectoryPolicyApplyConfiguration.OrganizationID = &value
 	return b
 }
 
@@ -235,20 +225,20 @@ func (b *ScimEndpointSpecApplyConfiguration) WithLinkingApproval(value apiv1alph
 	return b
 }
 
+// WithDeprovisioning sets the Deprovisioning field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Deprovisioning field is set to the value of the last call.
+func (b *ScimEndpointSpecApplyConfiguration) WithDeprovisioning(value *DeprovisioningApplyConfiguration) *ScimEndpointSpecApplyConfiguration {
+	b.DirectoryPolicyApplyConfiguration.Deprovisioning = value
+	return b
+}
+
 // WithEmailDomains adds the given value to the EmailDomains field in the declarative configuration
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
 // If called multiple times, values provided by each call will be appended to the EmailDomains field.
 func (b *ScimEndpointSpecApplyConfiguration) WithEmailDomains(values ...string) *ScimEndpointSpecApplyConfiguration {
 	for i := range values {
-		b.EmailDomains = append(b.EmailDomains, values[i])
+		b.EmailDomainPolicyApplyConfiguration.EmailDomains = append(b.EmailDomainPolicyApplyConfiguration.EmailDomains, values[i])
 	}
-	return b
-}
-
-// WithDeprovisioning sets the Deprovisioning field in the declarative configuration to the given value
-// and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the Deprovisioning field is set to the value of the last call.
-func (b *ScimEndpointSpecApplyConfiguration) WithDeprovisioning(value *DeprovisioningApplyConfiguration) *ScimEndpointSpecApplyConfiguration {
-	b.Deprovisioning = value
 	return b
 }

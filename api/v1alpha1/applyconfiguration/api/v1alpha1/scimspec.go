@@ -14,15 +14,8 @@ import (
 // SCIMSpec is the provisioning of users and groups by one identity provider.
 type SCIMSpecApplyConfiguration struct {
 	// provisioning is Enabled, Disabled or Paused. Left out, it is Disabled.
-	Provisioning *apiv1alpha1.Provisioning `json:"provisioning,omitempty"`
-	// organizationID is the organization that end users belong to unless the identity
-	// provider says otherwise. Some identity providers ask the administrator for it.
-	OrganizationID                  *string `json:"organizationID,omitempty"`
-	AccountPolicyApplyConfiguration `json:""`
-	LinkingPolicyApplyConfiguration `json:""`
-	// deprovisioning says how people leave. Left out, whom the identity provider deletes
-	// stays as an inactive record, and nobody is held but the last holder of a protected role.
-	Deprovisioning *DeprovisioningApplyConfiguration `json:"deprovisioning,omitempty"`
+	Provisioning                      *apiv1alpha1.Provisioning `json:"provisioning,omitempty"`
+	DirectoryPolicyApplyConfiguration `json:""`
 	// onDisable says what becomes of users when provisioning is Disabled or the
 	// IdentityProvider deleted: Keep leaves them as they are, Deactivate makes them inactive
 	// until provisioning is enabled again. Left out, it is Keep.
@@ -49,7 +42,7 @@ func (b *SCIMSpecApplyConfiguration) WithProvisioning(value apiv1alpha1.Provisio
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the OrganizationID field is set to the value of the last call.
 func (b *SCIMSpecApplyConfiguration) WithOrganizationID(value string) *SCIMSpecApplyConfiguration {
-	b.OrganizationID = &value
+	b.DirectoryPolicyApplyConfiguration.OrganizationID = &value
 	return b
 }
 
@@ -122,7 +115,7 @@ func (b *SCIMSpecApplyConfiguration) WithLinkingApproval(value apiv1alpha1.Linki
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Deprovisioning field is set to the value of the last call.
 func (b *SCIMSpecApplyConfiguration) WithDeprovisioning(value *DeprovisioningApplyConfiguration) *SCIMSpecApplyConfiguration {
-	b.Deprovisioning = value
+	b.DirectoryPolicyApplyConfiguration.Deprovisioning = value
 	return b
 }
 
