@@ -35,8 +35,8 @@ func (n notedAccessTokens) Verify(ctx context.Context, presented string) (id str
 
 // accessTokens verifies those of the endpoint's issuer, and tells of each that is let in;
 // nil when there is none.
-func (o *serveOptions) accessTokens(endpoint *v1alpha1.ScimEndpoint, note func()) server.AccessTokens {
-	given := endpoint.Spec.OAuth
+func (o *serveOptions) accessTokens(definition *v1alpha1.ScimEndpointSpec, note func()) server.AccessTokens {
+	given := definition.OAuth
 	if given == nil {
 		return nil
 	}
@@ -53,20 +53,20 @@ func (o *serveOptions) accessTokens(endpoint *v1alpha1.ScimEndpoint, note func()
 }
 
 // issuer is that of the endpoint's access tokens, "" for none.
-func issuer(endpoint *v1alpha1.ScimEndpoint) string {
-	if endpoint.Spec.OAuth == nil {
+func issuer(definition *v1alpha1.ScimEndpointSpec) string {
+	if definition.OAuth == nil {
 		return ""
 	}
-	return endpoint.Spec.OAuth.Issuer
+	return definition.OAuth.Issuer
 }
 
 // meOfTokens maps a claim of access tokens to the user whom /Me stands for; nil when no claim
 // does.
-func meOfTokens(endpoint *v1alpha1.ScimEndpoint) *server.TokenSubjects {
-	if endpoint.Spec.OAuth == nil || endpoint.Spec.OAuth.Me == nil {
+func meOfTokens(definition *v1alpha1.ScimEndpointSpec) *server.TokenSubjects {
+	if definition.OAuth == nil || definition.OAuth.Me == nil {
 		return nil
 	}
-	given := *endpoint.Spec.OAuth.Me
+	given := *definition.OAuth.Me
 	attribute := "userName"
 	if given.Attribute == v1alpha1.UserIdentifierExternalID {
 		attribute = "externalId"

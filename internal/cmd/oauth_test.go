@@ -20,11 +20,11 @@ func TestAnIssuerOfAPrivateCA(t *testing.T) {
 	options := &serveOptions{internalIssuers: true}
 	for name, certificates := range map[string]string{"given": issuer.CACertificates(), "not given": ""} {
 		noted := 0
-		endpoint := &v1alpha1.ScimEndpoint{}
-		endpoint.Spec.OAuth = &v1alpha1.OAuthPolicy{
+		definition := &v1alpha1.ScimEndpointSpec{}
+		definition.OAuth = &v1alpha1.OAuthPolicy{
 			Issuer: issuer.URL, CACertificates: certificates, Audiences: []string{"scim"}, Subjects: []string{"okta"},
 		}
-		_, ok, err := options.accessTokens(endpoint, func() { noted++ }).Verify(t.Context(), token)
+		_, ok, err := options.accessTokens(definition, func() { noted++ }).Verify(t.Context(), token)
 		var later *oauth.Unavailable
 		switch {
 		case certificates != "" && (!ok || err != nil || noted != 1):
@@ -38,19 +38,19 @@ func TestAnIssuerOfAPrivateCA(t *testing.T) {
 func TestWhomAccessTokensName(t *testing.T) {
 	issuer := issuertest.New(t)
 	token := issuertest.Sign(t, jose.ES256, issuer.NewKey("1"), "1", issuer.Claims(time.Now(), map[string]any{"oid": "a1"}))
-	endpoint := &v1alpha1.ScimEndpoint{}
-	if meOfTokens(endpoint) != nil {
+	definition := &v1alpha1.ScimEndpointSpec{}
+	if meOfTokens(definition) != nil {
 		t.Error("access tokens of nobody name somebody")
 	}
-	endpoint.Spec.OAuth = &v1alpha1.OAuthPolicy{}
-	if meOfTokens(endpoint) != nil {
+	definition.OAuth = &v1alpha1.OAuthPolicy{}
+	if meOfTokens(definition) != nil {
 		t.Error("a claim counts that the endpoint does not name")
 	}
 	for identifier, attribute := range map[v1alpha1.UserIdentifier]string{
 		v1alpha1.UserIdentifierUserName: "userName", v1alpha1.UserIdentifierExternalID: "externalId",
 	} {
-		endpoint.Spec.OAuth.Me = &v1alpha1.OAuthSubject{Claim: "oid", Attribute: identifier}
-		subjects := meOfTokens(endpoint)
+		definition.OAuth.Me = &v1alpha1.OAuthSubject{Claim: "oid", Attribute: identifier}
+		subjects := meOfTokens(definition)
 		if value, ok := subjects.Of(oauth.IDPrefix+"0123", token); subjects.Attribute != attribute || value != "a1" || !ok {
 			t.Errorf("%s: %s is %q, %v", identifier, subjects.Attribute, value, ok)
 		}

@@ -234,7 +234,7 @@ func (o *serveOptions) newProcess(ctx context.Context, config *rest.Config, log,
 	if p.peers, err = listen.Listen(ctx, "tcp", o.peerListen); err != nil {
 		return nil, err
 	}
-	endpoint, err := replica.ReadEndpoint(ctx, config, o.namespace, o.endpoint)
+	definition, err := replica.ReadDefinition(ctx, config, o.namespace, o.endpoint)
 	if err != nil {
 		return nil, err
 	}
@@ -242,7 +242,7 @@ func (o *serveOptions) newProcess(ctx context.Context, config *rest.Config, log,
 	if err != nil {
 		return nil, err
 	}
-	types, err := store.NewTypes(&endpoint.Spec.ScimEndpointTemplate)
+	types, err := store.NewTypes(&definition.ScimEndpointTemplate)
 	if err != nil {
 		return nil, fmt.Errorf("ScimEndpoint %s/%s: spec.resourceTypes and spec.extensions: %w", o.namespace, o.endpoint, err)
 	}
@@ -254,23 +254,22 @@ func (o *serveOptions) newProcess(ctx context.Context, config *rest.Config, log,
 	if err != nil {
 		return nil, err
 	}
-	behavior := endpoint.EffectiveProviderBehavior()
 	p.store, err = store.New(store.Config{
 		REST: config, Namespace: o.namespace, Endpoint: o.endpoint, BaseURL: o.baseURL, Types: types,
-		Linking: store.NewLinking(&endpoint.Spec), Elsewhere: p.replica.ProvisionedElsewhere, Peers: p.replica, Eventual: p.replica.Eventual, Log: log.WithName("store"), MaxStaleness: o.maxStaleness,
+		Linking: store.NewLinking(definition), Elsewhere: p.replica.ProvisionedElsewhere, Peers: p.replica, Eventual: p.replica.Eventual, Log: log.WithName("store"), MaxStaleness: o.maxStaleness,
 
-		ImmutableExternalIDs: behavior.ExternalIDs == v1alpha1.ExternalIDsImmutable,
+		ImmutableExternalIDs: definition.ExternalIDs == v1alpha1.ExternalIDsImmutable,
 	})
 	if err != nil {
 		return nil, err
 	}
 	p.server, err = server.New(server.Config{
-		BaseURL: o.baseURL, Types: types, Store: p.store, Tokens: p.replica, AccessTokens: o.accessTokens(endpoint, p.replica.NoteOAuth), State: p.replica, Cursors: p.replica, Peers: p.replica,
-		Limits: o.limits, Metrics: p.registry, Log: log.WithName("server"), Me: me(endpoint), MeOfTokens: meOfTokens(endpoint), Issuer: issuer(endpoint), Proxies: proxies,
+		BaseURL: o.baseURL, Types: types, Store: p.store, Tokens: p.replica, AccessTokens: o.accessTokens(definition, p.replica.NoteOAuth), State: p.replica, Cursors: p.replica, Peers: p.replica,
+		Limits: o.limits, Metrics: p.registry, Log: log.WithName("server"), Me: me(definition), MeOfTokens: meOfTokens(definition), Issuer: issuer(definition), Proxies: proxies,
 		Audit: server.Audit{Log: audit, Namespace: o.namespace, Endpoint: o.endpoint, Settings: auditSettings{p.replica}},
 		Notes: p.replica,
 
-		IgnoreUnknownAttributes: behavior.UnknownAttributes == v1alpha1.UnknownAttributesIgnored,
+		IgnoreUnknownAttributes: definition.UnknownAttributes == v1alpha1.UnknownAttributesIgnored,
 	})
 	return p, err
 }
@@ -289,11 +288,11 @@ func networks(cidrs []string) ([]netip.Prefix, error) {
 }
 
 // me is the subject of every token of the endpoint, nil when it is nobody.
-func me(endpoint *v1alpha1.ScimEndpoint) *server.Subject {
-	if endpoint.Spec.Me == nil {
+func me(definition *v1alpha1.ScimEndpointSpec) *server.Subject {
+	if definition.Me == nil {
 		return nil
 	}
-	return &server.Subject{Attribute: "userName", Value: endpoint.Spec.Me.UserName}
+	return &server.Subject{Attribute: "userName", Value: definition.Me.UserName}
 }
 
 func (p *serveProcess) closeListeners() {

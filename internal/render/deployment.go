@@ -56,32 +56,15 @@ func Deployment(ep *v1alpha1.ScimEndpoint, options Options) *appsv1ac.Deployment
 				WithSpec(podSpec(ep, options))))
 }
 
-// podAnnotations name the definitions in force: servers read them when they start, so that
-// another name starts them anew.
+// podAnnotations name the definition that the servers read when they start, so that a change
+// of it restarts them.
 func podAnnotations(ep *v1alpha1.ScimEndpoint) map[string]string {
-	annotations := map[string]string{"kubectl.kubernetes.io/default-container": ContainerName}
-	definitions := v1alpha1.ScimEndpointSpec{ScimEndpointTemplate: v1alpha1.ScimEndpointTemplate{
-		ResourceTypes: ep.Spec.ResourceTypes, Extensions: ep.Spec.Extensions, Me: ep.Spec.Me,
-		AccessPolicy: v1alpha1.AccessPolicy{OAuth: ep.Spec.OAuth},
-	}}
-	// The values that apply without a decision are left out: to write them down restarts
-	// nothing.
-	behavior := ep.EffectiveProviderBehavior()
-	if behavior.ExternalIDs != v1alpha1.ExternalIDsReassignable {
-		definitions.ExternalIDs = behavior.ExternalIDs
+	encoded, _ := json.Marshal(ep.Definition()) // strings, numbers and booleans can always be encoded
+	sum := sha256.Sum256(encoded)
+	return map[string]string{
+		"kubectl.kubernetes.io/default-container": ContainerName,
+		DefinitionAnnotation:                      hex.EncodeToString(sum[:16]),
 	}
-	if behavior.UnknownAttributes != v1alpha1.UnknownAttributesRefused {
-		definitions.UnknownAttributes = behavior.UnknownAttributes
-	}
-	if ep.Spec.Links() {
-		definitions.LinkingPolicy, definitions.EmailDomains = ep.Spec.LinkingPolicy, ep.Spec.EmailDomains
-	}
-	encoded, _ := json.Marshal(definitions) // strings and booleans can always be encoded
-	if string(encoded) != "{}" {
-		sum := sha256.Sum256(encoded)
-		annotations[DefinitionsAnnotation] = hex.EncodeToString(sum[:16])
-	}
-	return annotations
 }
 
 func podSpec(ep *v1alpha1.ScimEndpoint, options Options) *corev1ac.PodSpecApplyConfiguration {

@@ -42,9 +42,9 @@ const (
 	// PeerPortName is its name in the pod.
 	PeerPortName = "peer"
 
-	// DefinitionsAnnotation on a pod is a digest of what the endpoint defined when it was
-	// started: resource types, extensions, the user of /Me, and the OAuth issuer.
-	DefinitionsAnnotation = "scim-operator.io/definitions"
+	// DefinitionAnnotation on a pod is a digest of the definition of the endpoint that its
+	// server read when it was started.
+	DefinitionAnnotation = "scim-operator.io/definition"
 
 	nameLabel      = "app.kubernetes.io/name"
 	instanceLabel  = "app.kubernetes.io/instance"

@@ -201,7 +201,7 @@ func TestAChangeOfTheIssuerStartsTheServersAnew(t *testing.T) {
 	} {
 		ep := &v1alpha1.ScimEndpoint{}
 		ep.Spec.OAuth = given
-		d := podAnnotations(ep)[DefinitionsAnnotation]
+		d := podAnnotations(ep)[DefinitionAnnotation]
 		if known[d] {
 			t.Errorf("%s: the servers do not learn of it", name)
 		}
@@ -214,7 +214,7 @@ func TestAChangeOfLinkingStartsTheServersAnew(t *testing.T) {
 	definitions := func(change func(*v1alpha1.ScimEndpointSpec)) string {
 		ep := &v1alpha1.ScimEndpoint{}
 		change(&ep.Spec)
-		return podAnnotations(ep)[DefinitionsAnnotation]
+		return podAnnotations(ep)[DefinitionAnnotation]
 	}
 	domains := func(d ...string) func(*v1alpha1.ScimEndpointSpec) {
 		return func(s *v1alpha1.ScimEndpointSpec) { s.Linking, s.EmailDomains = v1alpha1.LinkingByEmail, d }
@@ -240,7 +240,7 @@ func TestAChangeOfLinkingStartsTheServersAnew(t *testing.T) {
 	never := definitions(func(s *v1alpha1.ScimEndpointSpec) {
 		s.Linking, s.EmailDomains = v1alpha1.LinkingNever, []string{"acme.com"}
 	})
-	if never != "" {
+	if nothing := definitions(func(*v1alpha1.ScimEndpointSpec) {}); never != nothing {
 		t.Error("the servers start anew for domains that they do not use")
 	}
 }
@@ -250,7 +250,7 @@ func TestAChangeOfTheProvidersBehaviorRestartsTheServers(t *testing.T) {
 	digest := func(b v1alpha1.ProviderBehavior) string {
 		ep := &v1alpha1.ScimEndpoint{}
 		ep.Spec.ProviderBehavior = b
-		return podAnnotations(ep)[DefinitionsAnnotation]
+		return podAnnotations(ep)[DefinitionAnnotation]
 	}
 	known := map[string]bool{}
 	for name, behavior := range map[string]v1alpha1.ProviderBehavior{
@@ -268,7 +268,7 @@ func TestAChangeOfTheProvidersBehaviorRestartsTheServers(t *testing.T) {
 	spelledOut := digest(v1alpha1.ProviderBehavior{
 		ExternalIDs: v1alpha1.ExternalIDsReassignable, UnknownAttributes: v1alpha1.UnknownAttributesRefused,
 	})
-	if spelledOut != "" {
+	if spelledOut != digest(v1alpha1.ProviderBehavior{}) {
 		t.Error("the servers are restarted for values that are in force already")
 	}
 }

@@ -19,9 +19,9 @@ const (
 	readTimeout = 45 * time.Second
 )
 
-// ReadEndpoint reads the ScimEndpoint that is to be served, for what a server learns only
-// when it starts. It waits a while for the API server and for the endpoint to be there.
-func ReadEndpoint(ctx context.Context, config *rest.Config, namespace, name string) (*v1alpha1.ScimEndpoint, error) {
+// ReadDefinition reads of the ScimEndpoint that is to be served what a server learns only when
+// it starts. It waits a while for the API server and for the endpoint to be there.
+func ReadDefinition(ctx context.Context, config *rest.Config, namespace, name string) (*v1alpha1.ScimEndpointSpec, error) {
 	kubernetes, err := newClient(config)
 	if err != nil {
 		return nil, err
@@ -38,5 +38,6 @@ func ReadEndpoint(ctx context.Context, config *rest.Config, namespace, name stri
 	case err != nil:
 		return nil, err
 	}
-	return endpoint, nil
+	definition := endpoint.Definition()
+	return &definition, nil
 }
