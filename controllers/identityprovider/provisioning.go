@@ -45,7 +45,8 @@ func (r *Reconciler) provision(ctx context.Context, idp *v1alpha1.IdentityProvid
 	}
 }
 
-// disable removes what serves. Users and groups are not the endpoint's children.
+// disable removes what serves. Users and groups are not the endpoint's children, and the
+// Secrets of its tokens belong to the provider as well.
 func (r *Reconciler) disable(ctx context.Context, idp *v1alpha1.IdentityProvider) error {
 	gone, err := r.children.Remove(ctx, owner(idp), idp.Name, &v1alpha1.ScimEndpoint{})
 	if err != nil {
@@ -53,11 +54,11 @@ func (r *Reconciler) disable(ctx context.Context, idp *v1alpha1.IdentityProvider
 	}
 	idp.Status.Connection = nil
 	if !gone {
-		const message = "Provisioning is disabled and its endpoint is being removed. Users and groups stay."
+		const message = "Provisioning is disabled and its endpoint is being removed. Users, groups and tokens stay."
 		notReady(idp, v1alpha1.ReasonProvisioningDisabled, message)
 		return outcome.Waiting(v1alpha1.ReasonProgressing, message)
 	}
-	notReady(idp, v1alpha1.ReasonProvisioningDisabled, "Provisioning is disabled: nothing is served. Users and groups stay.")
+	notReady(idp, v1alpha1.ReasonProvisioningDisabled, "Provisioning is disabled: nothing is served. Users, groups and tokens stay.")
 	return r.awaitDepartures(ctx, idp, v1alpha1.ReasonDeactivatingUsers)
 }
 

@@ -11,12 +11,15 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"scim-operator.io/api/v1alpha1"
 	"scim-operator.io/controllers/internal/outcome"
+	"scim-operator.io/internal/render"
 	"scim-operator.io/internal/token"
 )
 
@@ -168,14 +171,16 @@ func shownToken(ep *v1alpha1.ScimEndpoint, id string) *v1alpha1.TokenStatus {
 }
 
 // deliveredSecrets are the Secrets in which tokens of the endpoint were delivered and that
-// nobody has deleted.
+// nobody has deleted. Of an endpoint that comes back after its provider was disabled, they are
+// controlled by nobody until adoptToken.
 func (r *Reconciler) deliveredSecrets(ctx context.Context, ep *v1alpha1.ScimEndpoint) ([]corev1.Secret, error) {
 	var secrets corev1.SecretList
 	if err := r.client.List(ctx, &secrets, client.InNamespace(ep.Namespace), client.MatchingLabels(owner(ep).Labels)); err != nil {
 		return nil, fmt.Errorf("list the Secrets of tokens: %w", err)
 	}
 	return slices.DeleteFunc(secrets.Items, func(s corev1.Secret) bool {
-		return s.Type != v1alpha1.TokenSecretType || ep.TokenSerial(s.Name) == 0 || !metav1.IsControlledBy(&s, ep)
+		controller := metav1.GetControllerOfNoCopy(&s)
+		return s.Type != v1alpha1.TokenSecretType || ep.TokenSerial(s.Name) == 0 || controller != nil && controller.UID != ep.UID
 	}), nil
 }
 
@@ -206,10 +211,37 @@ func (r *Reconciler) sweepTokens(ctx context.Context, ep *v1alpha1.ScimEndpoint,
 			}
 			continue
 		}
+		if err := r.adoptToken(ctx, ep, secret); err != nil {
+			return nil, 0, err
+		}
 		stay[secret.Name] = secret
 		if expires {
 			next = outcome.Earliest(next, left)
 		}
 	}
 	return stay, next, nil
+}
+
+// adoptToken gives the Secret of a token its owners. It writes nothing else of it.
+func (r *Reconciler) adoptToken(ctx context.Context, ep *v1alpha1.ScimEndpoint, secret *corev1.Secret) error {
+	owners := render.TokenSecretOwners(ep, secret)
+	if equality.Semantic.DeepEqual(owners, secret.OwnerReferences) {
+		return nil
+	}
+	before := &metav1.PartialObjectMetadata{}
+	before.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
+	before.SetNamespace(secret.Namespace)
+	before.SetName(secret.Name)
+	before.SetResourceVersion(secret.ResourceVersion)
+	before.SetOwnerReferences(secret.OwnerReferences)
+	after := before.DeepCopy()
+	after.SetOwnerReferences(owners)
+	err := r.client.Patch(ctx, after, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}), outcome.Owner)
+	if apierrors.IsConflict(err) {
+		return outcome.ErrOutdated
+	}
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("take over Secret %s: %w", secret.Name, err)
+	}
+	return nil
 }

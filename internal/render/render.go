@@ -79,14 +79,32 @@ func podSelector(ep *v1alpha1.ScimEndpoint) *metav1ac.LabelSelectorApplyConfigur
 
 // owner is the reference of metav1.NewControllerRef in the form that is applied.
 func owner(ep *v1alpha1.ScimEndpoint) *metav1ac.OwnerReferenceApplyConfiguration {
-	ref := ownerReference(ep)
-	return metav1ac.OwnerReference().
+	return applied(ownerReference(ep))
+}
+
+// keepers are the owner references of the Secrets of the tokens, which outlive the endpoint
+// when its IdentityProvider is disabled and go when that is deleted: the endpoint, and
+// beside it the IdentityProvider that controls the endpoint, if one does.
+func keepers(ep *v1alpha1.ScimEndpoint) []metav1.OwnerReference {
+	owners := []metav1.OwnerReference{*ownerReference(ep)}
+	provider := metav1.GetControllerOf(ep)
+	if provider == nil || provider.Kind != "IdentityProvider" || provider.APIVersion != v1alpha1.GroupVersion.String() {
+		return owners
+	}
+	return append(owners, metav1.OwnerReference{
+		APIVersion: provider.APIVersion, Kind: provider.Kind, Name: provider.Name, UID: provider.UID,
+	})
+}
+
+// applied is an owner reference in the form that is applied.
+func applied(ref *metav1.OwnerReference) *metav1ac.OwnerReferenceApplyConfiguration {
+	ac := metav1ac.OwnerReference().
 		WithAPIVersion(ref.APIVersion).
 		WithKind(ref.Kind).
 		WithName(ref.Name).
-		WithUID(ref.UID).
-		WithController(*ref.Controller).
-		WithBlockOwnerDeletion(*ref.BlockOwnerDeletion)
+		WithUID(ref.UID)
+	ac.Controller, ac.BlockOwnerDeletion = ref.Controller, ref.BlockOwnerDeletion
+	return ac
 }
 
 func ownerReference(ep *v1alpha1.ScimEndpoint) *metav1.OwnerReference {

@@ -109,9 +109,21 @@ var _ = Describe("deleting things", Ordered, func() {
 	It("disabling the provider: what serves goes, the users stay, enabling brings them back", func(ctx context.Context) {
 		before := storedUsers(ctx, t.namespace)
 		t.update(ctx, func(spec *scimv1.IdentityProviderSpec) { spec.SCIM.Provisioning = scimv1.ProvisioningDisabled })
-		expectChildrenGone(ctx, t.namespace)
+		expectServingGone(ctx, t.namespace)
+		Eventually(func() bool {
+			answered, err := scim.do("GET", "/Users/"+kept.id(), "")
+			return err == nil && answered.Status == 200
+		}).Should(BeFalse())
 		Expect(storedUsers(ctx, t.namespace)).To(Equal(before))
+
+		By("accepting the same token when it is enabled again")
+		t.update(ctx, func(spec *scimv1.IdentityProviderSpec) { spec.SCIM.Provisioning = scimv1.ProvisioningEnabled })
+		t.awaitReady(ctx)
+		Eventually(func() (answer, error) { return scim.do("GET", "/Users/"+kept.id(), "") }).Should(HaveField("Status", 200))
+
+		By("ending the tokens when the provider is deleted")
 		Expect(k8s.Delete(ctx, t.provider)).To(Succeed())
+		expectChildrenGone(ctx, t.namespace)
 		Eventually(func() bool {
 			return apierrors.IsNotFound(k8s.Get(ctx, client.ObjectKeyFromObject(t.provider), t.provider))
 		}).Should(BeTrue())
@@ -230,22 +242,32 @@ func awaitReplaced(ctx context.Context, pod corev1.Pod) {
 	}).Should(BeEquivalentTo(ptr.Deref(deployment.Spec.Replicas, 1)))
 }
 
+// expectChildrenGone waits until nothing is left of an endpoint whose provider was deleted.
 func expectChildrenGone(ctx context.Context, namespace string) {
 	GinkgoHelper()
-	children := []client.Object{
-		&scimv1.ScimEndpoint{ObjectMeta: metav1.ObjectMeta{Name: "okta"}},
+	expectServingGone(ctx, namespace)
+	for _, secret := range []string{"okta-scim-digests", "okta-scim-token"} {
+		expectGone(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: secret, Namespace: namespace}})
+	}
+}
+
+// expectServingGone waits until nothing is left of an endpoint but its tokens.
+func expectServingGone(ctx context.Context, namespace string) {
+	GinkgoHelper()
+	expectGone(ctx, &scimv1.ScimEndpoint{ObjectMeta: metav1.ObjectMeta{Name: "okta", Namespace: namespace}})
+	for _, child := range []client.Object{
 		&appsv1.Deployment{}, &corev1.Service{}, &corev1.ServiceAccount{}, &rbacv1.Role{}, &rbacv1.RoleBinding{},
 		&networkingv1.Ingress{}, &networkingv1.NetworkPolicy{}, &policyv1.PodDisruptionBudget{},
-		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "okta-scim-digests"}},
-		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "okta-scim-token"}},
-	}
-	for _, child := range children {
-		if child.GetName() == "" {
-			child.SetName("okta-scim")
-		}
+	} {
+		child.SetName("okta-scim")
 		child.SetNamespace(namespace)
-		Eventually(func() bool {
-			return apierrors.IsNotFound(k8s.Get(ctx, client.ObjectKeyFromObject(child), child))
-		}).Should(BeTrue(), "%T %s", child, child.GetName())
+		expectGone(ctx, child)
 	}
+}
+
+func expectGone(ctx context.Context, obj client.Object) {
+	GinkgoHelper()
+	Eventually(func() bool {
+		return apierrors.IsNotFound(k8s.Get(ctx, client.ObjectKeyFromObject(obj), obj))
+	}).Should(BeTrue(), "%T %s", obj, obj.GetName())
 }
