@@ -43,11 +43,29 @@ func (s *Server) shutdown(ctx context.Context, httpServer *http.Server, failed <
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.limits.ShutdownTimeout)
 	defer cancel()
-	err := httpServer.Shutdown(ctx)
+	err := shutdownAll(ctx, httpServer)
 	if err != nil {
 		err = errors.Join(err, httpServer.Close())
 	}
 	return err
+}
+
+// shutdownAgain is the time after which connections are asked once more to end.
+const shutdownAgain = 500 * time.Millisecond
+
+// shutdownAll shuts down every connection. One call of Shutdown sends GOAWAY on the HTTP/2
+// connections of that moment alone: one whose preface arrives later would stay until ctx
+// ends (golang/go#81153). So Shutdown is called again, which does nothing for a connection
+// that was asked to end before.
+func shutdownAll(ctx context.Context, httpServer *http.Server) error {
+	for {
+		round, cancel := context.WithTimeout(ctx, shutdownAgain)
+		err := httpServer.Shutdown(round)
+		cancel()
+		if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+	}
 }
 
 func (s *Server) httpServer() *http.Server {

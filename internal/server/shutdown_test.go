@@ -5,7 +5,9 @@ package server
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -76,6 +78,48 @@ func TestShutdownFailsNoRequest(t *testing.T) {
 				t.Errorf("the audit log has %d of %d changes", n, requests)
 			}
 		})
+	}
+}
+
+// A connection that becomes one of HTTP/2 when the listener is closed already is told to
+// end as the others are, and does not keep the server from leaving.
+func TestShutdownEndsLateHTTP2Connections(t *testing.T) {
+	e := serve(t)
+	connection := e.dial()
+	e.eventually("the connection is accepted", func() bool {
+		e.connections.mu.Lock()
+		defer e.connections.mu.Unlock()
+		return e.connections.open == 1
+	})
+	e.stop()
+	e.eventually("nobody is let in any more", func() bool {
+		another, err := net.Dial("tcp", e.address)
+		if err == nil {
+			_ = another.Close()
+		}
+		return err != nil
+	})
+	emptySettings := string([]byte{0, 0, 0, 0x4, 0, 0, 0, 0, 0})
+	if _, err := io.WriteString(connection, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"+emptySettings); err != nil {
+		t.Fatal(err)
+	}
+	told := false
+	for reader := bufio.NewReader(connection); ; {
+		var header [9]byte // RFC 9113, section 4.1: length, type, flags, stream
+		if _, err := io.ReadFull(reader, header[:]); err != nil {
+			if !errors.Is(err, io.EOF) {
+				t.Errorf("the connection ended with %v", err)
+			}
+			break
+		}
+		const goAway = 0x7
+		told = told || header[3] == goAway
+		if _, err := reader.Discard(int(header[0])<<16 | int(header[1])<<8 | int(header[2])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !told {
+		t.Error("the connection ended without GOAWAY")
 	}
 }
 
