@@ -87,7 +87,7 @@ func TestManagerRuns(t *testing.T) {
 		if err != nil {
 			t.Errorf("the manager ended with %v", err)
 		}
-	case <-time.After(managerShutdown + 10*time.Second):
+	case <-time.After(managerShutdown + servePatience):
 		t.Fatal("the manager did not end")
 	}
 	if holder, err := lease(); err != nil || holder != "" {
@@ -120,7 +120,7 @@ func expectOwnImage(t *testing.T, config *rest.Config) {
 
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, 30*time.Second, true,
+	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, servePatience, true,
 		func(context.Context) (bool, error) { return condition(), nil })
 	if err != nil {
 		t.Fatalf("it does not come true that %s", what)

@@ -167,6 +167,7 @@ func (r *Replica) ask(ctx context.Context, p peer, path string, query url.Values
 
 // silences remembers which peers have just failed to answer.
 type silences struct {
+	last  time.Duration // each
 	mu    sync.Mutex
 	until map[peer]time.Time
 }
@@ -189,5 +190,5 @@ func (s *silences) add(p peer) {
 	if s.until == nil {
 		s.until = make(map[peer]time.Time)
 	}
-	s.until[p] = now.Add(silenceFor)
+	s.until[p] = now.Add(s.last)
 }

@@ -100,6 +100,7 @@ func New(c Config) (*Replica, error) {
 		http:        newPeerClient(),
 		incarnation: string(uuid.NewUUID()),
 		refusals:    newRefusals(c.Clock),
+		silent:      silences{last: silenceFor},
 	}
 	r.roster.init()
 	return r, nil

@@ -114,7 +114,7 @@ func TestMediaTypes(t *testing.T) {
 }
 
 func TestSlowBodyIsCutOff(t *testing.T) {
-	e := serve(t, withLimits(func(l *Limits) { l.ReadTimeout = 100 * time.Millisecond }))
+	e := serve(t, withLimits(func(l *Limits) { l.ReadTimeout = time.Second }))
 	connection := e.dial()
 	_, err := fmt.Fprintf(connection, "POST %s/Users HTTP/1.1\r\nHost: a\r\n%sContent-Length: 100\r\n\r\n{\"user", basePath, authorized)
 	if err != nil {

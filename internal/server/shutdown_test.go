@@ -147,7 +147,7 @@ func TestDrainingAsksClientsToLeave(t *testing.T) {
 // Clients that never pause, on connections that they keep, see no failure: each is asked
 // to leave before the server does.
 func TestShutdownUnderLoad(t *testing.T) {
-	e := serve(t, withLimits(func(l *Limits) { l.ShutdownDelay = 300 * time.Millisecond }))
+	e := serve(t, withLimits(func(l *Limits) { l.ShutdownDelay = 3 * time.Second }))
 	var clients sync.WaitGroup
 	var answered, asked atomic.Int64
 	for range 8 {

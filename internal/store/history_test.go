@@ -77,7 +77,7 @@ func TestAnAnswerThatLagsIsNoOtherHistory(t *testing.T) {
 	w := newWorld(t)
 	l := &lateAnswers{client: w.raw}
 	l.behind.Store(-1 << 30)
-	r := w.start(nil, func(client) client { return l })
+	r := w.start(func(c *Config) { c.shortBreak = patience }, func(client) client { return l })
 	u := r.user(userBody("wendy"))
 	newest, err := r.users.feed.newestRevision(t.Context())
 	if err != nil {

@@ -129,13 +129,13 @@ func (l *link) setCut(cut bool) {
 func TestAnOutageOfTheAPIServerIsSurvived(t *testing.T) {
 	w := newWorld(t)
 	l := newLink(t)
-	calls, err := newRESTClient(l.config(), w.namespace, 2*time.Second)
+	calls, err := newRESTClient(l.config(), w.namespace, 5*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
 	// Twice, as the bound on staleness is not for waiting on in a test.
 	tolerant := w.start(func(c *Config) { c.MaxStaleness = time.Hour }, func(client) client { return calls })
-	strict := w.start(func(c *Config) { c.MaxStaleness = 6 * time.Second }, func(client) client { return calls })
+	strict := w.start(func(c *Config) { c.MaxStaleness = 12 * time.Second }, func(client) client { return calls })
 	elsewhere := w.replica()
 	u := tolerant.user(userBody("wendy"))
 	eventually(t, "the user is seen everywhere", func() bool {

@@ -99,8 +99,8 @@ func TestErrorsOfTheAPIServerAreSurvived(t *testing.T) {
 			w := newWorld(t)
 			trouble := &storm{failures: []failure{{f.name, f.err, false}}}
 			r := w.start(nil, trouble.wrap)
-			r.timeouts.write = 2 * time.Second
 			u := r.user(userBody("v"))
+			r.timeouts.write = 2 * time.Second
 			trouble.share.Store(100)
 			requireUnavailable(t, r.rename(u.ID, "w"))
 			_, _, err := r.tryPatch(r.users.rt, u.ID, `{"op":"replace","path":"title","value":"X"}`, Match{})
@@ -115,6 +115,7 @@ func TestErrorsOfTheAPIServerAreSurvived(t *testing.T) {
 				t.Errorf("a read meanwhile: %v, %v", read, err)
 			}
 			trouble.share.Store(0)
+			r.timeouts.write = patience
 			if err := r.rename(u.ID, "w"); err != nil {
 				t.Error(err)
 			}
