@@ -151,6 +151,91 @@ func TestAWriteKeepsFieldsThatItsWatchesDoNotShow(t *testing.T) {
 	})
 }
 
+// The same where the write changes the very lists and objects that have such fields.
+func TestAWriteKeepsFieldsOfWhatItChangesThatItsWatchesDoNotShow(t *testing.T) {
+	t.Run("user", func(t *testing.T) {
+		w := newWorld(t)
+		r := w.start(nil, (&blind{}).wrap)
+		u := r.user(userBody("quinn", `"name":{"givenName":"Q"}`,
+			`"emails":[{"value":"q@acme.com","type":"work"},{"value":"p@acme.com","type":"home"}]`))
+		w.change(usersResource, u.ID, func(spec map[string]any) {
+			spec["name"].(map[string]any)["preferredName"] = "Quinnie"
+			for _, email := range spec["emails"].([]any) {
+				email.(map[string]any)["verified"] = "yes"
+			}
+		})
+		r.requireUnmarked(r.users, u.ID)
+		r.patch(r.users.rt, u.ID, `{"op":"remove","path":"name.givenName"},{"op":"replace","path":"emails[type eq \"work\"].value","value":"new@acme.com"}`)
+		spec := w.storedSpec(usersResource, u.ID)
+		delete(spec, "endpointRef")
+		requireJSON(t, "the user", spec, `{"userName":"quinn","name":{"preferredName":"Quinnie"},"emails":[
+			{"value":"new@acme.com","type":"work","verified":"yes"},{"value":"p@acme.com","type":"home","verified":"yes"}]}`)
+	})
+	for size, name := range map[int]string{2: "group", 1500: "group with slices"} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			r := w.start(nil, (&blind{}).wrap)
+			g := r.group(groupBody("G", numbered(0, size)...))
+			w.markMembers(g.ID)
+			r.requireUnmarked(r.groups, g.ID)
+			eventually(t, "the server has the members", func() bool { return r.readGroup(g.ID).Members().Len() == size })
+			r.patch(r.groups.rt, g.ID, `{"op":"remove","path":"members[value eq \"`+numbered(0, 1)[0]+`\"]"}`)
+			r.patch(r.groups.rt, g.ID, operation("add", "new"))
+			if kept := w.markedMembers(g.ID); kept != size-1 {
+				t.Errorf("%d of %d members keep the field", kept, size-1)
+			}
+		})
+	}
+}
+
+// markMembers gives every member of a group a field of a newer release.
+func (w *world) markMembers(group string) {
+	w.t.Helper()
+	mark := func(spec map[string]any) {
+		members, _ := spec["members"].([]any)
+		for _, m := range members {
+			m.(map[string]any)["since"] = "2020"
+		}
+	}
+	w.change(groupsResource, group, mark)
+	slices, _ := w.storedSpec(groupsResource, group)["slices"].([]any)
+	for _, name := range slices { // none ever changes
+		var d document
+		if err := w.raw.get(w.t.Context(), slicesResource, name.(string), &d); err != nil {
+			w.t.Fatal(err)
+		}
+		if err := w.raw.remove(w.t.Context(), slicesResource, name.(string), metav1.Preconditions{}, &api.ScimGroupSlice{}); err != nil {
+			w.t.Fatal(err)
+		}
+		d.SetGroupVersionKind(api.SchemeGroupVersion.WithKind(kindNames[slicesResource]))
+		d.SetResourceVersion("")
+		mark(d.Object["spec"].(map[string]any))
+		if err := w.raw.create(w.t.Context(), slicesResource, &d, &document{}); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+// markedMembers returns how many members of a group have that field.
+func (w *world) markedMembers(group string) (marked int) {
+	w.t.Helper()
+	spec := w.storedSpec(groupsResource, group)
+	held := []map[string]any{spec}
+	slices, _ := spec["slices"].([]any)
+	for _, name := range slices {
+		held = append(held, w.storedSpec(slicesResource, name.(string)))
+	}
+	for _, spec := range held {
+		members, _ := spec["members"].([]any)
+		for _, m := range members {
+			if m.(map[string]any)["since"] == "2020" {
+				marked++
+			}
+		}
+	}
+	return marked
+}
+
 // An object of the same name and revision may belong to another history.
 func TestAWriteOfAnotherObjectIsAConflict(t *testing.T) {
 	w := newWorld(t)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 
+	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
@@ -208,33 +209,56 @@ func decodeDocument[T object](d *document, into T) (T, error) {
 type surplus map[string]map[string]any
 
 // memberSurplus reads the surplus of the members that the next version of a group holds
-// elsewhere than the version before. It costs nothing unless there seems to be some.
+// elsewhere than the version before. The objects that hold them are read again, because a
+// watch may lack a field that their kind has just got.
 func (s *Store) memberSurplus(ctx context.Context, base *entry, next *memberList) (surplus, error) {
 	stays := map[*chunk]bool{}
 	for _, c := range next.chunks {
 		stays[c] = true
 	}
-	found := surplus{}
+	var rewritten []*chunk
 	for _, c := range base.members.chunks {
-		if !c.partial || stays[c] && c.slice != "" {
+		if !c.missing && (!stays[c] || c.slice == "" && c.partial) {
+			rewritten = append(rewritten, c)
+		}
+	}
+	holders := make([]*document, len(rewritten))
+	readers, reading := errgroup.WithContext(ctx)
+	readers.SetLimit(sliceWriters)
+	for i, c := range rewritten {
+		readers.Go(func() (err error) {
+			holders[i], err = s.holderOfMembers(reading, base, c)
+			return err
+		})
+	}
+	if err := readers.Wait(); err != nil {
+		return nil, err
+	}
+	found := surplus{}
+	for _, d := range holders {
+		if d == nil {
 			continue
-		}
-		var d *document
-		var err error
-		if c.slice == "" {
-			d, err = s.stored(ctx, groupsResource, base.id, s.metadata(base).ResourceVersion)
-		} else {
-			d = &document{}
-			err = s.client.get(ctx, slicesResource, c.slice, d)
-		}
-		if err != nil {
-			return nil, err
 		}
 		if err := found.take(objectIn(d.Object, "spec")); err != nil {
 			return nil, err
 		}
 	}
 	return found, nil
+}
+
+// holderOfMembers reads the group or the slice that holds some of a group's members. It
+// returns nil for a slice that does not exist.
+func (s *Store) holderOfMembers(ctx context.Context, group *entry, c *chunk) (*document, error) {
+	if c.slice == "" {
+		return s.stored(ctx, groupsResource, group.id, s.metadata(group).ResourceVersion)
+	}
+	d := &document{}
+	if err := s.client.get(ctx, slicesResource, c.slice, d); apierrors.IsNotFound(err) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	return d, nil
 }
 
 // take adds the members of a stored group or slice that are not read whole.

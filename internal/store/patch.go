@@ -19,25 +19,49 @@ import (
 // between the two as this process reads them, and the fields that this process alone decides
 // about. So a field that this process has never seen stays, whatever the API server showed.
 // The uid and the resourceVersion make it a compare-and-swap.
-func (s *Store) patch(k *kind, d draft) ([]byte, error) {
+//
+// There is no patch where the difference takes objects away with all that is in them: as
+// elements of a list, or because none of their fields that this process knows is left.
+func (s *Store) patch(k *kind, d draft) (patch []byte, ok bool, err error) {
 	before, err := json.Marshal(s.attributesSpec(k, d.base.object()))
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	after, err := json.Marshal(s.attributesSpec(k, d.next))
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	spec, err := difference(before, after)
-	if err != nil {
-		return nil, err
+	if err != nil || takesObjects(spec, before) {
+		return nil, false, err
 	}
 	d.addOwn(spec)
 	metadata, err := d.metadata()
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return json.Marshal(map[string]any{"metadata": metadata, "spec": spec})
+	patch, err = json.Marshal(map[string]any{"metadata": metadata, "spec": spec})
+	return patch, true, err
+}
+
+// takesObjects reports whether a merge patch removes or replaces an object, or a list with
+// objects in it, of what it is a patch of.
+func takesObjects(patch map[string]any, of []byte) bool {
+	var before map[string]json.RawMessage
+	if json.Unmarshal(of, &before) != nil {
+		return false // it has no fields
+	}
+	for name, change := range patch {
+		was := before[name]
+		if below, isMerge := change.(map[string]any); isMerge {
+			if takesObjects(below, was) {
+				return true
+			}
+		} else if isJSONObject(was) || len(was) > 0 && was[0] == '[' && bytes.IndexByte(was, '{') > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // attributesSpec returns the part of a spec that holds the attributes of a resource.

@@ -256,20 +256,20 @@ func (s *Store) swap(ctx context.Context, k *kind, d draft) (*entry, error) {
 	return v.entry, nil
 }
 
-// send writes a draft: the stored JSON with the changes in it where more is stored than this
-// process reads, and else the changes alone. It returns what tells from a stored object
-// whether the write was carried out, or nil when nothing was sent.
+// send writes a draft: the stored JSON with the changes in it where more may be stored in
+// what changes than this process reads, and else the changes alone. It returns what tells
+// from a stored object whether the write was carried out, or nil when nothing was sent.
 func (s *Store) send(ctx context.Context, k *kind, d draft, written object) (carriedOut func(object) bool, err error) {
-	if d.base.partial() || len(d.surplus) > 0 {
+	patch, ok, err := s.patch(k, d)
+	if err != nil {
+		return nil, err
+	}
+	if !ok || d.base.partial() || len(d.surplus) > 0 {
 		from, sent, err := s.overlay(ctx, k, d)
 		if err != nil {
 			return nil, err
 		}
 		return func(there object) bool { return sameSpec(sent, there) }, s.client.update(ctx, k.resource, from, written)
-	}
-	patch, err := s.patch(k, d)
-	if err != nil {
-		return nil, err
 	}
 	name := d.object.GetName()
 	err = otherUID(s.client.mergePatch(ctx, k.resource, name, patch, written), k.resource, name)
