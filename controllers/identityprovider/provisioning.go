@@ -95,16 +95,18 @@ func withoutEndpoint(idp *v1alpha1.IdentityProvider, err error) error {
 	return err
 }
 
+// applyEndpoint makes the endpoint's spec what the provider's says and nothing more: what
+// somebody adds there would be in no manifest.
 func (r *Reconciler) applyEndpoint(ctx context.Context, idp *v1alpha1.IdentityProvider) (*v1alpha1.ScimEndpoint, error) {
 	desired, err := endpointFor(idp)
 	if err != nil {
 		return nil, err
 	}
-	if err := r.children.Apply(ctx, owner(idp), &v1alpha1.ScimEndpoint{}, desired); err != nil {
+	endpoint := &v1alpha1.ScimEndpoint{}
+	if err := r.children.ApplyExclusively(ctx, owner(idp), endpoint, desired); err != nil {
 		return nil, err
 	}
-	endpoint := &v1alpha1.ScimEndpoint{}
-	return endpoint, convert(desired, endpoint)
+	return endpoint, nil
 }
 
 // endpointFor is the ScimEndpoint that an identity provider asks for.
@@ -142,7 +144,7 @@ func behaviorOf(idp *v1alpha1.IdentityProvider) v1alpha1.ProviderBehavior {
 	return knownidp.Behavior(idp.Spec.Type, decided)
 }
 
-// convert turns a type into its apply configuration or back; both have the same JSON.
+// convert turns a type into its apply configuration; both have the same JSON.
 func convert(from, to any) error {
 	encoded, err := json.Marshal(from)
 	if err == nil {

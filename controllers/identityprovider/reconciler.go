@@ -45,6 +45,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if apierrors.IsNotFound(err) {
 		r.documents.forget(req.NamespacedName)
 		r.tally.forget(req.NamespacedName)
+		r.children.Forget(req.NamespacedName)
 	}
 	if err != nil {
 		return outcome.Skip(err)

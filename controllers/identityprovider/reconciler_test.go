@@ -14,6 +14,7 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -331,6 +332,27 @@ var _ = Describe("Provisioning", func() {
 
 		testenv.Change(ctx, env, idp, func(idp *v1alpha1.IdentityProvider) { idp.Spec.SCIM.Endpoint = nil })
 		Eventually(endpoint(ctx, namespace)).Should(And(HaveField("Spec.Replicas", BeNil()), HaveField("Spec.Exposure", BeNil())))
+	})
+
+	It("owns the endpoint's whole spec, and writes it when there is something to correct alone", func(ctx SpecContext) {
+		env.Create(ctx, idp)
+		Eventually(endpoint(ctx, namespace)).Should(HaveField("Spec.Replicas", HaveValue(BeEquivalentTo(2))))
+		ep := endpoint(ctx, namespace)(Default)
+		for _, patch := range []string{
+			`{"spec":{"oauth":{"issuer":"https://issuer.example.com","audiences":["mine"],"subjects":["me"]}}}`,
+			`{"spec":{"consistency":"Eventual"}}`,
+		} {
+			Expect(env.Client.Patch(ctx, ep, client.RawPatch(types.MergePatchType, []byte(patch)))).To(Succeed())
+			Eventually(endpoint(ctx, namespace)).Should(And(HaveField("Spec.OAuth", BeNil()), HaveField("Spec.Consistency", BeEmpty())))
+		}
+		Expect(endpoint(ctx, namespace)(Default)).To(HaveField("Spec.Replicas", HaveValue(BeEquivalentTo(2))))
+
+		before, looks := env.AllWrites(namespace), testenv.Reconciles("identityprovider")
+		for range 3 {
+			env.Touch(ctx, idp)
+		}
+		Eventually(func() float64 { return testenv.Reconciles("identityprovider") }).Should(BeNumerically(">", looks))
+		Consistently(func() map[string]int { return env.AllWrites(namespace) }, testenv.Quiet).Should(Equal(before))
 	})
 
 	It("leaves an endpoint alone that somebody wrote by hand", func(ctx SpecContext) {

@@ -3,11 +3,11 @@
 package scimendpoint
 
 import (
+	"cmp"
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
 	"k8s.io/utils/ptr"
 
 	"scim-operator.io/api/v1alpha1"
@@ -28,26 +28,21 @@ type rollout struct {
 	failed, refused string
 }
 
-// rolloutOf reads the Deployment as the API server answered when it was applied, so that
-// its status is never taken for that of an older spec.
-func rolloutOf(ep *v1alpha1.ScimEndpoint, deployment *appsv1ac.DeploymentApplyConfiguration) rollout {
-	r := rollout{want: ep.EffectiveReplicas()}
-	status := deployment.Status
-	if status == nil {
+// rolloutOf reads the status of the Deployment that was applied. It is never taken for that
+// of an older spec.
+func rolloutOf(ep *v1alpha1.ScimEndpoint, deployment *appsv1.Deployment) rollout {
+	status := &deployment.Status
+	r := rollout{want: ep.EffectiveReplicas(), ready: status.ReadyReplicas, available: status.AvailableReplicas}
+	if status.ObservedGeneration < deployment.Generation {
 		return r
 	}
-	r.ready, r.available = ptr.Deref(status.ReadyReplicas, 0), ptr.Deref(status.AvailableReplicas, 0)
-	if ptr.Deref(status.ObservedGeneration, 0) < ptr.Deref(deployment.Generation, 0) {
-		return r
-	}
-	r.complete = ptr.Deref(status.Replicas, 0) == r.want && ptr.Deref(status.UpdatedReplicas, 0) == r.want && r.available == r.want
+	r.complete = status.Replicas == r.want && status.UpdatedReplicas == r.want && r.available == r.want
 	for _, c := range status.Conditions {
-		kind, state := ptr.Deref(c.Type, ""), ptr.Deref(c.Status, "")
 		switch {
-		case kind == appsv1.DeploymentProgressing && state == corev1.ConditionFalse && ptr.Deref(c.Reason, "") == deadlineExceeded:
-			r.failed = ptr.Deref(c.Message, deadlineExceeded)
-		case kind == appsv1.DeploymentReplicaFailure && state == corev1.ConditionTrue:
-			r.refused = ptr.Deref(c.Message, "pods cannot be created")
+		case c.Type == appsv1.DeploymentProgressing && c.Status == corev1.ConditionFalse && c.Reason == deadlineExceeded:
+			r.failed = cmp.Or(c.Message, deadlineExceeded)
+		case c.Type == appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionTrue:
+			r.refused = cmp.Or(c.Message, "pods cannot be created")
 		}
 	}
 	return r
@@ -56,8 +51,8 @@ func rolloutOf(ep *v1alpha1.ScimEndpoint, deployment *appsv1ac.DeploymentApplyCo
 // observeAvailability sets Available, and fails until every server is up to date. What
 // is known of the servers stays as it was when the Deployment could not be applied; before
 // it ever was, there are none.
-func observeAvailability(ep *v1alpha1.ScimEndpoint, deployment *appsv1ac.DeploymentApplyConfiguration) error {
-	if deployment.Generation == nil {
+func observeAvailability(ep *v1alpha1.ScimEndpoint, deployment *appsv1.Deployment) error {
+	if deployment == nil {
 		if outcome.Find(ep, v1alpha1.ConditionAvailable).Type == "" {
 			outcome.Set(ep, v1alpha1.ConditionAvailable, false, v1alpha1.ReasonReplicasUnready,
 				fmt.Sprintf("No server runs, because Deployment %s could not be applied; see the condition Ready.", ep.ChildName()))

@@ -3,12 +3,11 @@
 package scimendpoint
 
 import (
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"scim-operator.io/api/v1alpha1"
@@ -22,34 +21,40 @@ type desiredChild struct {
 	desired child.Configuration
 }
 
-// everyChild lists what every endpoint has, in the order in which a server needs it.
-func everyChild(ep *v1alpha1.ScimEndpoint, deployment *appsv1ac.DeploymentApplyConfiguration) []desiredChild {
+// everyChild lists what every endpoint has beside the Deployment, in the order in which a
+// server needs it.
+func everyChild(ep *v1alpha1.ScimEndpoint) []desiredChild {
 	return []desiredChild{
-		{&corev1.ServiceAccount{}, render.ServiceAccount(ep)},
-		{&rbacv1.Role{}, render.Role(ep)},
-		{&rbacv1.RoleBinding{}, render.RoleBinding(ep)},
-		{&networkingv1.NetworkPolicy{}, render.NetworkPolicy(ep)},
-		{&policyv1.PodDisruptionBudget{}, render.PodDisruptionBudget(ep)},
-		{&corev1.Service{}, render.Service(ep)},
-		{&appsv1.Deployment{}, deployment},
+		{child.Metadata(serviceAccountKind), render.ServiceAccount(ep)},
+		{child.Metadata(roleKind), render.Role(ep)},
+		{child.Metadata(roleBindingKind), render.RoleBinding(ep)},
+		{child.Metadata(networkPolicyKind), render.NetworkPolicy(ep)},
+		{child.Metadata(disruptionBudgetKind), render.PodDisruptionBudget(ep)},
+		{child.Metadata(serviceKind), render.Service(ep)},
 	}
 }
 
-// cachedChildren are the kinds of which the manager's cache may hold only what carries
-// v1alpha1.ManagedByLabel: a cluster has many of them, and Secrets of others are not to
-// be read.
-func cachedChildren() []client.Object {
-	return []client.Object{
-		&corev1.ServiceAccount{},
-		&rbacv1.Role{},
-		&rbacv1.RoleBinding{},
-		&networkingv1.NetworkPolicy{},
-		&networkingv1.Ingress{},
-		&policyv1.PodDisruptionBudget{},
-		&corev1.Service{},
-		&corev1.Secret{},
-		&appsv1.Deployment{},
+var (
+	serviceAccountKind   = corev1.SchemeGroupVersion.WithKind("ServiceAccount")
+	serviceKind          = corev1.SchemeGroupVersion.WithKind("Service")
+	roleKind             = rbacv1.SchemeGroupVersion.WithKind("Role")
+	roleBindingKind      = rbacv1.SchemeGroupVersion.WithKind("RoleBinding")
+	networkPolicyKind    = networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy")
+	ingressKind          = networkingv1.SchemeGroupVersion.WithKind("Ingress")
+	disruptionBudgetKind = policyv1.SchemeGroupVersion.WithKind("PodDisruptionBudget")
+)
+
+// metadataOnly are the kinds of children of which the manager's cache holds the metadata
+// alone, and only of what carries v1alpha1.ManagedByLabel: what a child holds is compared
+// by its version.
+func metadataOnly() []client.Object {
+	var kinds []client.Object
+	for _, kind := range []schema.GroupVersionKind{
+		serviceAccountKind, serviceKind, roleKind, roleBindingKind, networkPolicyKind, ingressKind, disruptionBudgetKind,
+	} {
+		kinds = append(kinds, child.Metadata(kind))
 	}
+	return kinds
 }
 
 func owner(ep *v1alpha1.ScimEndpoint) child.Owner {

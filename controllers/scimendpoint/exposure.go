@@ -11,13 +11,13 @@ import (
 	"sync"
 	"time"
 
-	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/controllers/internal/child"
 	"scim-operator.io/controllers/internal/outcome"
 	"scim-operator.io/internal/render"
 )
@@ -102,7 +102,7 @@ func (r *Reconciler) withdraw(ctx context.Context, ep *v1alpha1.ScimEndpoint) er
 func (r *Reconciler) remove(ctx context.Context, ep *v1alpha1.ScimEndpoint, ingress, httpRoute bool) (gone bool, err error) {
 	gone = true
 	if ingress {
-		gone, err = r.children.Remove(ctx, owner(ep), ep.ChildName(), &networkingv1.Ingress{})
+		gone, err = r.children.Remove(ctx, owner(ep), ep.ChildName(), child.Metadata(ingressKind))
 	}
 	if httpRoute {
 		routeGone, routeErr := r.removeHTTPRoute(ctx, ep)
@@ -115,7 +115,7 @@ func (r *Reconciler) applyExposure(ctx context.Context, ep *v1alpha1.ScimEndpoin
 	exposure := ep.Spec.Exposure
 	switch {
 	case exposure != nil && exposure.Ingress != nil:
-		err = r.children.Apply(ctx, owner(ep), &networkingv1.Ingress{}, render.Ingress(ep))
+		err = r.children.Apply(ctx, owner(ep), child.Metadata(ingressKind), render.Ingress(ep))
 		return v1alpha1.ReasonIngressApplied, fmt.Sprintf("Ingress %s routes %s to the servers.", ep.ChildName(), ep.BaseURL()), err
 	case exposure != nil && exposure.HTTPRoute != nil:
 		err = r.applyHTTPRoute(ctx, ep)

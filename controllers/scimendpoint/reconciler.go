@@ -10,7 +10,8 @@ import (
 	"sync"
 	"time"
 
-	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -56,6 +57,9 @@ type Reconciler struct {
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	ep := &v1alpha1.ScimEndpoint{}
 	pass, err := r.reporter.Begin(ctx, req.NamespacedName, ep, &ep.Status.ObservedGeneration)
+	if apierrors.IsNotFound(err) {
+		r.children.Forget(req.NamespacedName)
+	}
 	if err != nil {
 		return outcome.Skip(err)
 	}
@@ -76,13 +80,9 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, ep *v1al
 	ep.Status.ExternalIDs, ep.Status.UnknownAttributes = behavior.ExternalIDs, behavior.UnknownAttributes
 	outcome.ObserveLinking(pass, ep, ep.Spec.LinkingPolicy, ep.Spec.EmailDomains)
 
-	deployment := render.Deployment(ep, r.options)
 	tokensNext, err := r.ensureTokens(ctx, pass, ep)
-	errs := []error{
-		err,
-		r.applyChildren(ctx, ep, deployment),
-		r.expose(ctx, pass, ep),
-	}
+	deployment, childrenErr := r.applyChildren(ctx, ep)
+	errs := []error{err, childrenErr, r.expose(ctx, pass, ep)}
 	next, err := r.forgetServers(ctx, pass, ep)
 	conflictsNext, conflictsErr := r.observeConflicts(ctx, pass, ep)
 	observeUnreadable(ep)
@@ -105,12 +105,18 @@ func success(ep *v1alpha1.ScimEndpoint) outcome.Result {
 	}
 }
 
-// applyChildren applies what every endpoint has, and what nobody else has a say in.
-func (r *Reconciler) applyChildren(ctx context.Context, ep *v1alpha1.ScimEndpoint, deployment *appsv1ac.DeploymentApplyConfiguration) error {
-	children := everyChild(ep, deployment)
-	errs := make([]error, len(children))
+// applyChildren applies what every endpoint has, and what nobody else has a say in. It
+// returns the Deployment, or nil where it could not be applied.
+func (r *Reconciler) applyChildren(ctx context.Context, ep *v1alpha1.ScimEndpoint) (*appsv1.Deployment, error) {
+	children := everyChild(ep)
+	errs := make([]error, len(children)+1)
 	for i, c := range children {
 		errs[i] = r.children.ApplyExclusively(ctx, owner(ep), c.kind, c.desired)
 	}
-	return outcome.Join(errs...)
+	deployment := &appsv1.Deployment{}
+	err := r.children.ApplyExclusively(ctx, owner(ep), deployment, render.Deployment(ep, r.options))
+	if err != nil {
+		deployment, errs[len(children)] = nil, err
+	}
+	return deployment, outcome.Join(errs...)
 }

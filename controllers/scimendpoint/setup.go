@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
@@ -37,18 +38,29 @@ const (
 )
 
 // CacheByObject limits the manager's cache to what this controller needs: children and
-// pods that carry the operator's labels, and no pod that has ended.
+// pods that carry the operator's labels, and no pod that has ended. Of Deployments it holds
+// the status and not the spec.
 func CacheByObject() map[client.Object]cache.ByObject {
 	managed := labels.SelectorFromSet(labels.Set{v1alpha1.ManagedByLabel: v1alpha1.ManagedByValue})
 	byObject := map[client.Object]cache.ByObject{}
-	for _, kind := range cachedChildren() {
+	for _, kind := range metadataOnly() {
 		byObject[kind] = cache.ByObject{Label: managed}
 	}
+	byObject[&corev1.Secret{}] = cache.ByObject{Label: managed}
+	byObject[&appsv1.Deployment{}] = cache.ByObject{Label: managed, Transform: withoutSpec}
 	byObject[&corev1.Pod{}] = cache.ByObject{Label: withEndpoint(), Field: fields.AndSelectors(
 		fields.OneTermNotEqualSelector("status.phase", string(corev1.PodFailed)),
 		fields.OneTermNotEqualSelector("status.phase", string(corev1.PodSucceeded)),
 	)}
 	return byObject
+}
+
+// withoutSpec drops what nobody reads of a Deployment.
+func withoutSpec(obj any) (any, error) {
+	if deployment, ok := obj.(*appsv1.Deployment); ok {
+		deployment.Spec, deployment.ManagedFields = appsv1.DeploymentSpec{}, nil
+	}
+	return obj, nil
 }
 
 func withEndpoint() labels.Selector {
@@ -82,9 +94,10 @@ func setup(ctx context.Context, mgr ctrl.Manager, options render.Options, now fu
 		Watches(&v1alpha1.ScimEndpoint{}, handler.EnqueueRequestsFromMapFunc(r.neighboursOf), builder.WithPredicates(routesChanged())).
 		WatchesMetadata(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(endpointOf), builder.WithPredicates(departures())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, ReconciliationTimeout: timeout})
-	for _, kind := range cachedChildren() {
-		b = b.Owns(kind)
+	for _, kind := range metadataOnly() {
+		b = b.Owns(kind, builder.OnlyMetadata)
 	}
+	b = b.Owns(&corev1.Secret{}).Owns(&appsv1.Deployment{})
 	c, err := b.Build(r)
 	if err != nil {
 		return err

@@ -100,10 +100,11 @@ func (r *Reconciler) writeRecord(ctx context.Context, ep *v1alpha1.ScimEndpoint,
 	if m.resourceVersion != "" {
 		desired.WithResourceVersion(m.resourceVersion)
 	}
-	if err := r.children.Apply(ctx, owner(ep), &corev1.Secret{}, desired); err != nil {
+	var written corev1.Secret
+	if err := r.children.Apply(ctx, owner(ep), &written, desired); err != nil {
 		return err
 	}
-	m.record, m.key, m.resourceVersion = record, key, *desired.ResourceVersion
+	m.record, m.key, m.resourceVersion = record, key, written.ResourceVersion
 	return nil
 }
 

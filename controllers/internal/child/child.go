@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package child applies and removes the objects that a controller makes for an owner,
-// and never touches an object of the same name that belongs to somebody else.
+// and never touches an object of the same name that belongs to somebody else. A child that
+// is as it was when it was last applied, and that is still to be the same, is not written
+// again.
 package child
 
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -32,6 +36,15 @@ const (
 type Client struct {
 	client.Client
 	Live client.Reader
+
+	applied applied
+}
+
+// Metadata returns an empty object of a kind of which the cache holds the metadata alone.
+func Metadata(kind schema.GroupVersionKind) *metav1.PartialObjectMetadata {
+	obj := &metav1.PartialObjectMetadata{}
+	obj.SetGroupVersionKind(kind)
+	return obj
 }
 
 // Owner is the object that children are made for.
@@ -50,28 +63,67 @@ type Configuration interface {
 	GetNamespace() *string
 }
 
-// Apply makes the child what the configuration says, and fills the configuration with
-// what the API server answers. The empty object into gives the kind.
+// Apply makes the child what the configuration says, and fills into with the child as it
+// is then.
 func (c *Client) Apply(ctx context.Context, owner Owner, into client.Object, desired Configuration) error {
-	if err := c.check(ctx, owner, keyOf(owner, desired), into); err != nil {
+	return c.ensure(ctx, owner, into, desired, c.apply)
+}
+
+// write applies a configuration, and returns what the API server answers.
+type write func(ctx context.Context, into client.Object, desired Configuration) (*unstructured.Unstructured, error)
+
+// ensure writes a child unless it is, in the cache, as the last write left it, and the
+// configuration is the one that was written. Both are compared: somebody who changes the
+// child changes its version.
+func (c *Client) ensure(ctx context.Context, owner Owner, into client.Object, desired Configuration, by write) error {
+	found, err := c.find(ctx, keyOf(owner, desired), into)
+	if err != nil {
 		return err
 	}
-	return c.apply(ctx, into, *desired.GetName(), desired)
+	of := childKey{kind: c.kind(into), name: *desired.GetName()}
+	if found != nil {
+		if err := c.claim(owner, found, of.kind); err != nil {
+			return err
+		}
+	}
+	wanted, err := digestOf(desired)
+	if err != nil {
+		return err
+	}
+	if found == into && c.applied.is(owner, of, mark{wanted, versionOf(found)}) {
+		return nil
+	}
+	answer, err := by(ctx, into, desired)
+	if err != nil {
+		return err
+	}
+	c.applied.remember(owner, of, mark{wanted, versionOf(answer)})
+	// What the cache had must not shine through what the API server has answered.
+	reflect.ValueOf(into).Elem().SetZero()
+	return convert(answer.Object, into)
 }
+
+// Forget forgets what was applied for an owner that is gone.
+func (c *Client) Forget(owner client.ObjectKey) { c.applied.forget(owner) }
 
 func keyOf(owner Owner, desired Configuration) client.ObjectKey {
 	return client.ObjectKey{Namespace: owner.GetNamespace(), Name: *desired.GetName()}
 }
 
-func (c *Client) apply(ctx context.Context, into client.Object, name string, desired runtime.ApplyConfiguration) error {
-	err := c.Client.Apply(ctx, desired, outcome.Owner, client.ForceOwnership)
+// apply is a write that leaves alone what others have added.
+func (c *Client) apply(ctx context.Context, into client.Object, desired Configuration) (*unstructured.Unstructured, error) {
+	applied := &unstructured.Unstructured{}
+	if err := convert(desired, &applied.Object); err != nil {
+		return nil, err
+	}
+	err := c.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(applied), outcome.Owner, client.ForceOwnership)
 	if apierrors.IsInvalid(err) {
-		return outcome.Stalled(v1alpha1.ReasonInvalidSpec, "The %s %s cannot be made as the spec asks: %v", c.kind(into), name, err)
+		return nil, outcome.Stalled(v1alpha1.ReasonInvalidSpec, "The %s %s cannot be made as the spec asks: %v", c.kind(into), *desired.GetName(), err)
 	}
 	if err != nil {
-		return fmt.Errorf("apply %s %s: %w", c.kind(into), name, err)
+		return nil, fmt.Errorf("apply %s %s: %w", c.kind(into), *desired.GetName(), err)
 	}
-	return nil
+	return applied, nil
 }
 
 // Read fills into with the owner's child, from the API server where the cache has none.
@@ -98,16 +150,6 @@ func (c *Client) Read(ctx context.Context, owner Owner, name string, into client
 func (c *Client) Exists(ctx context.Context, key client.ObjectKey, into client.Object) (bool, error) {
 	found, err := c.find(ctx, key, into)
 	return found != nil, err
-}
-
-// check returns nil when the name is free or its object is the owner's, and otherwise
-// the failure to report.
-func (c *Client) check(ctx context.Context, owner Owner, key client.ObjectKey, into client.Object) error {
-	found, err := c.find(ctx, key, into)
-	if err != nil || found == nil {
-		return err
-	}
-	return c.claim(owner, found, c.kind(into))
 }
 
 // Remove deletes the owner's child of that name, and does nothing when there is none or

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"reflect"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -23,38 +22,27 @@ import (
 // do the child's labels and annotations, and its pods' annotations: kubectl rollout
 // restart sets one.
 func (c *Client) ApplyExclusively(ctx context.Context, owner Owner, into client.Object, desired Configuration) error {
-	if err := c.check(ctx, owner, keyOf(owner, desired), into); err != nil {
-		return err
-	}
-	applied, err := c.applyAndSeeOwners(ctx, into, desired)
+	return c.ensure(ctx, owner, into, desired, c.applyExclusively)
+}
+
+// applyExclusively is a write that removes what others have added.
+func (c *Client) applyExclusively(ctx context.Context, into client.Object, desired Configuration) (*unstructured.Unstructured, error) {
+	applied, err := c.apply(ctx, into, desired)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	owners, foreign, err := takeOver(applied.GetManagedFields())
 	if err != nil {
-		return fmt.Errorf("see who owns the fields of %s %s: %w", c.kind(into), applied.GetName(), err)
+		return nil, fmt.Errorf("see who owns the fields of %s %s: %w", c.kind(into), applied.GetName(), err)
 	}
-	if foreign {
-		// What is taken over and then not applied again is removed.
-		if err := c.setOwners(ctx, applied, owners); err != nil {
-			return fmt.Errorf("take over the fields of %s %s: %w", c.kind(into), applied.GetName(), err)
-		}
-		if applied, err = c.applyAndSeeOwners(ctx, into, desired); err != nil {
-			return err
-		}
+	if !foreign {
+		return applied, nil
 	}
-	// What is in it must not shine through what the API server has answered.
-	reflect.ValueOf(desired).Elem().SetZero()
-	return convert(applied.Object, desired)
-}
-
-// applyAndSeeOwners is for the answer's managed fields, which apply configurations lack.
-func (c *Client) applyAndSeeOwners(ctx context.Context, into client.Object, desired Configuration) (*unstructured.Unstructured, error) {
-	applied := &unstructured.Unstructured{}
-	if err := convert(desired, &applied.Object); err != nil {
-		return nil, err
+	// What is taken over and then not applied again is removed.
+	if err := c.setOwners(ctx, applied, owners); err != nil {
+		return nil, fmt.Errorf("take over the fields of %s %s: %w", c.kind(into), applied.GetName(), err)
 	}
-	return applied, c.apply(ctx, into, *desired.GetName(), client.ApplyConfigurationFromUnstructured(applied))
+	return c.apply(ctx, into, desired)
 }
 
 func (c *Client) setOwners(ctx context.Context, applied *unstructured.Unstructured, owners []metav1.ManagedFieldsEntry) error {
