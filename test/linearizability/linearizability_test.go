@@ -180,7 +180,7 @@ func requireLinearizable(t *testing.T, histories map[scope][]porcupine.Operation
 	searches.SetLimit(runtime.GOMAXPROCS(0))
 	for s, operations := range histories {
 		searches.Go(func() error {
-			result, info := porcupine.CheckOperationsVerbose(models[s.kind], operations, searchTime)
+			result, info := search(models[s.kind], operations)
 			if result == porcupine.Ok {
 				return nil
 			}
@@ -190,6 +190,21 @@ func requireLinearizable(t *testing.T, histories map[scope][]porcupine.Operation
 	if err := searches.Wait(); err != nil {
 		t.Error(err)
 	}
+}
+
+// search looks for an order that explains a history. Most changes whose answer was lost, and that the witness
+// has not seen, were never made: an order without them is an order, and is found in a fraction of the time.
+// Only where there is none do they take part: another change may have been written over them at once.
+func search(model porcupine.Model, operations []porcupine.Operation) (porcupine.CheckResult, porcupine.LinearizationInfo) {
+	seen := slices.DeleteFunc(slices.Clone(operations), func(o porcupine.Operation) bool {
+		in, out := o.Input.(input), o.Output.(output)
+		return out.verdict == unknown && out.id == "" && (in.action == change || in.action == replace)
+	})
+	result, info := porcupine.CheckOperationsVerbose(model, seen, searchTime)
+	if result == porcupine.Ok || len(seen) == len(operations) {
+		return result, info
+	}
+	return porcupine.CheckOperationsVerbose(model, operations, searchTime)
 }
 
 // drawn is the file that shows a history.
