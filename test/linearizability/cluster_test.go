@@ -39,7 +39,7 @@ const (
 	endpointName = "okta"
 	bearer       = token.Plaintext("scimop_test-token-of-the-histories")
 	// patience bounds every wait for something that is certain to happen.
-	patience = time.Minute
+	patience = 3 * time.Minute
 )
 
 var (
