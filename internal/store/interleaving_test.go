@@ -85,3 +85,25 @@ func TestWhoTakesANameIsNotShownBesideTheOneBefore(t *testing.T) {
 		})
 	}
 }
+
+// At no moment is there both a user to be renamed and another who has the name.
+func TestARenameIsOfAUserWhoIsStillThereWhenTheNameIsTaken(t *testing.T) {
+	w := newWorld(t)
+	f := &faults{}
+	renaming, r := w.start(nil, f.wrap), w.replica()
+	x := renaming.user(userBody("w"))
+	eventually(t, "both know the user", func() bool { return r.index.view().users.live.len() == 1 })
+	writes := f.block(usersResource, "patch")
+	done := make(chan error, 1)
+	go func() { done <- renaming.rename(x.ID, "v") }()
+	eventually(t, "the user is about to be renamed", func() bool { return f.blocked() == 1 })
+	r.patch(r.users.rt, x.ID, `{"op":"replace","path":"title","value":"t"}`)
+	claims := f.block(claimsResource, "create")
+	writes()
+	eventually(t, "the name is about to be claimed again", func() bool { return f.blocked() == 2 })
+	r.delete(r.users.rt, x.ID)
+	r.user(userBody("v"))
+	claims()
+	requireStatus(t, <-done, 404, "")
+	w.requireUnique()
+}

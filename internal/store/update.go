@@ -64,15 +64,21 @@ func (s *Store) settleChanges(ctx context.Context, k *kind, id string, changes [
 		case failure == nil:
 			s.index.put(k.shelf, written)
 			return settled{m.outcomes(written), split}
-		case errors.Is(failure, errAgain), !fresh && isRefusal(failure):
-			// A refusal, too, has to be one of the newest version.
-			base, err = s.reread(ctx, k, base, attempts)
-			fresh = true
-		case taken > 1 && isRefusal(failure):
-			changes, split = changes[:taken/2], true
-		default:
+		case !errors.Is(failure, errAgain) && !isRefusal(failure):
 			return settled{sameForAll(changes[:taken], failure), split}
 		}
+		tried := base
+		base, err = s.reread(ctx, k, tried, attempts)
+		fresh = true
+		// A refusal is one of the version that was there before and after it: it may have taken long to find out.
+		if errors.Is(failure, errAgain) || err != nil || base == nil || !base.live() || base.revision != tried.revision {
+			continue
+		}
+		if taken == 1 {
+			return settled{sameForAll(changes[:taken], failure), split}
+		}
+		changes, split = changes[:taken/2], true
+		attempts.contended = false
 	}
 }
 
