@@ -55,14 +55,16 @@ func newHistory(t *testing.T, c *cluster, round, clients int, scopes ...scope) *
 	return h
 }
 
-// client does one thing after the other. Behind many a write it looks at once what another
-// replica, or the same, shows of it.
+// client does one thing after the other. Behind many a write it looks at once what the replicas
+// show of it.
 func (h *history) client(number, operations int, random *rand.Rand) {
 	for n := 0; n < operations; n++ {
 		in, version := h.choose(random)
 		h.do(number, h.cluster.any(random), in, version)
 		if in.action.writes() && random.IntN(2) == 0 {
-			h.do(number, h.cluster.any(random), in.followedBy(random), "")
+			for range looks {
+				h.do(number, h.cluster.any(random), in.followedBy(random), "")
+			}
 			n++
 		}
 	}

@@ -25,6 +25,8 @@ const (
 	// eachRound is how many requests a client makes in one round, whose history is checked
 	// by itself. What has to be searched grows with the requests that are never answered.
 	eachRound = 40
+	// looks is how often a client reads behind a write that it looks behind.
+	looks = 4
 	// searchTime bounds the check of one scope's history. It takes milliseconds when all is
 	// well.
 	searchTime = time.Minute
