@@ -28,7 +28,7 @@ import (
 type Options struct {
 	// Servers is how the servers of endpoints run.
 	Servers render.Options
-	// Metadata gets SAML metadata from URLs.
+	// Metadata gets the metadata of sign-on from URLs.
 	Metadata identityprovider.Fetcher
 }
 

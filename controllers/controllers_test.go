@@ -66,8 +66,8 @@ func newProvider(namespace string) *v1alpha1.IdentityProvider {
 	return &v1alpha1.IdentityProvider{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
 		Spec: v1alpha1.IdentityProviderSpec{
-			Type: v1alpha1.ProviderOkta,
-			SAML: v1alpha1.SAMLSpec{Metadata: v1alpha1.SAMLMetadataSource{XML: string(metadata)}},
+			Type:   v1alpha1.ProviderOkta,
+			SignOn: v1alpha1.SignOnSpec{SAML: &v1alpha1.SAMLSpec{Metadata: v1alpha1.SAMLMetadataSource{XML: string(metadata)}}},
 			SCIM: &v1alpha1.SCIMSpec{
 				Provisioning:    v1alpha1.ProvisioningEnabled,
 				DirectoryPolicy: v1alpha1.DirectoryPolicy{OrganizationID: "42"},

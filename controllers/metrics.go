@@ -94,11 +94,12 @@ func collectConditions(metrics chan<- prometheus.Metric, kind string, obj client
 }
 
 func collectExpiry(metrics chan<- prometheus.Metric, idp *v1alpha1.IdentityProvider) {
-	if idp.Status.SAML == nil {
+	saml := idp.SAMLStatus()
+	if saml == nil {
 		return
 	}
 	var last time.Time
-	for _, c := range idp.Status.SAML.Certificates {
+	for _, c := range saml.Certificates {
 		if c.NotAfter.After(last) {
 			last = c.NotAfter.Time
 		}

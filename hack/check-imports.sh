@@ -13,6 +13,7 @@ declare -A may=(
   [internal/guard]=""
   [internal/oauth]="internal/guard"
   [internal/saml]="internal/guard api"
+  [internal/oidc]="internal/oauth" # internal/oauth: which keys can verify tokens
   [internal/identity]="internal/scim api" # internal/scim: how strings are folded
   [internal/idp]="api"
   [internal/render]="api"
@@ -20,7 +21,7 @@ declare -A may=(
   [internal/replica]="internal/store internal/token api"
   [internal/server]="internal/scim internal/store internal/token"
   [internal/plugin]="api"
-  [controllers]="internal/render internal/identity internal/idp internal/token internal/saml internal/oauth api test" # test: controllers/internal/testenv
+  [controllers]="internal/render internal/identity internal/idp internal/token internal/saml internal/oidc internal/oauth api test" # test: controllers/internal/testenv
   [internal/cmd]="controllers internal/oauth internal/replica internal/scim internal/server internal/store internal/token internal/saml internal/render internal/identity internal/plugin api"
 )
 

@@ -13,8 +13,8 @@ const (
 	// ConditionStalled is True when nothing will change until a person changes something.
 	ConditionStalled = "Stalled"
 
-	// ConditionSSOConfigured (IdentityProvider) is True when the SAML metadata is
-	// usable for sign-on now.
+	// ConditionSSOConfigured (IdentityProvider) is True when the metadata that the identity
+	// provider publishes is usable for sign-on now, or when sign-on is not managed here.
 	ConditionSSOConfigured = "SSOConfigured"
 	// ConditionScimReady (IdentityProvider) is True when the ScimEndpoint serves.
 	ConditionScimReady = "ScimReady"
@@ -70,8 +70,11 @@ const (
 	ReasonChildConflict = "ChildConflict"
 )
 
-// Reasons of SSOConfigured.
+// Reasons of SSOConfigured. Metadata is a SAML document, or an OpenID discovery document and
+// the keys that it names.
 const (
+	// ReasonSignOnNotManaged: spec.signOn is none, so nothing is checked.
+	ReasonSignOnNotManaged     = "SignOnNotManaged"
 	ReasonMetadataValid        = "MetadataValid"
 	ReasonCertificateExpiring  = "CertificateExpiring"
 	ReasonCertificateExpired   = "CertificateExpired"

@@ -53,61 +53,15 @@ type IdentityProviderSpec struct {
 
 	EmailDomainPolicy `json:",inline"`
 
-	// saml is the single sign-on of this identity provider. SCIM stays off until it is
-	// usable.
+	// signOn is how people sign on through this identity provider. SCIM stays off until it
+	// is usable.
 	// +required
-	SAML SAMLSpec `json:"saml,omitzero"`
+	SignOn SignOnSpec `json:"signOn,omitzero"`
 
 	// scim is the provisioning of users and groups by this identity provider. Left
 	// out, provisioning is Disabled.
 	// +optional
 	SCIM *SCIMSpec `json:"scim,omitempty"`
-}
-
-// SAMLSpec says where the identity provider's SAML 2.0 metadata is.
-type SAMLSpec struct {
-	// metadata is the identity provider's SAML metadata document.
-	// +required
-	Metadata SAMLMetadataSource `json:"metadata,omitzero"`
-}
-
-// SAMLMetadataSource is exactly one place to read SAML metadata from.
-// +kubebuilder:validation:MinProperties=1
-// +kubebuilder:validation:XValidation:rule="[has(self.url), has(self.xml), has(self.configMapKeyRef)].filter(x, x).size() == 1",message="give the SAML metadata in exactly one way: url, xml or configMapKeyRef"
-type SAMLMetadataSource struct {
-	// url is an HTTPS address that serves the metadata. It is read again every hour.
-	// +optional
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=2048
-	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getHost() != ''",message="url must be an absolute URL such as https://idp.example.com/saml/metadata"
-	URL string `json:"url,omitempty"`
-
-	// xml is the metadata itself.
-	// +optional
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=262144
-	XML string `json:"xml,omitempty"`
-
-	// configMapKeyRef names a key of a ConfigMap in the same namespace that holds the metadata.
-	// +optional
-	ConfigMapKeyRef *ConfigMapKeyReference `json:"configMapKeyRef,omitempty"`
-}
-
-// ConfigMapKeyReference names one key of a ConfigMap in the same namespace.
-type ConfigMapKeyReference struct {
-	// name of the ConfigMap.
-	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="the ConfigMap's name must have only lower case letters, digits, hyphens and dots, and begin and end with a letter or digit"
-	Name string `json:"name,omitempty"`
-
-	// key in its data.
-	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$') && self != '.' && !self.startsWith('..')",message="key must be a ConfigMap key: letters, digits, hyphens, underscores and dots, and not . or anything that begins with .."
-	Key string `json:"key,omitempty"`
 }
 
 // SCIMSpec is the provisioning of users and groups by one identity provider.
@@ -147,9 +101,10 @@ type IdentityProviderStatus struct {
 	// +optional
 	Provisioning Provisioning `json:"provisioning,omitempty"`
 
-	// saml is what the metadata said when it was last usable.
+	// signOn is what the identity provider's metadata said when it was last usable. There is
+	// none where sign-on is not managed here.
 	// +optional
-	SAML *SAMLStatus `json:"saml,omitempty"`
+	SignOn *SignOnStatus `json:"signOn,omitempty"`
 
 	// connection is what an administrator copies into the identity provider.
 	// +optional
@@ -216,54 +171,6 @@ type IdentityProviderStatus struct {
 	Rules *RulesStatus `json:"rules,omitempty"`
 }
 
-// SAMLStatus is what the SAML metadata says.
-type SAMLStatus struct {
-	// entityID of the identity provider.
-	// +optional
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=2048
-	EntityID string `json:"entityID,omitempty"`
-
-	// signOnURL is where the identity provider takes authentication requests.
-	// +optional
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=2048
-	SignOnURL string `json:"signOnURL,omitempty"`
-
-	// certificates are the signing certificates, at most 16 of them.
-	// +optional
-	// +listType=atomic
-	// +kubebuilder:validation:MaxItems=16
-	Certificates []CertificateStatus `json:"certificates,omitempty"`
-
-	// nextExpiry is when the first certificate that is valid now expires.
-	// +optional
-	NextExpiry *metav1.Time `json:"nextExpiry,omitempty"`
-}
-
-// CertificateStatus describes a signing certificate.
-type CertificateStatus struct {
-	// subject is the distinguished name.
-	// +optional
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=1024
-	Subject string `json:"subject,omitempty"`
-
-	// sha256 is the fingerprint of the certificate, 64 hexadecimal digits.
-	// +required
-	// +kubebuilder:validation:MinLength=64
-	// +kubebuilder:validation:MaxLength=64
-	SHA256 string `json:"sha256,omitempty"`
-
-	// notBefore is when the certificate becomes valid.
-	// +required
-	NotBefore metav1.Time `json:"notBefore,omitempty,omitzero"`
-
-	// notAfter is when the certificate expires.
-	// +required
-	NotAfter metav1.Time `json:"notAfter,omitempty,omitzero"`
-}
-
 // ConnectionStatus is what an administrator copies into the identity provider's portal.
 type ConnectionStatus struct {
 	// baseURL is the SCIM base URL ("tenant URL", "SCIM connector base URL").
@@ -291,6 +198,12 @@ type ConnectionStatus struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048
 	SAMLEntityID string `json:"samlEntityID,omitempty"`
+
+	// oidcIssuer is the issuer identifier of the OpenID provider.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	OIDCIssuer string `json:"oidcIssuer,omitempty"`
 }
 
 // IdentityProvider is one identity provider of one tenant: its single sign-on, and the

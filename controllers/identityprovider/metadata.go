@@ -5,19 +5,16 @@ package identityprovider
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"scim-operator.io/api/v1alpha1"
 	"scim-operator.io/controllers/internal/outcome"
+	"scim-operator.io/internal/oidc"
 	"scim-operator.io/internal/saml"
 )
 
@@ -28,40 +25,6 @@ const (
 	firstRetry = 30 * time.Second
 )
 
-// document reads the metadata from where the spec says. Next is when to read it again
-// although no event asks for it.
-func (r *Reconciler) document(ctx context.Context, idp *v1alpha1.IdentityProvider) (document []byte, next time.Duration, err error) {
-	switch source := idp.Spec.SAML.Metadata; {
-	case source.XML != "":
-		return []byte(source.XML), 0, nil
-	case source.ConfigMapKeyRef != nil:
-		document, err = r.configMapKey(ctx, idp.Namespace, *source.ConfigMapKeyRef)
-		return document, 0, err
-	default:
-		return r.documents.get(ctx, client.ObjectKeyFromObject(idp), source.URL)
-	}
-}
-
-// configMapKey reads from the API server: the cache has the metadata of ConfigMaps, not
-// what is in them.
-func (r *Reconciler) configMapKey(ctx context.Context, namespace string, ref v1alpha1.ConfigMapKeyReference) ([]byte, error) {
-	var configMap corev1.ConfigMap
-	err := r.live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: ref.Name}, &configMap)
-	if apierrors.IsNotFound(err) {
-		return nil, outcome.Waiting(v1alpha1.ReasonMetadataNotFound, "ConfigMap %s, which is to hold the SAML metadata, does not exist; create it, or correct spec.saml.metadata.configMapKeyRef.", ref.Name)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read ConfigMap %s: %w", ref.Name, err)
-	}
-	if text, ok := configMap.Data[ref.Key]; ok {
-		return []byte(text), nil
-	}
-	if binary, ok := configMap.BinaryData[ref.Key]; ok {
-		return binary, nil
-	}
-	return nil, outcome.Waiting(v1alpha1.ReasonMetadataNotFound, "ConfigMap %s has no key %q, which is to hold the SAML metadata; add it, or correct spec.saml.metadata.configMapKeyRef.", ref.Name, ref.Key)
-}
-
 // documents remembers what the URLs answered, so that a reconcile for another reason
 // asks nobody.
 type documents struct {
@@ -69,8 +32,21 @@ type documents struct {
 	now   func() time.Time
 
 	mu    sync.Mutex
-	known map[client.ObjectKey]answer
+	known map[documentKey]answer
 }
+
+// documentKey names one of the documents of an identity provider.
+type documentKey struct {
+	of   client.ObjectKey
+	part documentPart
+}
+
+type documentPart string
+
+const (
+	metadataPart documentPart = "metadata"
+	keysPart     documentPart = "keys"
+)
 
 type answer struct {
 	url      string
@@ -81,7 +57,7 @@ type answer struct {
 }
 
 // get returns the document at the URL as it was when it was last due.
-func (d *documents) get(ctx context.Context, key client.ObjectKey, url string) ([]byte, time.Duration, error) {
+func (d *documents) get(ctx context.Context, key documentKey, url string) ([]byte, time.Duration, error) {
 	d.mu.Lock()
 	last := d.known[key]
 	d.mu.Unlock()
@@ -115,7 +91,9 @@ func (a *answer) schedule(now time.Time) {
 func (d *documents) forget(key client.ObjectKey) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	delete(d.known, key)
+	for _, part := range []documentPart{metadataPart, keysPart} {
+		delete(d.known, documentKey{key, part})
+	}
 }
 
 // jitter spreads what would otherwise happen at once for all.
@@ -123,17 +101,21 @@ func jitter(d time.Duration) time.Duration {
 	return d - d/10 + rand.N(d/5+1) //nolint:gosec // Nobody gains by guessing it.
 }
 
-// metadataFailure is what an error of package saml means, or nil for any other error. An
+// advice is what a person can do about metadata that is not usable, by what is wrong with it.
+// Errors of ErrInvalid say it themselves.
+type advice struct{ unreachable, forbidden, tooLarge string }
+
+// metadataFailure is what an error about metadata means, or nil for any other error. An
 // unreachable URL may come back by itself, everything else needs a person.
-func metadataFailure(err error) *outcome.Failure {
+func metadataFailure(err error, do advice) *outcome.Failure {
 	switch {
 	case errors.Is(err, saml.ErrUnreachable):
-		return outcome.Waiting(saml.Reason(err), "%s It is tried again; if this stays, correct spec.saml.metadata.url.", sentence(err))
+		return outcome.Waiting(saml.Reason(err), "%s %s", sentence(err), do.unreachable)
 	case errors.Is(err, saml.ErrForbidden):
-		return outcome.Stalled(saml.Reason(err), "%s Give a public https address in spec.saml.metadata.url, or the document itself in xml or a ConfigMap.", sentence(err))
+		return outcome.Stalled(saml.Reason(err), "%s %s", sentence(err), do.forbidden)
 	case errors.Is(err, saml.ErrTooLarge):
-		return outcome.Stalled(saml.Reason(err), "%s Give the metadata of this identity provider alone.", sentence(err))
-	case errors.Is(err, saml.ErrInvalid):
+		return outcome.Stalled(saml.Reason(err), "%s %s", sentence(err), do.tooLarge)
+	case errors.Is(err, saml.ErrInvalid), errors.Is(err, oidc.ErrInvalid):
 		return outcome.Stalled(saml.Reason(err), "%s", sentence(err))
 	default:
 		return nil

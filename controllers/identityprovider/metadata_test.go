@@ -21,13 +21,13 @@ func TestDocumentsAreFetchedWhenTheyAreDue(t *testing.T) {
 	var fail error
 	d := &documents{
 		now:   func() time.Time { return clock },
-		known: map[client.ObjectKey]answer{},
+		known: map[documentKey]answer{},
 		fetch: func(context.Context, string) ([]byte, error) {
 			asked++
 			return fmt.Appendf(nil, "document %d", asked), fail
 		},
 	}
-	key := client.ObjectKey{Namespace: "acme", Name: "okta"}
+	key := documentKey{client.ObjectKey{Namespace: "acme", Name: "okta"}, metadataPart}
 	const url = "https://acme.okta.com/metadata"
 	for _, step := range []struct {
 		what      string
@@ -53,7 +53,7 @@ func TestDocumentsAreFetchedWhenTheyAreDue(t *testing.T) {
 			t.Errorf("%s: asked %d times, next in %s, error %v", step.what, asked, next, err)
 		}
 	}
-	d.forget(key)
+	d.forget(key.of)
 	if _, _, err := d.get(t.Context(), key, url); err != nil || asked != 7 {
 		t.Errorf("after it was forgotten: asked %d times, error %v", asked, err)
 	}
@@ -76,18 +76,18 @@ func TestMetadataFailure(t *testing.T) {
 		reason, message string
 	}{
 		{saml.ErrUnreachable, v1alpha1.ReasonMetadataUnreachable,
-			"The SAML metadata cannot be fetched. It is tried again; if this stays, correct spec.saml.metadata.url."},
+			"The metadata cannot be fetched. It is tried again; if this stays, correct spec.signOn.saml.metadata.url."},
 		{saml.ErrForbidden, v1alpha1.ReasonMetadataURLForbidden,
-			"The metadata URL is not allowed. Give a public https address in spec.saml.metadata.url, or the document itself in xml or a ConfigMap."},
+			"The metadata URL is not allowed. Give a public https address in spec.signOn.saml.metadata.url, or the document itself in xml or a ConfigMap."},
 		{saml.ErrTooLarge, v1alpha1.ReasonMetadataInvalid,
-			"The SAML metadata is larger than 1024 KiB. Give the metadata of this identity provider alone."},
+			"The metadata is larger than 1024 KiB. Give the metadata of this identity provider alone."},
 		{saml.ErrInvalid, v1alpha1.ReasonMetadataInvalid, "The SAML metadata is invalid."},
 	} {
-		if got := metadataFailure(row.err); got == nil || got.Reason != row.reason || got.Message != row.message {
+		if got := metadataFailure(row.err, samlAdvice); got == nil || got.Reason != row.reason || got.Message != row.message {
 			t.Errorf("%v: got %v", row.err, got)
 		}
 	}
-	if got := metadataFailure(errors.New("the API server did not answer")); got != nil {
+	if got := metadataFailure(errors.New("the API server did not answer"), samlAdvice); got != nil {
 		t.Errorf("a fault of the API server says nothing about metadata, got %v", got)
 	}
 }

@@ -170,8 +170,13 @@ func (r *Reconciler) connection(ctx context.Context, idp *v1alpha1.IdentityProvi
 			c.TokenSecretName = key.Name
 		}
 	}
-	if idp.Status.SAML != nil {
-		c.SAMLEntityID = idp.Status.SAML.EntityID
+	if published := idp.Status.SignOn; published != nil {
+		if published.SAML != nil {
+			c.SAMLEntityID = published.SAML.EntityID
+		}
+		if published.OIDC != nil {
+			c.OIDCIssuer = published.OIDC.Issuer
+		}
 	}
 	return c, nil
 }

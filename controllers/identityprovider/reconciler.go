@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package identityprovider brings an IdentityProvider to life: it judges the SAML
-// metadata, keeps the ScimEndpoint that the spec asks for, and shows what an
+// Package identityprovider brings an IdentityProvider to life: it judges the metadata of
+// its sign-on, keeps the ScimEndpoint that the spec asks for, and shows what an
 // administrator copies into the identity provider.
 package identityprovider
 

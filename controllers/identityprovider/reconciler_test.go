@@ -64,11 +64,11 @@ var _ = Describe("Single sign-on", func() {
 			env.Create(ctx, idp)
 			Eventually(observed(ctx, idp)).Should(And(
 				ssoConfigured(),
-				HaveField("Status.SAML.EntityID", entityID),
-				HaveField("Status.SAML.SignOnURL", "https://acme.okta.com/sso"),
-				HaveField("Status.SAML.Certificates", ConsistOf(And(
+				HaveField("Status.SignOn.SAML.EntityID", entityID),
+				HaveField("Status.SignOn.SAML.SignOnURL", "https://acme.okta.com/sso"),
+				HaveField("Status.SignOn.SAML.Certificates", ConsistOf(And(
 					HaveField("Subject", "CN=acme"), HaveField("SHA256", HaveLen(64))))),
-				HaveField("Status.SAML.NextExpiry", Not(BeNil())),
+				HaveField("Status.SignOn.SAML.NextExpiry", Not(BeNil())),
 			))
 			Eventually(endpoint(ctx, namespace)).Should(HaveField("Spec.OrganizationID", "42"))
 		},
@@ -102,7 +102,7 @@ var _ = Describe("Single sign-on", func() {
 		Eventually(observed(ctx, idp)).Should(And(
 			ssoConfigured(),
 			testenv.Condition(v1alpha1.ConditionSSOConfigured, HaveField("Message", ContainSubstring("Passed over: signing certificate 1 cannot be read"))),
-			HaveField("Status.SAML.Certificates", HaveLen(1)),
+			HaveField("Status.SignOn.SAML.Certificates", HaveLen(1)),
 		))
 	})
 
@@ -114,7 +114,7 @@ var _ = Describe("Single sign-on", func() {
 				testenv.IsFalse(v1alpha1.ConditionSSOConfigured, reason),
 				testenv.IsFalse(v1alpha1.ConditionScimReady, v1alpha1.ReasonSSONotConfigured),
 				testenv.StalledBecause(reason),
-				HaveField("Status.SAML", BeNil()),
+				HaveField("Status.SignOn", BeNil()),
 				HaveField("Status.Connection", BeNil()),
 			))
 			Eventually(warnings(ctx, namespace, reason)).Should(Equal(1))
@@ -145,7 +145,7 @@ var _ = Describe("Single sign-on", func() {
 		testenv.Change(ctx, env, data, func(c *corev1.ConfigMap) { c.Data = map[string]string{"metadata.xml": "<broken"} })
 		Eventually(observed(ctx, idp)).Should(And(
 			testenv.IsFalse(v1alpha1.ConditionSSOConfigured, v1alpha1.ReasonMetadataInvalid),
-			HaveField("Status.SAML.EntityID", entityID),
+			HaveField("Status.SignOn.SAML.EntityID", entityID),
 		))
 		Expect(env.Client.Delete(ctx, data)).To(Succeed())
 		Eventually(observed(ctx, idp)).Should(testenv.IsFalse(v1alpha1.ConditionSSOConfigured, v1alpha1.ReasonMetadataNotFound))
@@ -173,7 +173,7 @@ var _ = Describe("Single sign-on", func() {
 			testenv.ReconcilingBecause(v1alpha1.ReasonMetadataUnreachable),
 			serving(),
 			testenv.Condition(v1alpha1.ConditionScimReady, HaveField("Message", ContainSubstring("not taken down"))),
-			HaveField("Status.SAML.EntityID", entityID),
+			HaveField("Status.SignOn.SAML.EntityID", entityID),
 			HaveField("Status.Connection.BaseURL", "https://scim.example.com/scim/v2"),
 		))
 		Eventually(warnings(ctx, namespace, v1alpha1.ReasonMetadataUnreachable)).Should(Equal(1))
@@ -207,7 +207,7 @@ var _ = Describe("Single sign-on", func() {
 		))
 		Eventually(warnings(ctx, namespace, v1alpha1.ReasonCertificateExpired)).Should(Equal(1))
 
-		testenv.Change(ctx, env, idp, func(idp *v1alpha1.IdentityProvider) { idp.Spec.SAML.Metadata.XML = metadata(year) })
+		testenv.Change(ctx, env, idp, func(idp *v1alpha1.IdentityProvider) { idp.Spec.SignOn.SAML.Metadata.XML = metadata(year) })
 		Eventually(observed(ctx, idp)).Should(And(ssoConfigured(), testenv.IsTrue(v1alpha1.ConditionReady, v1alpha1.ReasonProvisioningEnabled)))
 	})
 })
@@ -390,7 +390,7 @@ var _ = Describe("Provisioning", func() {
 	})
 
 	It("is left alone at rest, and by a manager that knows nothing yet", func(ctx SpecContext) {
-		idp.Spec.SAML.Metadata = fromURL()
+		idp.Spec.SignOn.SAML.Metadata = fromURL()
 		env.Create(ctx, idp)
 		reportEndpoint(ctx, namespace, endpointReady()...)
 		env.Create(ctx, &v1alpha1.ScimUser{

@@ -28,10 +28,10 @@ const (
 	// timeout ends a reconcile that hangs, at an API server that does not answer.
 	timeout = time.Minute
 	// configMapIndex finds the providers whose metadata is in a ConfigMap.
-	configMapIndex = "spec.saml.metadata.configMapKeyRef.name"
+	configMapIndex = "spec.signOn.saml.metadata.configMapKeyRef.name"
 )
 
-// Fetcher gets SAML metadata from a URL; saml.Fetcher is one.
+// Fetcher gets metadata from a URL; saml.Fetcher is one.
 type Fetcher interface {
 	Fetch(ctx context.Context, url string) ([]byte, error)
 }
@@ -71,13 +71,14 @@ func setup(ctx context.Context, mgr ctrl.Manager, fetcher Fetcher, now func() ti
 		live:      mgr.GetAPIReader(),
 		children:  child.Client{Client: mgr.GetClient(), Live: mgr.GetAPIReader()},
 		reporter:  outcome.NewReporter(mgr.GetClient(), mgr.GetEventRecorder("scim-operator")),
-		documents: &documents{fetch: fetcher.Fetch, now: now, known: map[client.ObjectKey]answer{}},
+		documents: &documents{fetch: fetcher.Fetch, now: now, known: map[documentKey]answer{}},
 		tally:     newTally(),
 		now:       now,
 	}
 	err := mgr.GetFieldIndexer().IndexField(ctx, &v1alpha1.IdentityProvider{}, configMapIndex, func(obj client.Object) []string {
-		if ref := obj.(*v1alpha1.IdentityProvider).Spec.SAML.Metadata.ConfigMapKeyRef; ref != nil {
-			return []string{ref.Name}
+		source := obj.(*v1alpha1.IdentityProvider).SAMLSource()
+		if source != nil && source.ConfigMapKeyRef != nil {
+			return []string{source.ConfigMapKeyRef.Name}
 		}
 		return nil
 	})

@@ -4,21 +4,14 @@ package identityprovider
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"strings"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"scim-operator.io/api/v1alpha1"
 	"scim-operator.io/controllers/internal/outcome"
-	"scim-operator.io/internal/saml"
 )
-
-// maxSubject is the longest subject that the status takes, in bytes.
-const maxSubject = 1024
 
 // signOn is whether single sign-on is configured now.
 type signOn struct {
@@ -30,36 +23,53 @@ type signOn struct {
 
 func (s signOn) configured() bool { return s.err == nil }
 
-// checkSignOn reads, parses and judges the metadata. The status keeps what the metadata
-// said when it was last usable.
+// checkSignOn reads and judges what the identity provider publishes about its sign-on. The
+// status keeps what that was when it was last usable.
 func (r *Reconciler) checkSignOn(ctx context.Context, idp *v1alpha1.IdentityProvider) signOn {
-	document, next, err := r.document(ctx, idp)
-	if err != nil {
-		return signOnFailed(idp, next, err)
+	forgetOtherSignOn(idp)
+	switch spec := &idp.Spec.SignOn; {
+	case spec.OIDC != nil:
+		return r.checkOIDC(ctx, idp, spec.OIDC.Issuer)
+	case spec.SAML != nil:
+		return r.checkSAML(ctx, idp, &spec.SAML.Metadata)
+	default:
+		r.documents.forget(client.ObjectKeyFromObject(idp))
+		return signOnUsable(idp, nil, 0, v1alpha1.ReasonSignOnNotManaged,
+			"Single sign-on is not managed here (spec.signOn.none): nothing is checked.")
 	}
-	metadata, err := saml.Parse(document)
-	if err != nil {
-		return signOnFailed(idp, next, err)
+}
+
+// forgetOtherSignOn drops from the status what was published about a way to sign on that the
+// spec no longer names.
+func forgetOtherSignOn(idp *v1alpha1.IdentityProvider) {
+	status := idp.Status.SignOn
+	if status == nil {
+		return
 	}
-	now := r.now()
-	verdict := saml.Judge(metadata, now)
-	if !verdict.NextCheck.IsZero() {
-		next = outcome.Earliest(next, max(verdict.NextCheck.Sub(now), time.Second))
+	if idp.Spec.SignOn.SAML == nil {
+		status.SAML = nil
 	}
-	if !verdict.OK {
-		return signOnFailed(idp, next, outcome.Stalled(verdict.Reason, "%s", verdict.Message))
+	if idp.Spec.SignOn.OIDC == nil || status.OIDC != nil && status.OIDC.Issuer != idp.Spec.SignOn.OIDC.Issuer {
+		status.OIDC = nil
 	}
-	idp.Status.SAML = samlStatus(metadata, verdict)
-	outcome.Set(idp, v1alpha1.ConditionSSOConfigured, true, verdict.Reason, verdict.Message)
+	if *status == (v1alpha1.SignOnStatus{}) {
+		idp.Status.SignOn = nil
+	}
+}
+
+// signOnUsable sets SSOConfigured to True and shows what the identity provider publishes.
+func signOnUsable(idp *v1alpha1.IdentityProvider, published *v1alpha1.SignOnStatus, next time.Duration, reason, message string) signOn {
+	idp.Status.SignOn = published
+	outcome.Set(idp, v1alpha1.ConditionSSOConfigured, true, reason, message)
 	return signOn{next: next}
 }
 
 // signOnFailed sets SSOConfigured to False, unless the error says nothing about the
 // metadata because the API server did not answer.
-func signOnFailed(idp *v1alpha1.IdentityProvider, next time.Duration, err error) signOn {
+func signOnFailed(idp *v1alpha1.IdentityProvider, next time.Duration, err error, do advice) signOn {
 	var failure *outcome.Failure
 	if !errors.As(err, &failure) {
-		failure = metadataFailure(err)
+		failure = metadataFailure(err, do)
 	}
 	if failure == nil {
 		return signOn{err: err, next: next}
@@ -71,32 +81,9 @@ func signOnFailed(idp *v1alpha1.IdentityProvider, next time.Duration, err error)
 // warnOfSignOn sends an event when single sign-on begins to need somebody's attention.
 func warnOfSignOn(pass *outcome.Pass, idp *v1alpha1.IdentityProvider) {
 	before, now := pass.Before(v1alpha1.ConditionSSOConfigured), outcome.Find(idp, v1alpha1.ConditionSSOConfigured)
-	if before.Reason == now.Reason || now.Reason == v1alpha1.ReasonMetadataValid || now.Reason == "" {
+	switch now.Reason {
+	case before.Reason, "", v1alpha1.ReasonMetadataValid, v1alpha1.ReasonSignOnNotManaged:
 		return
 	}
 	pass.Warn(now.Reason, now.Message)
-}
-
-func samlStatus(metadata *saml.Metadata, verdict saml.Verdict) *v1alpha1.SAMLStatus {
-	status := &v1alpha1.SAMLStatus{
-		EntityID:  metadata.EntityID,
-		SignOnURL: metadata.SignOnURL,
-	}
-	for _, certificate := range metadata.Certificates {
-		fingerprint := sha256.Sum256(certificate.Raw)
-		status.Certificates = append(status.Certificates, v1alpha1.CertificateStatus{
-			Subject:   cut(certificate.Subject.String()),
-			SHA256:    hex.EncodeToString(fingerprint[:]),
-			NotBefore: metav1.NewTime(certificate.NotBefore),
-			NotAfter:  metav1.NewTime(certificate.NotAfter),
-		})
-	}
-	if !verdict.NextExpiry.IsZero() {
-		status.NextExpiry = &metav1.Time{Time: verdict.NextExpiry}
-	}
-	return status
-}
-
-func cut(subject string) string {
-	return strings.ToValidUTF8(subject[:min(len(subject), maxSubject)], "")
 }

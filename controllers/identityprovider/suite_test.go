@@ -127,8 +127,8 @@ func newProvider(namespace string, source v1alpha1.SAMLMetadataSource, provision
 	return &v1alpha1.IdentityProvider{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
 		Spec: v1alpha1.IdentityProviderSpec{
-			Type: v1alpha1.ProviderOkta,
-			SAML: v1alpha1.SAMLSpec{Metadata: source},
+			Type:   v1alpha1.ProviderOkta,
+			SignOn: v1alpha1.SignOnSpec{SAML: &v1alpha1.SAMLSpec{Metadata: source}},
 			SCIM: &v1alpha1.SCIMSpec{
 				Provisioning:    provisioning,
 				DirectoryPolicy: v1alpha1.DirectoryPolicy{OrganizationID: "42"},

@@ -120,8 +120,8 @@ func newProvider(namespace string) *v1alpha1.IdentityProvider {
 	return &v1alpha1.IdentityProvider{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
 		Spec: v1alpha1.IdentityProviderSpec{
-			Type: v1alpha1.ProviderOkta,
-			SAML: v1alpha1.SAMLSpec{Metadata: v1alpha1.SAMLMetadataSource{XML: "<EntityDescriptor/>"}},
+			Type:   v1alpha1.ProviderOkta,
+			SignOn: v1alpha1.SignOnSpec{SAML: &v1alpha1.SAMLSpec{Metadata: v1alpha1.SAMLMetadataSource{XML: "<EntityDescriptor/>"}}},
 		},
 	}
 }

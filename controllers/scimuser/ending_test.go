@@ -31,9 +31,9 @@ var _ = Describe("The end of provisioning", func() {
 		idp = &v1alpha1.IdentityProvider{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: endpointName},
 			Spec: v1alpha1.IdentityProviderSpec{
-				Type: v1alpha1.ProviderOkta,
-				SAML: v1alpha1.SAMLSpec{Metadata: v1alpha1.SAMLMetadataSource{XML: "<E/>"}},
-				SCIM: &v1alpha1.SCIMSpec{Provisioning: v1alpha1.ProvisioningEnabled, DirectoryPolicy: v1alpha1.DirectoryPolicy{Deprovisioning: guardOf(1)}},
+				Type:   v1alpha1.ProviderOkta,
+				SignOn: v1alpha1.SignOnSpec{SAML: &v1alpha1.SAMLSpec{Metadata: v1alpha1.SAMLMetadataSource{XML: "<E/>"}}},
+				SCIM:   &v1alpha1.SCIMSpec{Provisioning: v1alpha1.ProvisioningEnabled, DirectoryPolicy: v1alpha1.DirectoryPolicy{Deprovisioning: guardOf(1)}},
 			},
 		}
 	})

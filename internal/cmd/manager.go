@@ -96,7 +96,7 @@ func (o *managerOptions) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.internalIssuers, "allow-internal-oauth-urls", false,
 		"let the URLs of OAuth issuers lead to internal addresses; whoever may write a ScimEndpoint can then make its servers send requests into the cluster's network")
 	f.BoolVar(&o.internalAddresses, "allow-internal-metadata-urls", false,
-		"let SAML metadata URLs lead to loopback, link-local, private and other internal addresses; whoever may write an IdentityProvider can then make the manager send requests into the cluster's network")
+		"let the URLs of sign-on metadata and OpenID issuers lead to loopback, link-local, private and other internal addresses; whoever may write an IdentityProvider can then make the manager send requests into the cluster's network")
 	f.BoolVar(&o.leaderElect, "leader-elect", false,
 		"work only while holding a lease, so that several managers may run and one works")
 	f.StringVar(&o.leaderNamespace, "leader-election-namespace", "",

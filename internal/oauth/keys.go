@@ -40,8 +40,6 @@ const (
 
 	fetchTimeout = 10 * time.Second
 	maxDocument  = 1 << 20 // bytes
-	maxKeys      = 100
-	minRSABits   = 2048
 )
 
 var (
@@ -220,32 +218,11 @@ func (s *keySource) fetch(ctx context.Context) ([]jose.JSONWebKey, error) {
 			return nil, err
 		}
 	}
-	var set struct {
-		Keys []json.RawMessage `json:"keys"`
-	}
+	var set keySet
 	if err := s.get(ctx, from, &set); err != nil {
 		return nil, err
 	}
-	var keys []jose.JSONWebKey
-	for _, encoded := range set.Keys[:min(len(set.Keys), maxKeys)] {
-		var key jose.JSONWebKey
-		// One that is for something else, or of a kind that is not known, is none of these.
-		if json.Unmarshal(encoded, &key) == nil && usable(&key) {
-			keys = append(keys, key)
-		}
-	}
-	if len(keys) == 0 {
-		return nil, errors.New("the issuer has no key that signs tokens")
-	}
-	return keys, nil
-}
-
-func usable(key *jose.JSONWebKey) bool {
-	if !key.Valid() || !key.IsPublic() || key.Use != "" && key.Use != "sig" {
-		return false
-	}
-	k, isRSA := key.Key.(*rsa.PublicKey)
-	return !isRSA || k.N.BitLen() >= minRSABits
+	return set.verifying()
 }
 
 // discover asks the issuer where its keys are (OpenID Connect Discovery 1.0 §4, RFC 8414).

@@ -99,8 +99,8 @@ func (s *session) statusOf(p *provider) ProviderStatus {
 		answer.Type, answer.DisplayName = string(idp.Spec.Type), idp.Spec.DisplayName
 		answer.Provisioning = string(idp.EffectiveProvisioning())
 		answer.Users, answer.Technicians, answer.Groups = idp.Status.Users, idp.Status.Technicians, idp.Status.Groups
-		if idp.Status.SAML != nil {
-			answer.SignOnExpires = idp.Status.SAML.NextExpiry
+		if saml := idp.SAMLStatus(); saml != nil {
+			answer.SignOnExpires = saml.NextExpiry
 		}
 	}
 	if active, ok := fieldsOf(p.object).number("status", "active"); ok {

@@ -19,11 +19,11 @@ var (
 	// ErrInvalid: the document is not the SAML metadata of one identity provider.
 	ErrInvalid = errors.New("the SAML metadata is invalid")
 	// ErrTooLarge: the document is longer than MaxDocument.
-	ErrTooLarge = fmt.Errorf("the SAML metadata is larger than %d KiB", MaxDocument>>10)
+	ErrTooLarge = fmt.Errorf("the metadata is larger than %d KiB", MaxDocument>>10)
 	// ErrForbidden: the URL, or an address behind it, must not be asked.
 	ErrForbidden = errors.New("the metadata URL is not allowed")
 	// ErrUnreachable: no usable answer came; one may come later.
-	ErrUnreachable = errors.New("the SAML metadata cannot be fetched")
+	ErrUnreachable = errors.New("the metadata cannot be fetched")
 )
 
 // maxDetail bounds what an error repeats of what others wrote, in characters.

@@ -19,6 +19,8 @@ import (
 const (
 	fetchTimeout = 10 * time.Second
 	maxRedirects = 3
+	// accept names the types of SAML metadata, OpenID discovery documents and JWK Sets.
+	accept = "application/samlmetadata+xml, application/json, application/jwk-set+json, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.1"
 )
 
 // FetcherOptions configure a Fetcher.
@@ -112,7 +114,7 @@ func (f *Fetcher) ask(ctx context.Context, u *url.URL, v validators) (*http.Resp
 		return nil, fail(ErrForbidden, "it cannot be asked")
 	}
 	request.Header.Set("User-Agent", f.userAgent)
-	request.Header.Set("Accept", "application/samlmetadata+xml, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.1")
+	request.Header.Set("Accept", accept)
 	v.addTo(request.Header)
 	// Not by an http.Client, which would follow redirects, tell the next host this URL,
 	// and quote URLs in its errors.

@@ -29,7 +29,7 @@ func TestAccountRules(t *testing.T) {
 		if words != "" {
 			words = strings.Replace(words, "spec.", "spec.scim.", 1)
 		}
-		rows = append(rows, row{what, "IdentityProvider", "{type: Okta, saml: {metadata: {xml: '<E/>'}}, scim: {" + rules + "}}", words})
+		rows = append(rows, row{what, "IdentityProvider", "{type: Okta, signOn: {saml: {metadata: {xml: '<E/>'}}}, scim: {" + rules + "}}", words})
 	}
 
 	add("all there is", `organizationID: "42", allowedOrganizationIDs: ["42", All], protectedRoles: [SystemAdministrator],

@@ -16,7 +16,7 @@ func TestDeprovisioning(t *testing.T) {
 		if words != "" {
 			words = strings.Replace(words, "spec.", "spec.scim.", 1)
 		}
-		rows = append(rows, row{what, "IdentityProvider", "{type: Okta, saml: {metadata: {xml: '<E/>'}}, scim: {deprovisioning: " + d + "}}", words})
+		rows = append(rows, row{what, "IdentityProvider", "{type: Okta, signOn: {saml: {metadata: {xml: '<E/>'}}}, scim: {deprovisioning: " + d + "}}", words})
 	}
 	add("all there is", "{policy: Deactivate, retention: 720h, guard: {maxUsers: 20, maxPercent: 10, window: 1h}}", "")
 	add("the policy alone", "{policy: Delete}", "")
@@ -38,7 +38,7 @@ func TestDeprovisioning(t *testing.T) {
 	add("more than all", "{guard: {maxPercent: 101}}", "should be less than or equal to 100")
 
 	provider := func(onDisable string) string {
-		return "{type: Okta, saml: {metadata: {xml: '<E/>'}}, scim: {onDisable: " + onDisable + "}}"
+		return "{type: Okta, signOn: {saml: {metadata: {xml: '<E/>'}}}, scim: {onDisable: " + onDisable + "}}"
 	}
 	rows = append(rows,
 		row{"users stay when it ends", "IdentityProvider", provider("Keep"), ""},

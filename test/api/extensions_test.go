@@ -41,7 +41,7 @@ func TestExtensions(t *testing.T) {
 	add("too many attributes", badge(many(33)), "must have at most 32 items")
 	add("no attribute", badge(""), "should have at least 1 items")
 	rows = append(rows, row{"an identity provider's extension", "IdentityProvider",
-		"{type: Okta, saml: {metadata: {xml: '<E/>'}}, scim: {endpoint: " + badge(number) + "}}", ""})
+		"{type: Okta, signOn: {saml: {metadata: {xml: '<E/>'}}}, scim: {endpoint: " + badge(number) + "}}", ""})
 
 	for given, words := range map[string]string{
 		"URN:Example:Badge-1_x.y": "", "badge": "should be at least 7 chars long", "http://example.com/badge": urn, "urn:example:badge:": urn, "urn:example:b dge": urn,

@@ -107,7 +107,7 @@ func TestWhatKubectlGetShows(t *testing.T) {
 
 func TestWhatCanBeSelected(t *testing.T) {
 	for _, r := range []struct{ kind, spec, other, selector string }{
-		{"IdentityProvider", "{type: Duo, saml: {metadata: {xml: '<E/>'}}}", "{type: Okta, saml: {metadata: {xml: '<E/>'}}}", "spec.type=Duo"},
+		{"IdentityProvider", "{type: Duo, signOn: {saml: {metadata: {xml: '<E/>'}}}}", "{type: Okta, signOn: {saml: {metadata: {xml: '<E/>'}}}}", "spec.type=Duo"},
 		{"ScimUser", user("ada", "1", "okta"), user("bob", "1", "okta"), "spec.userName=ada"},
 		{"ScimUser", user("ada", "1", "okta"), user("ada", "2", "okta"), "spec.externalId=1"},
 		{"ScimUser", user("ada", "1", "okta"), user("ada", "1", "entra"), "spec.endpointRef.name=okta"},

@@ -18,7 +18,7 @@ func TestLinking(t *testing.T) {
 	}
 	var rows []row
 	add := func(what, linking, domains, words string) {
-		endpoint, provider := []string{}, []string{"type: Okta", "saml: {metadata: {xml: '<E/>'}}"}
+		endpoint, provider := []string{}, []string{"type: Okta", "signOn: {saml: {metadata: {xml: '<E/>'}}}"}
 		if linking != "" {
 			endpoint, provider = append(endpoint, linking), append(provider, "scim: {"+linking+"}")
 		}

@@ -17,7 +17,7 @@ func TestOAuthMe(t *testing.T) {
 	add := func(what, me, words string) {
 		rows = append(rows,
 			row{what + ", by hand", "ScimEndpoint", policy + me + "}}", words},
-			row{what, "IdentityProvider", "{type: Okta, saml: {metadata: {xml: '<E/>'}}, scim: {endpoint: " + policy + me + "}}}}", words})
+			row{what, "IdentityProvider", "{type: Okta, signOn: {saml: {metadata: {xml: '<E/>'}}}, scim: {endpoint: " + policy + me + "}}}}", words})
 	}
 	add("by the userName", "{claim: preferred_username, attribute: UserName}", "")
 	add("by the externalId", "{claim: oid, attribute: ExternalID}", "")

@@ -16,7 +16,7 @@ func TestProviderBehavior(t *testing.T) {
 	} {
 		rows = append(rows,
 			row{c.what + " of an endpoint", "ScimEndpoint", "{" + c.fields + "}", c.words},
-			row{c.what + " of a provider", "IdentityProvider", "{type: Okta, saml: {metadata: {xml: '<E/>'}}, scim: {endpoint: {" + c.fields + "}}}", c.words})
+			row{c.what + " of a provider", "IdentityProvider", "{type: Okta, signOn: {saml: {metadata: {xml: '<E/>'}}}, scim: {endpoint: {" + c.fields + "}}}", c.words})
 	}
 	check(t, rows)
 }

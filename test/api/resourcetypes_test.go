@@ -59,7 +59,7 @@ func TestResourceTypes(t *testing.T) {
 	add("as many as there may be", many(4), "")
 	add("too many", many(5), "must have at most 4 items")
 	rows = append(rows, row{"an identity provider's resource type", "IdentityProvider",
-		"{type: Okta, saml: {metadata: {xml: '<E/>'}}, scim: {endpoint: " + device(serial) + "}}", ""})
+		"{type: Okta, signOn: {saml: {metadata: {xml: '<E/>'}}}, scim: {endpoint: " + device(serial) + "}}", ""})
 
 	for given, words := range map[string]string{
 		"1Device": name, "De vice": name, "User": taken, "GROUP": taken, "schema": taken, "ResourceType": taken, "serviceProviderConfig": taken,
@@ -140,7 +140,7 @@ func TestMe(t *testing.T) {
 		{"the user that /Me stands for", "ScimEndpoint", "{me: {userName: svc-okta@acme.com}}", ""},
 		{"nobody", "ScimEndpoint", "{me: {}}", "me.userName: Required value"},
 		{"an empty name", "ScimEndpoint", "{me: {userName: ''}}", "should be at least 1 chars long"},
-		{"the provider's", "IdentityProvider", "{type: Okta, saml: {metadata: {xml: '<E/>'}}, scim: {endpoint: {me: {userName: a}}}}", ""},
+		{"the provider's", "IdentityProvider", "{type: Okta, signOn: {saml: {metadata: {xml: '<E/>'}}}, scim: {endpoint: {me: {userName: a}}}}", ""},
 	})
 }
 

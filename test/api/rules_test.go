@@ -20,7 +20,7 @@ func check(t *testing.T, rows []row) {
 }
 
 func TestNames(t *testing.T) {
-	const okta = "{type: Okta, saml: {metadata: {url: 'https://acme.okta.com/metadata'}}}"
+	const okta = "{type: Okta, signOn: {saml: {metadata: {url: 'https://acme.okta.com/metadata'}}}}"
 	for _, of := range []struct{ kind, an, spec string }{
 		{"IdentityProvider", "an IdentityProvider", okta},
 		{"ScimEndpoint", "a ScimEndpoint", ""},
@@ -43,7 +43,7 @@ func TestNames(t *testing.T) {
 }
 
 func TestIdentityProviders(t *testing.T) {
-	with := func(metadata string) string { return "{type: Okta, saml: {metadata: " + metadata + "}}" }
+	with := func(metadata string) string { return "{type: Okta, signOn: {saml: {metadata: " + metadata + "}}}" }
 	configMap := func(name, key string) string {
 		return with("{configMapKeyRef: {name: '" + name + "', key: '" + key + "'}}")
 	}
@@ -61,13 +61,31 @@ func TestIdentityProviders(t *testing.T) {
 	add("metadata by ConfigMap", configMap("saml.acme", "metadata.xml"), "")
 	add("metadata in two ways", with("{url: 'https://idp.example.com/metadata', xml: '<EntityDescriptor/>'}"), once)
 	add("metadata in three ways", with("{url: 'https://idp.example.com/m', xml: '<E/>', configMapKeyRef: {name: a, key: b}}"), once)
-	add("no metadata", with("{}"), "spec.saml.metadata")
-	add("no saml", "{type: Okta}", "spec.saml: Required value")
+	add("no metadata", with("{}"), "spec.signOn.saml.metadata")
+	add("no sign-on", "{type: Okta}", "spec.signOn: Required value")
 	add("metadata at a path", with("{url: /metadata}"), url)
 	add("metadata at a host", with("{url: idp.example.com}"), url)
 	add("metadata at a URL with a space", with("{url: 'https://a b'}"), url)
 	add("metadata at a long URL", with("{url: 'https://h/"+strings.Repeat("x", 2048)+"'}"), "may not be more than 2048")
 	add("large metadata", with("{xml: '"+strings.Repeat("x", 262145)+"'}"), "may not be more than 262144")
+
+	const (
+		one    = "say in exactly one way how people sign on: saml, oidc or none"
+		issuer = "issuer must be an https URL without a query, a fragment or user information"
+	)
+	signOn := func(way string) string { return "{type: Okta, signOn: {" + way + "}}" }
+	oidc := func(issuer string) string { return signOn("oidc: {issuer: '" + issuer + "'}") }
+	add("sign-on by OpenID Connect", oidc("https://login.example.com/acme/v2.0"), "")
+	add("sign-on that is not managed here", signOn("none: {}"), "")
+	add("no way to sign on", signOn(""), "spec.signOn")
+	add("two ways to sign on", signOn("none: {}, oidc: {issuer: 'https://login.example.com'}"), one)
+	add("three ways to sign on", signOn("none: {}, oidc: {issuer: 'https://a'}, saml: {metadata: {xml: '<E/>'}}"), one)
+	add("OpenID Connect without an issuer", signOn("oidc: {}"), "spec.signOn.oidc.issuer")
+	add("an issuer without TLS", oidc("http://login.example.com"), issuer)
+	add("an issuer with a query", oidc("https://login.example.com?tenant=acme"), issuer)
+	add("an issuer with a password", oidc("https://a:b@login.example.com"), issuer)
+	add("an issuer that is a path", oidc("/acme"), issuer)
+	add("a long issuer", oidc("https://h/"+strings.Repeat("x", 1024)), "may not be more than 1024")
 
 	add("a ConfigMap's name in upper case", configMap("SAML", "k"), name)
 	add("a ConfigMap's name with a slash", configMap("a/b", "k"), name)
@@ -78,20 +96,20 @@ func TestIdentityProviders(t *testing.T) {
 	add("a key that is two dots", configMap("a", ".."), key)
 	add("a key that begins with two dots", configMap("a", "..a"), key)
 
-	add("no type", "{saml: {metadata: {xml: '<E/>'}}}", "spec.type: Required value")
-	add("an unknown type", "{type: Octa, saml: {metadata: {xml: '<E/>'}}}", `supported values: "Okta", "EntraID"`)
+	add("no type", "{signOn: {saml: {metadata: {xml: '<E/>'}}}}", "spec.type: Required value")
+	add("an unknown type", "{type: Octa, signOn: {saml: {metadata: {xml: '<E/>'}}}}", `supported values: "Okta", "EntraID"`)
 	for _, product := range strings.Fields("Okta EntraID OneLogin GoogleWorkspace JumpCloud PingIdentity Duo Keycloak Generic") {
-		add(product, "{type: "+product+", saml: {metadata: {xml: '<E/>'}}}", "")
+		add(product, "{type: "+product+", signOn: {saml: {metadata: {xml: '<E/>'}}}}", "")
 	}
 	for _, provisioning := range strings.Fields("Disabled Enabled Paused") {
-		add(provisioning, "{type: Okta, saml: {metadata: {xml: '<E/>'}}, scim: {provisioning: "+provisioning+"}}", "")
+		add(provisioning, "{type: Okta, signOn: {saml: {metadata: {xml: '<E/>'}}}, scim: {provisioning: "+provisioning+"}}", "")
 	}
-	add("unknown provisioning", "{type: Okta, saml: {metadata: {xml: '<E/>'}}, scim: {provisioning: 'On'}}",
+	add("unknown provisioning", "{type: Okta, signOn: {saml: {metadata: {xml: '<E/>'}}}, scim: {provisioning: 'On'}}",
 		`supported values: "Disabled", "Enabled", "Paused"`)
-	add("an organization", "{type: Okta, saml: {metadata: {xml: '<E/>'}}, scim: {organizationID: '"+strings.Repeat("1", 256)+"'}}", "")
-	add("a long organization", "{type: Okta, saml: {metadata: {xml: '<E/>'}}, scim: {organizationID: '"+strings.Repeat("1", 257)+"'}}",
+	add("an organization", "{type: Okta, signOn: {saml: {metadata: {xml: '<E/>'}}}, scim: {organizationID: '"+strings.Repeat("1", 256)+"'}}", "")
+	add("a long organization", "{type: Okta, signOn: {saml: {metadata: {xml: '<E/>'}}}, scim: {organizationID: '"+strings.Repeat("1", 257)+"'}}",
 		"may not be more than 256")
-	add("an endpoint with too many replicas", "{type: Okta, saml: {metadata: {xml: '<E/>'}}, scim: {endpoint: {replicas: 33}}}",
+	add("an endpoint with too many replicas", "{type: Okta, signOn: {saml: {metadata: {xml: '<E/>'}}}, scim: {endpoint: {replicas: 33}}}",
 		"spec.scim.endpoint.replicas")
 	check(t, rows)
 }

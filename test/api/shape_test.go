@@ -19,9 +19,9 @@ import (
 // appeared in a spec would be drift to whoever keeps manifests in Git.
 func TestNothingIsAddedToASpec(t *testing.T) {
 	for _, r := range []row{
-		{"the least provider", "IdentityProvider", "{type: Okta, saml: {metadata: {xml: '<E/>'}}}", ""},
-		{"a provider that provisions", "IdentityProvider", "{type: Okta, saml: {metadata: {configMapKeyRef: {name: a, key: b}}}, scim: {endpoint: {exposure: {ingress: {host: a.example}}}}}", ""},
-		{"a provider with an empty endpoint", "IdentityProvider", "{type: Okta, saml: {metadata: {xml: '<E/>'}}, scim: {endpoint: {}}}", ""},
+		{"the least provider", "IdentityProvider", "{type: Okta, signOn: {saml: {metadata: {xml: '<E/>'}}}}", ""},
+		{"a provider that provisions", "IdentityProvider", "{type: Okta, signOn: {saml: {metadata: {configMapKeyRef: {name: a, key: b}}}}, scim: {endpoint: {exposure: {ingress: {host: a.example}}}}}", ""},
+		{"a provider with an empty endpoint", "IdentityProvider", "{type: Okta, signOn: {saml: {metadata: {xml: '<E/>'}}}, scim: {endpoint: {}}}", ""},
 		{"the least endpoint", "ScimEndpoint", "", ""},
 		{"an endpoint with resources", "ScimEndpoint", "{resources: {limits: {memory: 1Gi}}, exposure: {httpRoute: {host: a.example, parentRefs: [{name: a}]}}}", ""},
 		{"the least user", "ScimUser", "{endpointRef: {name: okta}, userName: ada}", ""},

@@ -14,7 +14,7 @@ func TestTokenPolicy(t *testing.T) {
 	add := func(what, policy, words string) {
 		rows = append(rows,
 			row{what + ", by hand", "ScimEndpoint", "{token: " + policy + "}", words},
-			row{what, "IdentityProvider", "{type: Okta, saml: {metadata: {xml: '<E/>'}}, scim: {endpoint: {token: " + policy + "}}}", words})
+			row{what, "IdentityProvider", "{type: Okta, signOn: {saml: {metadata: {xml: '<E/>'}}}, scim: {endpoint: {token: " + policy + "}}}", words})
 	}
 	ids := func(n int) string {
 		var all []string

@@ -32,9 +32,9 @@ func newSyncedTenant(ctx context.Context, name string) *tenant {
 	sample := &scimv1.IdentityProvider{}
 	Expect(yaml.UnmarshalStrict(text, sample)).To(Succeed())
 	t := newTenant(ctx, name, 2, func(spec *scimv1.IdentityProviderSpec) {
-		saml, exposure := spec.SAML, spec.SCIM.Endpoint.Exposure
+		signOn, exposure := spec.SignOn, spec.SCIM.Endpoint.Exposure
 		sample.Spec.DeepCopyInto(spec)
-		spec.SAML, spec.SCIM.Endpoint.Exposure = saml, exposure
+		spec.SignOn, spec.SCIM.Endpoint.Exposure = signOn, exposure
 	})
 	t.sync(ctx)
 	return t
@@ -100,7 +100,7 @@ var _ = Describe("the first synchronisation", Ordered, func() {
 		Expect(provider.Status.Connection.BaseURL).To(Equal(provider.Spec.SCIM.Endpoint.Exposure.BaseURL))
 		Expect(provider.Status.Connection.OrganizationID).To(Equal("42"))
 		Expect(provider.Status.Connection.SAMLEntityID).To(HavePrefix("http://www.okta.com/"))
-		Expect(provider.Status.SAML.SignOnURL).To(HavePrefix("https://"))
+		Expect(provider.Status.SignOn.SAML.SignOnURL).To(HavePrefix("https://"))
 	})
 
 	It("serves what the IdP provisioned, and Kubernetes shows the same", func(ctx context.Context) { expectSynced(ctx) })

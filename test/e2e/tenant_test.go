@@ -72,8 +72,8 @@ func newTenant(ctx context.Context, name string, replicas int32, changes ...func
 	t.provider = &scimv1.IdentityProvider{
 		ObjectMeta: metav1.ObjectMeta{Name: "okta", Namespace: t.namespace},
 		Spec: scimv1.IdentityProviderSpec{
-			Type: scimv1.ProviderOkta,
-			SAML: scimv1.SAMLSpec{Metadata: scimv1.SAMLMetadataSource{XML: string(metadata)}},
+			Type:   scimv1.ProviderOkta,
+			SignOn: scimv1.SignOnSpec{SAML: &scimv1.SAMLSpec{Metadata: scimv1.SAMLMetadataSource{XML: string(metadata)}}},
 			SCIM: &scimv1.SCIMSpec{
 				Provisioning:    scimv1.ProvisioningEnabled,
 				DirectoryPolicy: scimv1.DirectoryPolicy{OrganizationID: "42"},

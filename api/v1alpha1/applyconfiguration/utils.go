@@ -86,6 +86,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.OAuthSubjectApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ObjectReference"):
 		return &apiv1alpha1.ObjectReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("OIDCSpec"):
+		return &apiv1alpha1.OIDCSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("OIDCStatus"):
+		return &apiv1alpha1.OIDCStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PersonName"):
 		return &apiv1alpha1.PersonNameApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PreviewExample"):
@@ -154,6 +158,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ScimUserStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ServerStatus"):
 		return &apiv1alpha1.ServerStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SignOnSpec"):
+		return &apiv1alpha1.SignOnSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SignOnStatus"):
+		return &apiv1alpha1.SignOnStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("TokenDelivery"):
 		return &apiv1alpha1.TokenDeliveryApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("TokenPolicy"):

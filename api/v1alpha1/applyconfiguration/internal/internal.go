@@ -353,6 +353,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: baseURL
       type:
         scalar: string
+    - name: oidcIssuer
+      type:
+        scalar: string
     - name: organizationID
       type:
         scalar: string
@@ -540,12 +543,12 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
-    - name: saml
-      type:
-        namedType: io.scim-operator.api.v1alpha1.SAMLSpec
     - name: scim
       type:
         namedType: io.scim-operator.api.v1alpha1.SCIMSpec
+    - name: signOn
+      type:
+        namedType: io.scim-operator.api.v1alpha1.SignOnSpec
     - name: type
       type:
         namedType: io.scim-operator.api.v1alpha1.IdentityProviderType
@@ -596,9 +599,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: rules
       type:
         namedType: io.scim-operator.api.v1alpha1.RulesStatus
-    - name: saml
+    - name: signOn
       type:
-        namedType: io.scim-operator.api.v1alpha1.SAMLStatus
+        namedType: io.scim-operator.api.v1alpha1.SignOnStatus
     - name: technicians
       type:
         scalar: numeric
@@ -678,6 +681,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: value
       type:
         scalar: string
+- name: io.scim-operator.api.v1alpha1.NoSignOnSpec
+  map:
+    elementType:
+      scalar: untyped
+      list:
+        elementType:
+          namedType: __untyped_atomic_
+        elementRelationship: atomic
+      map:
+        elementType:
+          namedType: __untyped_deduced_
+        elementRelationship: separable
 - name: io.scim-operator.api.v1alpha1.OAuthPolicy
   map:
     fields:
@@ -720,6 +735,33 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: io.scim-operator.api.v1alpha1.UserIdentifier
     - name: claim
+      type:
+        scalar: string
+- name: io.scim-operator.api.v1alpha1.OIDCSpec
+  map:
+    fields:
+    - name: issuer
+      type:
+        scalar: string
+- name: io.scim-operator.api.v1alpha1.OIDCStatus
+  map:
+    fields:
+    - name: authorizationEndpoint
+      type:
+        scalar: string
+    - name: endSessionEndpoint
+      type:
+        scalar: string
+    - name: issuer
+      type:
+        scalar: string
+    - name: jwksURL
+      type:
+        scalar: string
+    - name: keys
+      type:
+        scalar: numeric
+    - name: tokenEndpoint
       type:
         scalar: string
 - name: io.scim-operator.api.v1alpha1.ObjectReference
@@ -1737,6 +1779,27 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: unreadable
       type:
         namedType: io.scim-operator.api.v1alpha1.UnreadableValues
+- name: io.scim-operator.api.v1alpha1.SignOnSpec
+  map:
+    fields:
+    - name: none
+      type:
+        namedType: io.scim-operator.api.v1alpha1.NoSignOnSpec
+    - name: oidc
+      type:
+        namedType: io.scim-operator.api.v1alpha1.OIDCSpec
+    - name: saml
+      type:
+        namedType: io.scim-operator.api.v1alpha1.SAMLSpec
+- name: io.scim-operator.api.v1alpha1.SignOnStatus
+  map:
+    fields:
+    - name: oidc
+      type:
+        namedType: io.scim-operator.api.v1alpha1.OIDCStatus
+    - name: saml
+      type:
+        namedType: io.scim-operator.api.v1alpha1.SAMLStatus
 - name: io.scim-operator.api.v1alpha1.TokenDelivery
   map:
     fields:

@@ -19,6 +19,8 @@ type ConnectionStatusApplyConfiguration struct {
 	OrganizationID *string `json:"organizationID,omitempty"`
 	// samlEntityID of the identity provider.
 	SAMLEntityID *string `json:"samlEntityID,omitempty"`
+	// oidcIssuer is the issuer identifier of the OpenID provider.
+	OIDCIssuer *string `json:"oidcIssuer,omitempty"`
 }
 
 // ConnectionStatusApplyConfiguration constructs a declarative configuration of the ConnectionStatus type for use with
@@ -56,5 +58,13 @@ func (b *ConnectionStatusApplyConfiguration) WithOrganizationID(value string) *C
 // If called multiple times, the SAMLEntityID field is set to the value of the last call.
 func (b *ConnectionStatusApplyConfiguration) WithSAMLEntityID(value string) *ConnectionStatusApplyConfiguration {
 	b.SAMLEntityID = &value
+	return b
+}
+
+// WithOIDCIssuer sets the OIDCIssuer field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OIDCIssuer field is set to the value of the last call.
+func (b *ConnectionStatusApplyConfiguration) WithOIDCIssuer(value string) *ConnectionStatusApplyConfiguration {
+	b.OIDCIssuer = &value
 	return b
 }

@@ -18,9 +18,9 @@ type IdentityProviderSpecApplyConfiguration struct {
 	// displayName is a name for people.
 	DisplayName                         *string `json:"displayName,omitempty"`
 	EmailDomainPolicyApplyConfiguration `json:""`
-	// saml is the single sign-on of this identity provider. SCIM stays off until it is
-	// usable.
-	SAML *SAMLSpecApplyConfiguration `json:"saml,omitempty"`
+	// signOn is how people sign on through this identity provider. SCIM stays off until it
+	// is usable.
+	SignOn *SignOnSpecApplyConfiguration `json:"signOn,omitempty"`
 	// scim is the provisioning of users and groups by this identity provider. Left
 	// out, provisioning is Disabled.
 	SCIM *SCIMSpecApplyConfiguration `json:"scim,omitempty"`
@@ -58,11 +58,11 @@ func (b *IdentityProviderSpecApplyConfiguration) WithEmailDomains(values ...stri
 	return b
 }
 
-// WithSAML sets the SAML field in the declarative configuration to the given value
+// WithSignOn sets the SignOn field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the SAML field is set to the value of the last call.
-func (b *IdentityProviderSpecApplyConfiguration) WithSAML(value *SAMLSpecApplyConfiguration) *IdentityProviderSpecApplyConfiguration {
-	b.SAML = value
+// If called multiple times, the SignOn field is set to the value of the last call.
+func (b *IdentityProviderSpecApplyConfiguration) WithSignOn(value *SignOnSpecApplyConfiguration) *IdentityProviderSpecApplyConfiguration {
+	b.SignOn = value
 	return b
 }
 

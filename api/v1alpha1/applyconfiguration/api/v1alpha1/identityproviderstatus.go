@@ -20,8 +20,9 @@ type IdentityProviderStatusApplyConfiguration struct {
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// provisioning is the value in force.
 	Provisioning *apiv1alpha1.Provisioning `json:"provisioning,omitempty"`
-	// saml is what the metadata said when it was last usable.
-	SAML *SAMLStatusApplyConfiguration `json:"saml,omitempty"`
+	// signOn is what the identity provider's metadata said when it was last usable. There is
+	// none where sign-on is not managed here.
+	SignOn *SignOnStatusApplyConfiguration `json:"signOn,omitempty"`
 	// connection is what an administrator copies into the identity provider.
 	Connection *ConnectionStatusApplyConfiguration `json:"connection,omitempty"`
 	// users is the number of live users that this identity provider has provisioned.
@@ -89,11 +90,11 @@ func (b *IdentityProviderStatusApplyConfiguration) WithProvisioning(value apiv1a
 	return b
 }
 
-// WithSAML sets the SAML field in the declarative configuration to the given value
+// WithSignOn sets the SignOn field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the SAML field is set to the value of the last call.
-func (b *IdentityProviderStatusApplyConfiguration) WithSAML(value *SAMLStatusApplyConfiguration) *IdentityProviderStatusApplyConfiguration {
-	b.SAML = value
+// If called multiple times, the SignOn field is set to the value of the last call.
+func (b *IdentityProviderStatusApplyConfiguration) WithSignOn(value *SignOnStatusApplyConfiguration) *IdentityProviderStatusApplyConfiguration {
+	b.SignOn = value
 	return b
 }
 

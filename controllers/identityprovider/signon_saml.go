@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package identityprovider
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/controllers/internal/outcome"
+	"scim-operator.io/internal/saml"
+)
+
+// maxSubject is the longest subject that the status takes, in bytes.
+const maxSubject = 1024
+
+// samlAdvice is what a person can do about SAML metadata that is not usable.
+var samlAdvice = advice{
+	unreachable: "It is tried again; if this stays, correct spec.signOn.saml.metadata.url.",
+	forbidden:   "Give a public https address in spec.signOn.saml.metadata.url, or the document itself in xml or a ConfigMap.",
+	tooLarge:    "Give the metadata of this identity provider alone.",
+}
+
+// checkSAML reads, parses and judges SAML metadata.
+func (r *Reconciler) checkSAML(ctx context.Context, idp *v1alpha1.IdentityProvider, source *v1alpha1.SAMLMetadataSource) signOn {
+	document, next, err := r.samlDocument(ctx, idp, source)
+	if err != nil {
+		return signOnFailed(idp, next, err, samlAdvice)
+	}
+	metadata, err := saml.Parse(document)
+	if err != nil {
+		return signOnFailed(idp, next, err, samlAdvice)
+	}
+	now := r.now()
+	verdict := saml.Judge(metadata, now)
+	if !verdict.NextCheck.IsZero() {
+		next = outcome.Earliest(next, max(verdict.NextCheck.Sub(now), time.Second))
+	}
+	if !verdict.OK {
+		return signOnFailed(idp, next, outcome.Stalled(verdict.Reason, "%s", verdict.Message), samlAdvice)
+	}
+	published := &v1alpha1.SignOnStatus{SAML: samlStatus(metadata, verdict)}
+	return signOnUsable(idp, published, next, verdict.Reason, verdict.Message)
+}
+
+// samlDocument reads the metadata from where the spec says. Next is when to read it again
+// although no event asks for it.
+func (r *Reconciler) samlDocument(ctx context.Context, idp *v1alpha1.IdentityProvider, source *v1alpha1.SAMLMetadataSource) (document []byte, next time.Duration, err error) {
+	switch {
+	case source.XML != "":
+		return []byte(source.XML), 0, nil
+	case source.ConfigMapKeyRef != nil:
+		document, err = r.configMapKey(ctx, idp.Namespace, *source.ConfigMapKeyRef)
+		return document, 0, err
+	default:
+		return r.documents.get(ctx, documentKey{client.ObjectKeyFromObject(idp), metadataPart}, source.URL)
+	}
+}
+
+// configMapKey reads from the API server: the cache has the metadata of ConfigMaps, not
+// what is in them.
+func (r *Reconciler) configMapKey(ctx context.Context, namespace string, ref v1alpha1.ConfigMapKeyReference) ([]byte, error) {
+	var configMap corev1.ConfigMap
+	err := r.live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: ref.Name}, &configMap)
+	if apierrors.IsNotFound(err) {
+		return nil, outcome.Waiting(v1alpha1.ReasonMetadataNotFound, "ConfigMap %s, which is to hold the SAML metadata, does not exist; create it, or correct spec.signOn.saml.metadata.configMapKeyRef.", ref.Name)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read ConfigMap %s: %w", ref.Name, err)
+	}
+	if text, ok := configMap.Data[ref.Key]; ok {
+		return []byte(text), nil
+	}
+	if binary, ok := configMap.BinaryData[ref.Key]; ok {
+		return binary, nil
+	}
+	return nil, outcome.Waiting(v1alpha1.ReasonMetadataNotFound, "ConfigMap %s has no key %q, which is to hold the SAML metadata; add it, or correct spec.signOn.saml.metadata.configMapKeyRef.", ref.Name, ref.Key)
+}
+
+func samlStatus(metadata *saml.Metadata, verdict saml.Verdict) *v1alpha1.SAMLStatus {
+	status := &v1alpha1.SAMLStatus{
+		EntityID:  metadata.EntityID,
+		SignOnURL: metadata.SignOnURL,
+	}
+	for _, certificate := range metadata.Certificates {
+		fingerprint := sha256.Sum256(certificate.Raw)
+		status.Certificates = append(status.Certificates, v1alpha1.CertificateStatus{
+			Subject:   cut(certificate.Subject.String()),
+			SHA256:    hex.EncodeToString(fingerprint[:]),
+			NotBefore: metav1.NewTime(certificate.NotBefore),
+			NotAfter:  metav1.NewTime(certificate.NotAfter),
+		})
+	}
+	if !verdict.NextExpiry.IsZero() {
+		status.NextExpiry = &metav1.Time{Time: verdict.NextExpiry}
+	}
+	return status
+}
+
+func cut(subject string) string {
+	return strings.ToValidUTF8(subject[:min(len(subject), maxSubject)], "")
+}
