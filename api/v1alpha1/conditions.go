@@ -236,6 +236,11 @@ const (
 	ManagedByValue = "scim-operator"
 	// EndpointLabel names the ScimEndpoint an object belongs to.
 	EndpointLabel = "scim-operator.io/endpoint"
+	// ProviderLabel names the IdentityProvider that a ScimEndpoint was made for.
+	ProviderLabel = "scim-operator.io/identity-provider"
+	// EndpointRecordAnnotation on a ScimEndpoint is what a restore must keep of its status: its
+	// routes and which tokens were issued. Only the manager writes it.
+	EndpointRecordAnnotation = "scim-operator.io/record"
 	// ClaimsFinalizer keeps a user or group until its claims are released, so that a
 	// claim whose holder is missing always means a creation that was never finished. It
 	// keeps an abandoned one until its creation cannot be under way any more.

@@ -125,6 +125,7 @@ func endpointFor(idp *v1alpha1.IdentityProvider) (*v1alpha1ac.ScimEndpointApplyC
 		return nil, err
 	}
 	return v1alpha1ac.ScimEndpoint(idp.Name, idp.Namespace).
+		WithLabels(labelsFor(idp)).
 		WithOwnerReferences(metav1ac.OwnerReference().
 			WithAPIVersion(kind.GroupVersion().String()).
 			WithKind(kind.Kind).
@@ -235,6 +236,15 @@ func notReady(idp *v1alpha1.IdentityProvider, reason, message string) {
 	outcome.Set(idp, v1alpha1.ConditionScimReady, false, reason, message)
 }
 
+// labelsFor are on the endpoint of an identity provider. By them a provider recognises its
+// endpoint when a restore has dropped the owner reference.
+func labelsFor(idp *v1alpha1.IdentityProvider) map[string]string {
+	return map[string]string{
+		v1alpha1.ManagedByLabel: v1alpha1.ManagedByValue,
+		v1alpha1.ProviderLabel:  idp.Name,
+	}
+}
+
 func owner(idp *v1alpha1.IdentityProvider) child.Owner {
-	return child.Owner{Object: idp, Kind: kind}
+	return child.Owner{Object: idp, Kind: kind, Labels: labelsFor(idp)}
 }

@@ -378,6 +378,32 @@ var _ = Describe("Provisioning", func() {
 			func(ep *v1alpha1.ScimEndpoint) bool { return metav1.IsControlledBy(ep, idp) }, BeTrue()))
 	})
 
+	It("is adopted back when a restore has left it without an owner", func(ctx SpecContext) {
+		idp.Spec.SAML.Metadata = fromConfigMap()
+		source := configMap(namespace, map[string]string{"metadata.xml": metadata(year)})
+		env.Create(ctx, source, idp)
+		reportEndpoint(ctx, namespace, endpointReady()...)
+		Eventually(observed(ctx, idp)).Should(serving())
+		stopManager()
+		old := endpoint(ctx, namespace)(Default)
+		env.Remove(ctx, old, idp, source)
+		restored := func(obj client.Object) client.Object {
+			obj.SetResourceVersion("")
+			obj.SetUID("")
+			obj.SetOwnerReferences(nil)
+			return obj
+		}
+		env.Create(ctx, restored(idp))
+		startManager()
+		Eventually(observed(ctx, idp)).Should(testenv.IsFalse(v1alpha1.ConditionScimReady, v1alpha1.ReasonSSONotConfigured))
+		env.Create(ctx, restored(old))
+		Eventually(endpoint(ctx, namespace)).Should(WithTransform(
+			func(ep *v1alpha1.ScimEndpoint) bool { return metav1.IsControlledBy(ep, idp) }, BeTrue()))
+		env.Create(ctx, restored(source))
+		reportEndpoint(ctx, namespace, endpointReady()...)
+		Eventually(observed(ctx, idp)).Should(And(serving(), testenv.IsTrue(v1alpha1.ConditionReady, v1alpha1.ReasonProvisioningEnabled)))
+	})
+
 	It("does not come back to life while the provider is being deleted", func(ctx SpecContext) {
 		env.Create(ctx, idp)
 		reportEndpoint(ctx, namespace, endpointReady()...)

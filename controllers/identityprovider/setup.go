@@ -88,11 +88,21 @@ func setup(ctx context.Context, mgr ctrl.Manager, fetcher Fetcher, now func() ti
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.IdentityProvider{}).
 		Owns(&v1alpha1.ScimEndpoint{}).
+		Watches(&v1alpha1.ScimEndpoint{}, handler.EnqueueRequestsFromMapFunc(providerOfOrphan)).
 		WatchesMetadata(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(r.readersOf)).
 		Watches(&v1alpha1.ScimUser{}, counter{r.tally, userWeight}).
 		Watches(&v1alpha1.ScimGroup{}, counter{r.tally, groupWeight}).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, ReconciliationTimeout: timeout}).
 		Complete(r)
+}
+
+// providerOfOrphan maps an endpoint that has no owner, as a restored one, to its provider.
+func providerOfOrphan(_ context.Context, endpoint client.Object) []reconcile.Request {
+	provider := endpoint.GetLabels()[v1alpha1.ProviderLabel]
+	if provider == "" || metav1.GetControllerOf(endpoint) != nil {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: client.ObjectKey{Namespace: endpoint.GetNamespace(), Name: provider}}}
 }
 
 // readersOf maps a ConfigMap to the providers whose metadata it holds.

@@ -23,7 +23,7 @@ const hostIndex = "hosts"
 func indexHost(obj client.Object) []string {
 	ep := obj.(*v1alpha1.ScimEndpoint)
 	var hosts []string
-	for _, route := range append(slices.Clone(ep.Status.Routes), ep.Route()) {
+	for _, route := range append(slices.Clone(routesOf(ep)), ep.Route()) {
 		if host, _, _ := strings.Cut(route, "/"); host != "" && !slices.Contains(hosts, host) {
 			hosts = append(hosts, host)
 		}
@@ -115,13 +115,13 @@ func givesWay(ep *v1alpha1.ScimEndpoint, neighbours []*v1alpha1.ScimEndpoint) bo
 
 // has says whether requests for a route would reach an endpoint's servers.
 func has(ep *v1alpha1.ScimEndpoint, route string) bool {
-	return slices.ContainsFunc(ep.Status.Routes, func(its string) bool { return overlap(its, route) })
+	return slices.ContainsFunc(routesOf(ep), func(its string) bool { return overlap(its, route) })
 }
 
 // mayClaim says whether an endpoint waits for its route and nobody has it.
 func mayClaim(ep, asking *v1alpha1.ScimEndpoint, neighbours []*v1alpha1.ScimEndpoint) bool {
 	route := ep.Route()
-	if !ep.DeletionTimestamp.IsZero() || slices.Contains(ep.Status.Routes, route) || has(asking, route) {
+	if !ep.DeletionTimestamp.IsZero() || slices.Contains(routesOf(ep), route) || has(asking, route) {
 		return false
 	}
 	return !slices.ContainsFunc(neighbours, func(other *v1alpha1.ScimEndpoint) bool {

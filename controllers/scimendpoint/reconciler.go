@@ -22,7 +22,7 @@ import (
 	"scim-operator.io/internal/render"
 )
 
-// +kubebuilder:rbac:groups=scim-operator.io,resources=scimendpoints,verbs=get;list;watch
+// +kubebuilder:rbac:groups=scim-operator.io,resources=scimendpoints,verbs=get;list;watch;patch;record
 // +kubebuilder:rbac:groups=scim-operator.io,resources=scimendpoints/status,verbs=patch
 // +kubebuilder:rbac:groups=scim-operator.io,resources=scimendpoints/finalizers,verbs=update
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch
@@ -74,6 +74,7 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, ep *v1al
 		return outcome.Result{}, outcome.Waiting(v1alpha1.ReasonTerminating,
 			"The endpoint is being deleted. Its users and groups stay.")
 	}
+	recallStatus(ep)
 	ep.Status.BaseURL = ep.BaseURL()
 	ep.Status.Replicas = ptr.To(ep.EffectiveReplicas())
 	behavior := ep.EffectiveProviderBehavior()
@@ -86,7 +87,7 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, ep *v1al
 	next, err := r.forgetServers(ctx, pass, ep)
 	conflictsNext, conflictsErr := r.observeConflicts(ctx, pass, ep)
 	observeUnreadable(ep)
-	errs = append(errs, conflictsErr, err, observeAvailability(ep, deployment), observeRules(ep), observeOAuth(ep), observeHold(pass, ep))
+	errs = append(errs, conflictsErr, err, observeAvailability(ep, deployment), observeRules(ep), observeOAuth(ep), observeHold(pass, ep), r.keepRecord(ctx, ep))
 	result := success(ep)
 	result.Next = outcome.Earliest(outcome.Earliest(next, tokensNext), conflictsNext)
 	return result, outcome.Join(errs...)

@@ -10,6 +10,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
@@ -94,10 +95,13 @@ func setup(ctx context.Context, mgr ctrl.Manager, options render.Options, now fu
 		Watches(&v1alpha1.ScimEndpoint{}, handler.EnqueueRequestsFromMapFunc(r.neighboursOf), builder.WithPredicates(routesChanged())).
 		WatchesMetadata(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(endpointOf), builder.WithPredicates(departures())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, ReconciliationTimeout: timeout})
+	orphans := handler.EnqueueRequestsFromMapFunc(endpointOfOrphan)
 	for _, kind := range metadataOnly() {
-		b = b.Owns(kind, builder.OnlyMetadata)
+		b = b.Owns(kind, builder.OnlyMetadata).WatchesMetadata(kind, orphans)
 	}
-	b = b.Owns(&corev1.Secret{}).Owns(&appsv1.Deployment{})
+	for _, kind := range []client.Object{&corev1.Secret{}, &appsv1.Deployment{}} {
+		b = b.Owns(kind).Watches(kind, orphans)
+	}
 	c, err := b.Build(r)
 	if err != nil {
 		return err
@@ -120,11 +124,19 @@ func endpointOf(_ context.Context, pod client.Object) []reconcile.Request {
 	}}}
 }
 
+// endpointOfOrphan maps a child that has no owner, as a restored one, to its endpoint.
+func endpointOfOrphan(ctx context.Context, child client.Object) []reconcile.Request {
+	if metav1.GetControllerOf(child) != nil || child.GetLabels()[v1alpha1.EndpointLabel] == "" {
+		return nil
+	}
+	return endpointOf(ctx, child)
+}
+
 // routesChanged passes what may free a host or take one.
 func routesChanged() predicate.Predicate {
 	return predicate.Or(predicate.GenerationChangedPredicate{}, predicate.Funcs{
 		UpdateFunc: func(e event.UpdateEvent) bool {
-			return !slices.Equal(e.ObjectOld.(*v1alpha1.ScimEndpoint).Status.Routes, e.ObjectNew.(*v1alpha1.ScimEndpoint).Status.Routes)
+			return !slices.Equal(routesOf(e.ObjectOld.(*v1alpha1.ScimEndpoint)), routesOf(e.ObjectNew.(*v1alpha1.ScimEndpoint)))
 		},
 	})
 }

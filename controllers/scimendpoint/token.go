@@ -178,6 +178,7 @@ func (r *Reconciler) mayIssue(ctx context.Context, ep *v1alpha1.ScimEndpoint, m 
 		}
 		return fmt.Errorf("read the endpoint again: %w", err)
 	}
+	recallStatus(&current)
 	var digests corev1.Secret
 	err := r.live.Get(ctx, client.ObjectKey{Namespace: ep.Namespace, Name: ep.DigestSecretName()}, &digests)
 	if client.IgnoreNotFound(err) != nil {

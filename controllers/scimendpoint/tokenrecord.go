@@ -171,8 +171,8 @@ func shownToken(ep *v1alpha1.ScimEndpoint, id string) *v1alpha1.TokenStatus {
 }
 
 // deliveredSecrets are the Secrets in which tokens of the endpoint were delivered and that
-// nobody has deleted. Of an endpoint that comes back after its provider was disabled, they are
-// controlled by nobody until adoptToken.
+// nobody has deleted. Of an endpoint that is restored, or comes back after its provider was
+// disabled, they are controlled by nobody until adoptToken.
 func (r *Reconciler) deliveredSecrets(ctx context.Context, ep *v1alpha1.ScimEndpoint) ([]corev1.Secret, error) {
 	var secrets corev1.SecretList
 	if err := r.client.List(ctx, &secrets, client.InNamespace(ep.Namespace), client.MatchingLabels(owner(ep).Labels)); err != nil {

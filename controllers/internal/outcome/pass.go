@@ -8,6 +8,7 @@ package outcome
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"sync"
 	"time"
@@ -237,11 +238,37 @@ func (p *Pass) patch(ctx context.Context) error {
 	}
 	// The answer must not replace the object: its status is compared once more.
 	target := p.object.DeepCopyObject().(Object)
-	if err := p.reporter.client.Status().Patch(ctx, target, patch, Owner); err != nil {
+	if err := p.reporter.client.Status().Patch(ctx, target, sameObject{patch, p.before.GetUID()}, Owner); err != nil {
 		return err
 	}
 	p.reporter.wrote(target)
 	return nil
+}
+
+// sameObject makes a merge patch fail that meets another object of the name, made since the
+// one that was read was deleted.
+type sameObject struct {
+	client.Patch
+	uid types.UID
+}
+
+// Data implements client.Patch.
+func (s sameObject) Data(obj client.Object) ([]byte, error) {
+	data, err := s.Patch.Data(obj)
+	if err != nil {
+		return nil, err
+	}
+	var patch map[string]any
+	if err := json.Unmarshal(data, &patch); err != nil {
+		return nil, err
+	}
+	metadata, _ := patch["metadata"].(map[string]any)
+	if metadata == nil {
+		metadata = map[string]any{}
+	}
+	metadata["uid"] = s.uid
+	patch["metadata"] = metadata
+	return json.Marshal(patch)
 }
 
 // announce logs and sends an event when Ready changed, and sends what the steps added.

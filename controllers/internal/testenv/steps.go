@@ -4,6 +4,7 @@ package testenv
 
 import (
 	"context"
+	"maps"
 
 	"github.com/onsi/gomega"
 	gomegatypes "github.com/onsi/gomega/types"
@@ -55,7 +56,12 @@ func Change[T client.Object](ctx context.Context, e *Env, obj T, how func(T)) {
 // Touch makes the controller look at an object.
 func (e *Env) Touch(ctx context.Context, obj client.Object) {
 	Change(ctx, e, obj, func(obj client.Object) {
-		obj.SetAnnotations(map[string]string{"example.com/touched": string(obj.GetUID()) + obj.GetResourceVersion()})
+		annotations := maps.Clone(obj.GetAnnotations())
+		if annotations == nil {
+			annotations = map[string]string{}
+		}
+		annotations["example.com/touched"] = string(obj.GetUID()) + obj.GetResourceVersion()
+		obj.SetAnnotations(annotations)
 	})
 }
 

@@ -101,6 +101,7 @@ func Start(cacheOptions func() cache.Options) *Env {
 	e.Client = e.As("spec", "system:masters", "scim-operator.io:break-glass")
 	e.install("config/policy/*.yaml")
 	e.install("config/rbac/role.yaml")
+	e.install("config/rbac/restore_role.yaml")
 	e.manager = e.newManagerUser()
 	e.observer = kstatus.Observe(e.Client)
 	return e
