@@ -22,7 +22,7 @@ const (
 type LinkingApproval string
 
 const (
-	// LinkingAutomatic adopts at once.
+	// LinkingAutomatic adopts at once who has an e-mail address.
 	LinkingAutomatic LinkingApproval = "Automatic"
 	// LinkingApprovalRequired adopts who has the annotation ApproveAdoptionAnnotation.
 	LinkingApprovalRequired LinkingApproval = "Required"
@@ -41,8 +41,8 @@ type LinkingPolicy struct {
 
 	// linkingApproval is Automatic or Required. With Required the identity provider is
 	// answered 409 until an administrator has annotated the user who was here before with
-	// scim-operator.io/approve-adoption and the name of the ScimEndpoint. Left out, it is
-	// Automatic.
+	// scim-operator.io/approve-adoption and the name of the ScimEndpoint. To adopt a user
+	// without any e-mail address always takes that approval. Left out, it is Automatic.
 	// +optional
 	LinkingApproval LinkingApproval `json:"linkingApproval,omitempty"`
 }

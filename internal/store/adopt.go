@@ -44,7 +44,7 @@ func (s *Store) adopting(ctx context.Context, o *scim.Object, name string) (*Res
 	if !alone || len(unlinked) > 1 || len(ids) > maxAlike {
 		return nil, namesOf(unlinked), nil
 	}
-	if who := unlinked[0]; s.linking.Approval && who.Annotations[api.ApproveAdoptionAnnotation] != s.endpoint {
+	if who := unlinked[0]; s.linking.needsApproval(&who.Spec) && who.Annotations[api.ApproveAdoptionAnnotation] != s.endpoint {
 		return nil, nil, s.requestApproval(ctx, who)
 	}
 	r, err := s.writers.exclusive(ctx, s.users, unlinked[0].Name, func(ctx context.Context) (*Resource, error) {

@@ -110,7 +110,8 @@ func emailsJSON(addresses ...string) string {
 func hereBefore(nick, userName string) act {
 	return act{fmt.Sprintf("%s was here before as %s", nick, userName), func(r *replica, ids map[string]string) error {
 		id := "before-" + nick
-		u := &api.ScimUser{ObjectMeta: metav1.ObjectMeta{Name: id, Namespace: r.namespace}, Spec: api.ScimUserSpec{UserName: userName}}
+		spec := api.ScimUserSpec{UserName: userName, Emails: emails("somebody@acme.com")}
+		u := &api.ScimUser{ObjectMeta: metav1.ObjectMeta{Name: id, Namespace: r.namespace}, Spec: spec}
 		ids[nick] = id
 		return r.client.create(r.t.Context(), usersResource, u, &api.ScimUser{})
 	}}
@@ -173,10 +174,10 @@ func TestWhoIsAdopted(t *testing.T) {
 		alike   string // whom the new user might be
 	}{
 		{"nobody where the endpoint does not link", "", map[string]api.ScimUserSpec{"a": ada()}, userBody("ada"), "", ""},
-		{"the same userName", api.LinkingByUserName, map[string]api.ScimUserSpec{"a": ada()}, spokenFor("ada"), "a", ""},
-		{"the same userName in another case", api.LinkingByUserName, map[string]api.ScimUserSpec{"a": ada()}, spokenFor(" ADA"), "a", ""},
+		{"the same userName", api.LinkingByUserName, map[string]api.ScimUserSpec{"a": ada("a@acme.com")}, spokenFor("ada"), "a", ""},
+		{"the same userName in another case", api.LinkingByUserName, map[string]api.ScimUserSpec{"a": ada("a@acme.com")}, spokenFor(" ADA"), "a", ""},
 		{"another userName", api.LinkingByUserName, map[string]api.ScimUserSpec{"a": ada()}, spokenFor("grace"), "", ""},
-		{"the same userName, without an address", api.LinkingByUserName, map[string]api.ScimUserSpec{"a": ada()}, userBody("ada"), "", ""},
+		{"the same userName, created without an address", api.LinkingByUserName, map[string]api.ScimUserSpec{"a": ada("a@acme.com")}, userBody("ada"), "", ""},
 		{"the same address, by userName", api.LinkingByUserName, map[string]api.ScimUserSpec{"a": ada("a@acme.com")},
 			userBody("grace", emailsJSON("a@acme.com")), "", ""},
 		{"a userName that is an address of the domain", api.LinkingByUserName,
@@ -241,7 +242,7 @@ func TestWhatAnAdoptedUserBecomes(t *testing.T) {
 	w := newWorld(t)
 	no := false
 	w.unlinked("ada", api.ScimUserSpec{
-		UserName: "ada", ExternalID: "old", Title: "Countess", Active: &no,
+		UserName: "ada", ExternalID: "old", Title: "Countess", Active: &no, Emails: emails("ada@acme.com"),
 		PreferredLanguage: "en", Locale: "en-GB", Timezone: "Europe/London", PhoneNumbers: emails("+44 1"),
 	})
 	w.annotate("ada", "example.com/note", "kept")
@@ -283,8 +284,8 @@ func TestWhatAnAdoptedUserBecomes(t *testing.T) {
 
 func TestAnAdoptedUserIsShownAndOthersAreNot(t *testing.T) {
 	w := newWorld(t)
-	w.unlinked("ada", api.ScimUserSpec{UserName: "ada"})
-	w.unlinked("grace", api.ScimUserSpec{UserName: "grace"})
+	w.unlinked("ada", api.ScimUserSpec{UserName: "ada", Emails: emails("ada@acme.com")})
+	w.unlinked("grace", api.ScimUserSpec{UserName: "grace", Emails: emails("grace@acme.com")})
 	r := w.start(linkingBy(api.LinkingByUserName), nil)
 	for _, id := range []string{"ada", "grace"} {
 		_, err := r.Get(t.Context(), r.users.rt, id)
@@ -308,9 +309,26 @@ func (w *world) requireNamesNothing(err error, names ...string) {
 	}
 }
 
-func TestAnAdoptionWaitsForApproval(t *testing.T) {
+// Of a user without any address only the claimant says that it is the same person.
+func TestAnAdoptionByTheNameAloneAlwaysWaitsForApproval(t *testing.T) {
 	w := newWorld(t)
 	w.unlinked("ada", api.ScimUserSpec{UserName: "ada"})
+	r := w.start(linkingBy(api.LinkingByUserName), nil)
+	_, err := r.tryUser(spokenFor("ada"))
+	requireTaken(t, err)
+	if u := w.stored("ada"); u.Linked() || u.Annotations[api.AdoptionRequestedAnnotation] != "okta" {
+		t.Fatalf("stored is %+v with %v", u.Spec, u.Annotations)
+	}
+	w.annotate("ada", api.ApproveAdoptionAnnotation, "okta")
+	if u := r.user(spokenFor("ada")); u.ID != "ada" {
+		t.Errorf("the user is %s", u.ID)
+	}
+	w.requireUnique()
+}
+
+func TestAnAdoptionWaitsForApproval(t *testing.T) {
+	w := newWorld(t)
+	w.unlinked("ada", api.ScimUserSpec{UserName: "ada", Emails: emails("ada@acme.com")})
 	okta := w.start(withApproval, nil)
 	entra := w.start(func(c *Config) { withApproval(c); c.Endpoint = "entra" }, nil)
 	_, err := okta.tryUser(spokenFor("ada"))
@@ -346,7 +364,7 @@ func TestAnAdoptionWaitsForApproval(t *testing.T) {
 
 func TestTwoProvidersDoNotFight(t *testing.T) {
 	w := newWorld(t)
-	w.unlinked("grace", api.ScimUserSpec{UserName: "grace"})
+	w.unlinked("grace", api.ScimUserSpec{UserName: "grace", Emails: emails("grace@acme.com")})
 	okta := w.start(linkingBy(api.LinkingByUserName), nil)
 	var told atomic.Pointer[string]
 	entra := w.start(func(c *Config) {
@@ -434,7 +452,7 @@ func TestCrashBetweenTwoEndpointsThatWantOneUser(t *testing.T) {
 	for _, carriedOut := range []bool{false, true} {
 		for n := range maxWrites {
 			w := newWorld(t)
-			w.unlinked("ada", api.ScimUserSpec{UserName: "v"})
+			w.unlinked("ada", api.ScimUserSpec{UserName: "v", Emails: emails("ada@acme.com")})
 			f := &faults{}
 			first := w.start(linkingBy(api.LinkingByUserName), f.wrap)
 			second := w.start(linkingBy(api.LinkingByUserName), nil)
@@ -477,7 +495,7 @@ func TestCrashBetweenTwoEndpointsThatWantOneUser(t *testing.T) {
 // way. The server may not touch the user any more, not even with a fence.
 func TestAClaimOfAUserWhoWentElsewhereIsTakenOver(t *testing.T) {
 	w := newWorld(t)
-	w.unlinked("ada", api.ScimUserSpec{UserName: "v"})
+	w.unlinked("ada", api.ScimUserSpec{UserName: "v", Emails: emails("ada@acme.com")})
 	stalling := &faults{}
 	late := w.start(linkingBy(api.LinkingByUserName), stalling.wrap)
 	forbidding := &forbidden{users: map[string]bool{}}
@@ -551,7 +569,7 @@ func TestAnEditWhileAnAdoptionIsUnderWay(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			w := newWorld(t)
-			w.unlinked("ada", api.ScimUserSpec{UserName: "ada"})
+			w.unlinked("ada", api.ScimUserSpec{UserName: "ada", Emails: emails("ada@acme.com")})
 			f := &faults{}
 			r := w.start(linkingBy(api.LinkingByUserName), f.wrap)
 			release := f.block(usersResource, "patch")

@@ -91,6 +91,12 @@ func (l *Linking) matches(spec *api.ScimUserSpec, keys []matchKey) bool {
 	})
 }
 
+// needsApproval reports whether an administrator has to approve that a user is adopted: always
+// of one without an address, whom the claimant recognises by the name alone.
+func (l *Linking) needsApproval(spec *api.ScimUserSpec) bool {
+	return l.Approval || l.By == api.LinkingByUserName && addressOf(scim.FoldName(spec.UserName), primaryEmail(spec.Emails)) == ""
+}
+
 func (l *Linking) speaksFor(address string) bool {
 	domain := domainOf(address)
 	return domain != "" && slices.Contains(l.Domains, domain)

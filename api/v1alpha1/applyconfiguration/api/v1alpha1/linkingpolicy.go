@@ -22,8 +22,8 @@ type LinkingPolicyApplyConfiguration struct {
 	Linking *apiv1alpha1.Linking `json:"linking,omitempty"`
 	// linkingApproval is Automatic or Required. With Required the identity provider is
 	// answered 409 until an administrator has annotated the user who was here before with
-	// scim-operator.io/approve-adoption and the name of the ScimEndpoint. Left out, it is
-	// Automatic.
+	// scim-operator.io/approve-adoption and the name of the ScimEndpoint. To adopt a user
+	// without any e-mail address always takes that approval. Left out, it is Automatic.
 	LinkingApproval *apiv1alpha1.LinkingApproval `json:"linkingApproval,omitempty"`
 }
 
