@@ -99,7 +99,11 @@ generate: ## Regenerate deep copies, apply configurations, CRDs and the manager'
 .PHONY: install
 install: ## Install the operator into the current kubeconfig context (IMAGE=registry/name:tag).
 	@test -n "$(IMAGE)" || { echo "give IMAGE, a name that the cluster can pull: make install IMAGE=registry.example.com/scim-operator:v1"; exit 1; }
-	kubectl kustomize config/default | sed 's|localhost/scim-operator:dev|$(IMAGE)|' | kubectl apply --server-side -f -
+	kubectl kustomize config/install | sed 's|localhost/scim-operator:dev|$(IMAGE)|' | kubectl apply --server-side -f -
+
+.PHONY: undeploy
+undeploy: ## Remove the operator from the current kubeconfig context. The CRDs stay, and everybody in them.
+	hack/undeploy.sh
 
 .PHONY: fmt
 fmt: ## Format the Go code.

@@ -114,12 +114,12 @@ build_image() {
 cluster_id() { kubectl get namespace kube-system -o jsonpath='{.metadata.uid}'; }
 
 install_operator() {
-  step "3/$steps The operator: kubectl apply --server-side -k config/default"
+  step "3/$steps The operator: kubectl apply --server-side -k config/install"
   mkdir -p "$demo_dir/operator"
   cat >"$demo_dir/operator/kustomization.yaml" <<END
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
-resources: [../../../config/default]
+resources: [../../../config/install]
 images:
 - {name: localhost/scim-operator, newName: $image, newTag: "$tag"}
 labels:

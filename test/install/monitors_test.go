@@ -45,8 +45,8 @@ type scrape struct {
 	HonorLabels bool   `json:"honorLabels"`
 }
 
-// manifests are the objects of a kind in a kustomization.
-func manifests[T any](t *testing.T, kustomization, kind string) []*T {
+// documents are what kustomize makes of a kustomization, document by document.
+func documents(t *testing.T, kustomization string) (found [][]byte) {
 	t.Helper()
 	binaries, err := assets.Directory()
 	if err != nil {
@@ -57,16 +57,37 @@ func manifests[T any](t *testing.T, kustomization, kind string) []*T {
 	if err != nil {
 		t.Fatalf("kubectl kustomize config/%s: %v", kustomization, err)
 	}
-	var found []*T
-	documents := kubeyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(out)))
+	reader := kubeyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(out)))
 	for {
-		document, err := documents.Read()
+		document, err := reader.Read()
 		if errors.Is(err, io.EOF) {
-			break
+			return found
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
+		found = append(found, document)
+	}
+}
+
+// all are the kinds and names of a kustomization.
+func all(t *testing.T, kustomization string) (found []metav1.PartialObjectMetadata) {
+	t.Helper()
+	for _, document := range documents(t, kustomization) {
+		var object metav1.PartialObjectMetadata
+		if err := yaml.Unmarshal(document, &object); err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, object)
+	}
+	return found
+}
+
+// manifests are the objects of a kind in a kustomization.
+func manifests[T any](t *testing.T, kustomization, kind string) []*T {
+	t.Helper()
+	var found []*T
+	for _, document := range documents(t, kustomization) {
 		var meta metav1.TypeMeta
 		if err := yaml.Unmarshal(document, &meta); err != nil {
 			t.Fatal(err)

@@ -100,6 +100,7 @@ func Start(cacheOptions func() cache.Options) *Env {
 	// Specs write what only an endpoint's server may.
 	e.Client = e.As("spec", "system:masters", "scim-operator.io:break-glass")
 	e.install("config/policy/*.yaml")
+	e.install("config/protection/*.yaml")
 	e.install("config/rbac/role.yaml")
 	e.install("config/rbac/restore_role.yaml")
 	e.manager = e.newManagerUser()

@@ -36,6 +36,8 @@ remove_from_current() {
 $(head -n 20 <<<"$left")"
   fi
   delete_labelled namespaces --field-selector metadata.name=scim-operator-system
+  # Nobody is left, so that nobody goes with the definitions.
+  [ -z "$crds" ] || kubectl annotate --overwrite customresourcedefinitions --selector "$DEMO_LABEL=true" scim-operator.io/delete-people=yes
   delete_labelled "$CLUSTER_SCOPED"
   delete_labelled customresourcedefinitions
 }
