@@ -7,11 +7,14 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"scim-operator.io/api/v1alpha1"
 	"scim-operator.io/test/assets"
 )
 
@@ -51,5 +54,24 @@ var _ = Describe("The definition of a kind", func() {
 		}
 		Expect(found).To(Equal(len(files)))
 		Expect(almighty().DeleteAllOf(ctx, named(""), client.DryRunAll)).NotTo(Succeed(), "all at once")
+	})
+})
+
+var _ = Describe("The finalizer that keeps an id", func() {
+	It("is taken away by people in a namespace that is being deleted, of what goes with it", func(ctx SpecContext) {
+		namespace := env.Namespace(ctx)
+		user := &v1alpha1.ScimUser{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "ada", Finalizers: []string{v1alpha1.ClaimsFinalizer}},
+			Spec:       v1alpha1.ScimUserSpec{EndpointRef: v1alpha1.EndpointReference{Name: name}, UserName: "ada"},
+		}
+		Expect(env.Client.Create(ctx, user)).To(Succeed())
+		release := func() error {
+			return editor(ctx).Patch(ctx, user.DeepCopy(), mergePatch(map[string]any{"metadata": map[string]any{"finalizers": nil}}))
+		}
+		Expect(release()).To(Satisfy(apierrors.IsForbidden))
+		Expect(editor(ctx).Delete(ctx, user.DeepCopy())).To(Succeed())
+		Expect(release()).To(Satisfy(apierrors.IsForbidden), "the manager may come back")
+		Expect(env.Client.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})).To(Succeed())
+		Eventually(release).Should(Succeed())
 	})
 })

@@ -40,7 +40,9 @@ func recallStatus(ep *v1alpha1.ScimEndpoint) {
 	}
 }
 
-func hasStatus(ep *v1alpha1.ScimEndpoint) bool { return ptr.Deref(ep.Status.ObservedGeneration, -1) >= 0 }
+func hasStatus(ep *v1alpha1.ScimEndpoint) bool {
+	return ptr.Deref(ep.Status.ObservedGeneration, -1) >= 0
+}
 
 // recordOf reads the annotation. What cannot be read counts as nothing.
 func recordOf(ep *v1alpha1.ScimEndpoint) (kept record) {

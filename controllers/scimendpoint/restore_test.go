@@ -170,4 +170,3 @@ func isDigests(o *unstructured.Unstructured) bool {
 func endpointNamed(ctx context.Context, ep *v1alpha1.ScimEndpoint) func(Gomega) *v1alpha1.ScimEndpoint {
 	return fetch(ctx, ep.Namespace, ep.Name, ep)
 }
-

@@ -45,7 +45,7 @@ up in one namespace, which is a tenant: that of the kubeconfig's context, or --n
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	k.addFlags(root)
-	root.AddCommand(k.statusCommand(), k.explainCommand(), k.decisionCommand(approve), k.decisionCommand(reject), k.tokenCommand())
+	root.AddCommand(k.statusCommand(), k.explainCommand(), k.decisionCommand(approve), k.decisionCommand(reject), k.tokenCommand(), k.releaseCommand())
 	return root
 }
 
@@ -101,6 +101,7 @@ func (k *kubectl) session(c *cobra.Command) (*session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the namespace of the kubeconfig: %w", err)
 	}
+	config.QPS, config.Burst = 100, 200 // a release may be of many objects
 	config.UserAgent = rest.DefaultKubernetesUserAgent() + " kubectl-scim"
 	config.WarningHandler = rest.NewWarningWriter(c.ErrOrStderr(), rest.WarningWriterOptions{Deduplicate: true})
 	api, err := newClient(config)
