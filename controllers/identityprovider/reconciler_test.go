@@ -379,7 +379,7 @@ var _ = Describe("Provisioning", func() {
 	})
 
 	It("is adopted back when a restore has left it without an owner", func(ctx SpecContext) {
-		idp.Spec.SAML.Metadata = fromConfigMap()
+		idp.Spec.SignOn.SAML.Metadata = fromConfigMap()
 		source := configMap(namespace, map[string]string{"metadata.xml": metadata(year)})
 		env.Create(ctx, source, idp)
 		reportEndpoint(ctx, namespace, endpointReady()...)
