@@ -40,6 +40,10 @@ const (
 	// stored values that do not have the type that the endpoint declares.
 	ConditionUnreadableValues = "UnreadableValues"
 
+	// ConditionDomainConflict (IdentityProvider) is present, and True, while another provider of
+	// the namespace claims one of its e-mail domains. Ready does not depend on it.
+	ConditionDomainConflict = "DomainConflict"
+
 	// ConditionActive (ScimUser) is True when the person may sign in.
 	ConditionActive = "Active"
 	// ConditionWithheld (ScimUser) is present, and True, while the account lacks
@@ -166,6 +170,8 @@ const (
 	ReasonProvisionedElsewhere = "ProvisionedElsewhere"
 	// ReasonEmailDomainsMissing is that of the condition LinkingBlocked, and of its event.
 	ReasonEmailDomainsMissing = "EmailDomainsMissing"
+	// ReasonDomainClaimedTwice is the reason of DomainConflict.
+	ReasonDomainClaimedTwice = "DomainClaimedTwice"
 )
 
 // Reasons of Ready that come from people who leave.

@@ -85,7 +85,8 @@ type SCIMSpec struct {
 
 // IdentityProviderStatus is what became of an IdentityProvider's spec.
 type IdentityProviderStatus struct {
-	// conditions are SSOConfigured, ScimReady and Ready, and Reconciling, Stalled or LinkingBlocked when True.
+	// conditions are SSOConfigured, ScimReady and Ready, and Reconciling, Stalled, LinkingBlocked or
+	// DomainConflict when True.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -69,13 +69,14 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, idp *v1a
 
 	outcome.ObserveLinking(pass, idp, linking, idp.Spec.EmailDomains)
 
+	domainsErr := r.observeDomains(ctx, pass, idp)
 	signOn := r.checkSignOn(ctx, idp)
 	warnOfSignOn(pass, idp)
 	said, err := r.provision(ctx, idp, signOn)
 	before := mirrorIn(idp)
 	next := r.showProgress(idp, said)
 	warnOfHold(pass, idp, before)
-	err = outcome.Join(signOn.err, err, observeRules(idp))
+	err = outcome.Join(signOn.err, err, observeRules(idp), domainsErr)
 	result := success(idp)
 	result.Next = outcome.Earliest(signOn.next, next)
 	return result, err

@@ -481,3 +481,32 @@ var _ = Describe("The counts", func() {
 		Eventually(observed(ctx, idp)).Should(show(3, 0, 1))
 	})
 })
+
+var _ = Describe("An e-mail domain that two providers of a namespace claim", func() {
+	It("is told of with both, until one of them leaves it to the other", func(ctx SpecContext) {
+		namespace := env.Namespace(ctx)
+		claiming := func(namespace, name string, domains ...string) *v1alpha1.IdentityProvider {
+			idp := newProvider(namespace, inline(metadata(year)), v1alpha1.ProvisioningDisabled)
+			idp.Name, idp.Spec.EmailDomains = name, domains
+			env.Create(ctx, idp)
+			return idp
+		}
+		conflict := func(with string) OmegaMatcher {
+			return And(testenv.IsTrue(v1alpha1.ConditionDomainConflict, v1alpha1.ReasonDomainClaimedTwice),
+				testenv.Condition(v1alpha1.ConditionDomainConflict, HaveField("Message", ContainSubstring(with))),
+				testenv.IsTrue(v1alpha1.ConditionReady, v1alpha1.ReasonProvisioningDisabled))
+		}
+		alone := testenv.Condition(v1alpha1.ConditionDomainConflict, HaveField("Type", BeEmpty()))
+		okta := claiming(namespace, "okta", "acme.com", "acme.org")
+		elsewhere := claiming(env.Namespace(ctx), "okta", "acme.com")
+		Eventually(observed(ctx, okta)).Should(alone)
+		entra := claiming(namespace, "entra", "umbrella.com", "acme.org")
+		Eventually(observed(ctx, okta)).Should(conflict("acme.org by entra"))
+		Eventually(observed(ctx, entra)).Should(conflict("acme.org by okta"))
+		Eventually(warnings(ctx, namespace, v1alpha1.ReasonDomainClaimedTwice)).Should(Equal(2))
+		testenv.Change(ctx, env, entra, func(idp *v1alpha1.IdentityProvider) { idp.Spec.EmailDomains = []string{"umbrella.com"} })
+		Eventually(observed(ctx, okta)).Should(alone)
+		Eventually(observed(ctx, entra)).Should(alone)
+		Expect(observed(ctx, elsewhere)(Default)).To(alone)
+	})
+})

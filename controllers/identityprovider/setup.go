@@ -10,11 +10,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"scim-operator.io/api/v1alpha1"
@@ -85,8 +87,13 @@ func setup(ctx context.Context, mgr ctrl.Manager, fetcher Fetcher, now func() ti
 	if err != nil {
 		return fmt.Errorf("index identity providers by ConfigMap: %w", err)
 	}
+	if err := mgr.GetFieldIndexer().IndexField(ctx, &v1alpha1.IdentityProvider{}, domainIndex, indexDomains); err != nil {
+		return fmt.Errorf("index identity providers by e-mail domain: %w", err)
+	}
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.IdentityProvider{}).
+		Watches(&v1alpha1.IdentityProvider{}, handler.EnqueueRequestsFromMapFunc(r.rivalsOf),
+			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Owns(&v1alpha1.ScimEndpoint{}).
 		Watches(&v1alpha1.ScimEndpoint{}, handler.EnqueueRequestsFromMapFunc(providerOfOrphan)).
 		WatchesMetadata(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(r.readersOf)).
