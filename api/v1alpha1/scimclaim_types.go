@@ -3,6 +3,10 @@
 package v1alpha1
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -19,6 +23,16 @@ const (
 	ClaimUserName         ClaimedAttribute = "User.userName"
 	ClaimGroupDisplayName ClaimedAttribute = "Group.displayName"
 )
+
+// ClaimName returns the name of the ScimClaim on a value, which is given as it is compared:
+// folded and normalised.
+func ClaimName(endpoint string, attribute ClaimedAttribute, value string) string {
+	h := sha256.New()
+	for _, part := range []string{endpoint, string(attribute), value} {
+		h.Write(fmt.Appendf(nil, "%d:%s", len(part), part))
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
 
 // ScimClaimSpec says to whom a value belongs.
 type ScimClaimSpec struct {

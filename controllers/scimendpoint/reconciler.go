@@ -47,6 +47,7 @@ type Reconciler struct {
 	children child.Client
 	reporter *outcome.Reporter
 	routes   routeWatcher
+	compiled compiled
 	// claiming is held from the look at who has a host until it is written down whose it is.
 	claiming sync.Mutex
 	options  render.Options
@@ -59,6 +60,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	pass, err := r.reporter.Begin(ctx, req.NamespacedName, ep, &ep.Status.ObservedGeneration)
 	if apierrors.IsNotFound(err) {
 		r.children.Forget(req.NamespacedName)
+		r.compiled.forget(req.NamespacedName)
 	}
 	if err != nil {
 		return outcome.Skip(err)
@@ -87,7 +89,7 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, ep *v1al
 	next, err := r.forgetServers(ctx, pass, ep)
 	conflictsNext, conflictsErr := r.observeConflicts(ctx, pass, ep)
 	observeUnreadable(ep)
-	errs = append(errs, conflictsErr, err, observeAvailability(ep, deployment), observeRules(ep), observeOAuth(ep), observeHold(pass, ep), r.keepRecord(ctx, ep))
+	errs = append(errs, conflictsErr, err, observeAvailability(ep, deployment), r.observeRules(ep), observeOAuth(ep), observeHold(pass, ep), r.keepRecord(ctx, ep))
 	result := success(ep)
 	result.Next = outcome.Earliest(outcome.Earliest(next, tokensNext), conflictsNext)
 	return result, outcome.Join(errs...)

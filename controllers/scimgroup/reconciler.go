@@ -17,13 +17,14 @@ import (
 	"scim-operator.io/api/v1alpha1"
 	"scim-operator.io/controllers/internal/claims"
 	"scim-operator.io/controllers/internal/outcome"
+	"scim-operator.io/internal/identity"
 )
 
 // +kubebuilder:rbac:groups=scim-operator.io,resources=scimgroups,verbs=get;list;watch;patch;delete
 // +kubebuilder:rbac:groups=scim-operator.io,resources=scimgroups/status,verbs=patch
 // +kubebuilder:rbac:groups=scim-operator.io,resources=scimgroupslices,verbs=get;list;watch;delete;deletecollection
 // +kubebuilder:rbac:groups=scim-operator.io,resources=scimusers,verbs=get;list;watch
-// +kubebuilder:rbac:groups=scim-operator.io,resources=scimclaims,verbs=list;delete
+// +kubebuilder:rbac:groups=scim-operator.io,resources=scimclaims,verbs=get;delete
 
 // Reconciler reconciles ScimGroups.
 type Reconciler struct {
@@ -79,7 +80,7 @@ func (r *Reconciler) terminate(ctx context.Context, group *v1alpha1.ScimGroup) e
 	if err != nil {
 		return fmt.Errorf("delete the slices: %w", err)
 	}
-	if err := r.claims.Release(ctx, group, claims.Of(v1alpha1.ClaimGroupDisplayName)); err != nil {
+	if err := r.claims.ReleaseNamed(ctx, group, identity.DisplayNameClaim(group)); err != nil {
 		return err
 	}
 	return outcome.Waiting(v1alpha1.ReasonTerminating, "The group is being deleted from the cluster.")

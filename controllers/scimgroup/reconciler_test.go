@@ -19,6 +19,7 @@ import (
 	"scim-operator.io/api/v1alpha1"
 	"scim-operator.io/controllers/internal/claims"
 	"scim-operator.io/controllers/internal/testenv"
+	"scim-operator.io/internal/identity"
 )
 
 const endpointName = "okta"
@@ -167,7 +168,7 @@ var _ = Describe("A ScimGroup", func() {
 		group.Spec.Slices = []string{"slice-1"}
 		env.Create(ctx, newSlice(namespace, "slice-1", "large", "alice"), newSlice(namespace, "elsewhere", "other", "alice"), group)
 		for name, attribute := range map[string]v1alpha1.ClaimedAttribute{
-			"of-the-group": v1alpha1.ClaimGroupDisplayName, "of-a-user": v1alpha1.ClaimUserName,
+			identity.DisplayNameClaim(group): v1alpha1.ClaimGroupDisplayName, "of-a-user": v1alpha1.ClaimUserName,
 		} {
 			env.Create(ctx, &v1alpha1.ScimClaim{
 				ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},

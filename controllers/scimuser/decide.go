@@ -107,7 +107,11 @@ func (b *rulebook) of(ep *v1alpha1.ScimEndpoint) edition {
 	if next.inForce = known.inForce; !ok || known.digest != next.digest {
 		next.inForce = identity.Compile(ep.Spec.OrganizationID, ep.Spec.AccountPolicy)
 	}
-	if ep.Spec.Preview != nil {
+	switch {
+	case ep.Spec.Preview == nil:
+	case known.tried != nil && known.previewDigest == next.previewDigest:
+		next.tried = known.tried
+	default:
 		next.tried = identity.Compile(ep.Spec.OrganizationID, identity.Previewed(ep.Spec.AccountPolicy))
 	}
 	b.compiled[key] = next

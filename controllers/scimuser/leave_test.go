@@ -311,7 +311,7 @@ var _ = Describe("The record of a deleted user", func() {
 	leaver := func(ctx context.Context, d *v1alpha1.Deprovisioning, finalizers ...string) *v1alpha1.ScimEndpoint {
 		ep := endpointLeaving(namespace, d)
 		env.Create(ctx, ep, newUser(namespace, userNo(0), func(u *v1alpha1.ScimUser) { u.Finalizers = append(u.Finalizers, finalizers...) }),
-			newClaim(namespace, "own", userNo(0), v1alpha1.ClaimUserName))
+			newClaim(namespace, identity.UserNameClaim(newUser(namespace, userNo(0), nil)), userNo(0), v1alpha1.ClaimUserName))
 		Eventually(standing(ctx, namespace)).Should(Equal(map[string]int{provisioned: 1}))
 		fire(ctx, namespace, 0, 1)
 		return ep
@@ -329,7 +329,9 @@ var _ = Describe("The record of a deleted user", func() {
 		Consistently(there(ctx), testenv.Quiet).Should(Succeed())
 		testenv.Change(ctx, env, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.Deprovisioning.Retention.Duration = 999 * time.Hour })
 		Eventually(there(ctx)).Should(beGone)
-		Expect(env.Get(ctx, namespace, "own", &v1alpha1.ScimClaim{})).To(beGone)
+		var claims v1alpha1.ScimClaimList
+		Expect(env.Client.List(ctx, &claims, client.InNamespace(namespace))).To(Succeed())
+		Expect(claims.Items).To(BeEmpty())
 	})
 
 	It("goes by itself when its retention ends, without anybody touching anything", func(ctx SpecContext) {

@@ -31,7 +31,7 @@ import (
 
 // +kubebuilder:rbac:groups=scim-operator.io,resources=scimusers,verbs=get;list;watch;patch;delete
 // +kubebuilder:rbac:groups=scim-operator.io,resources=scimusers/status,verbs=patch
-// +kubebuilder:rbac:groups=scim-operator.io,resources=scimclaims,verbs=list;delete
+// +kubebuilder:rbac:groups=scim-operator.io,resources=scimclaims,verbs=get;delete
 // +kubebuilder:rbac:groups=scim-operator.io,resources=scimgroups;scimgroupslices,verbs=get;list;watch
 // +kubebuilder:rbac:groups=scim-operator.io,resources=identityproviders;scimendpoints,verbs=get;list;watch
 // +kubebuilder:rbac:groups=scim-operator.io,resources=identityproviders/status;scimendpoints/status,verbs=patch
@@ -98,7 +98,7 @@ func (r *Reconciler) terminate(ctx context.Context, user *v1alpha1.ScimUser) err
 	// There is nothing left to decide, also while somebody else's finalizer keeps the record.
 	user.Status.Departure = nil
 	r.census.withdraw(user)
-	if err := r.claims.Release(ctx, user, claims.Of(v1alpha1.ClaimUserName)); err != nil {
+	if err := r.claims.ReleaseNamed(ctx, user, identity.UserNameClaim(user)); err != nil {
 		return err
 	}
 	return outcome.Waiting(v1alpha1.ReasonTerminating, "The user is being deleted from the cluster.")

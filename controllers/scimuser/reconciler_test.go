@@ -20,6 +20,7 @@ import (
 	applyv1alpha1 "scim-operator.io/api/v1alpha1/applyconfiguration/api/v1alpha1"
 	"scim-operator.io/controllers/internal/claims"
 	"scim-operator.io/controllers/internal/testenv"
+	"scim-operator.io/internal/identity"
 )
 
 const endpointName = "okta"
@@ -194,8 +195,7 @@ var _ = Describe("A ScimUser", func() {
 		user := newUser(namespace, "barbara", nil)
 		Expect(env.Client.Create(ctx, user)).To(Succeed())
 		for _, claim := range []*v1alpha1.ScimClaim{
-			newClaim(namespace, "own", "barbara", v1alpha1.ClaimUserName),
-			newClaim(namespace, "rename", "barbara", v1alpha1.ClaimUserName),
+			newClaim(namespace, identity.UserNameClaim(user), "barbara", v1alpha1.ClaimUserName),
 			newClaim(namespace, "others", "carol", v1alpha1.ClaimUserName),
 			newClaim(namespace, "group-of-that-name", "barbara", v1alpha1.ClaimGroupDisplayName),
 		} {
@@ -207,6 +207,17 @@ var _ = Describe("A ScimUser", func() {
 		var left v1alpha1.ScimClaimList
 		Expect(env.Client.List(ctx, &left, client.InNamespace(namespace))).To(Succeed())
 		Expect(left.Items).To(ConsistOf(HaveField("Name", "others"), HaveField("Name", "group-of-that-name")))
+		Expect(env.Lists("scimclaims")).To(BeZero(), "the claims of a whole directory are looked through for one user")
+	})
+
+	It("leaves the claim on its name to who has taken it over", func(ctx SpecContext) {
+		user := newUser(namespace, "barbara", nil)
+		claim := newClaim(namespace, identity.UserNameClaim(user), "carol", v1alpha1.ClaimUserName)
+		env.Create(ctx, user, claim)
+		env.Remove(ctx, user)
+		Eventually(func() error { return env.Client.Get(ctx, client.ObjectKeyFromObject(user), user) }).
+			Should(Satisfy(apierrors.IsNotFound))
+		Expect(env.Client.Get(ctx, client.ObjectKeyFromObject(claim), claim)).To(Succeed())
 	})
 
 	It("says that it is being deleted while somebody else keeps it", func(ctx SpecContext) {

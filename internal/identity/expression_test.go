@@ -3,6 +3,7 @@
 package identity
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -149,6 +150,43 @@ func TestExpressionsThatCostTooMuchHaveNoAnswer(t *testing.T) {
 	crowd.Spec.Emails = append(crowd.Spec.Emails[2:], v1alpha1.MultiValue{Value: "ada@acme.com"})[1:]
 	if got := Compile("", technicianBy(cheap)).Decide(crowd, nil); got.UserType != technician {
 		t.Errorf("1,000 addresses are too many to be asked: %q", got.Failures)
+	}
+}
+
+// The lower case of a text costs what looking at it and writing it costs.
+func TestTheLowerCaseOfTextsHasItsCost(t *testing.T) {
+	crowd := ada()
+	crowd.Spec.Emails = nil
+	for range 200 {
+		crowd.Spec.Emails = append(crowd.Spec.Emails, v1alpha1.MultiValue{Value: strings.Repeat("X", 16384)})
+	}
+	got := Compile("", technicianBy(`user.emails.exists(e, e.value.lowerAscii() == "x")`)).Decide(crowd, nil)
+	if reason, message, withheld := got.Withheld(); !withheld || reason != v1alpha1.ReasonExpressionFailed || !strings.Contains(message, "cost limit exceeded") {
+		t.Errorf("3 MiB in lower case are %s, %s: %s", got.UserType, reason, message)
+	}
+}
+
+// A policy of many expensive expressions costs no more of the manager's time than a few.
+func TestTheExpressionsAboutOneUserHaveABoundTogether(t *testing.T) {
+	crowd := ada()
+	for range 500 {
+		crowd.Spec.Emails = append(crowd.Spec.Emails, v1alpha1.MultiValue{Value: "x"})
+	}
+	var policy v1alpha1.AccountPolicy
+	for i := range 100 {
+		policy.Roles = append(policy.Roles, v1alpha1.RoleRule{
+			Name:        fmt.Sprint("role-", i),
+			UserMatcher: v1alpha1.UserMatcher{Expression: `user.emails.all(a, user.emails.exists(b, a.value != b.value || b.value.size() < 9))`},
+		})
+	}
+	rules := Compile("", policy)
+	s := newSubject(crowd, nil)
+	rules.grants(s)
+	if s.cost > maxUserCost+maxCost || len(s.failures) == 0 || !strings.Contains(s.failures[len(s.failures)-1], "cost limit exceeded") {
+		t.Errorf("they have cost %d, and say %q", s.cost, s.failures)
+	}
+	if got := rules.Decide(ada(), nil); len(got.Failures) > 0 {
+		t.Errorf("100 cheap questions are too many: %q", got.Failures)
 	}
 }
 

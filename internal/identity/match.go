@@ -19,6 +19,8 @@ type subject struct {
 	groupIDs, groupNames, roles map[string]bool
 	// person is made for the first expression.
 	person *person
+	// cost is what the expressions have cost so far.
+	cost uint64
 	// failures are the expressions that had no answer.
 	failures []string
 }

@@ -4,8 +4,6 @@ package store
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -92,11 +90,7 @@ type held struct {
 }
 
 func (s *Store) claimName(u *unique, value string) string {
-	h := sha256.New()
-	for _, part := range []string{s.endpoint, string(u.claimed), value} {
-		h.Write(fmt.Appendf(nil, "%d:%s", len(part), part))
-	}
-	return hex.EncodeToString(h.Sum(nil))
+	return api.ClaimName(s.endpoint, u.claimed, value)
 }
 
 // acquire claims a value. The error is 409 when another resource holds it.

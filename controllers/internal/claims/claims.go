@@ -24,18 +24,38 @@ type Releaser struct {
 	Live client.Reader
 }
 
-// Of selects the claims on one attribute.
-func Of(attribute v1alpha1.ClaimedAttribute) func(v1alpha1.ClaimedAttribute) bool {
-	return func(a v1alpha1.ClaimedAttribute) bool { return a == attribute }
+// ReleaseNamed deletes the holder's claim of a name, and then removes the holder's
+// finalizer. It does nothing to an object without the finalizer.
+//
+// The name follows from the value that the holder has, so that nobody looks through all
+// claims of a directory. A claim that a crash in the middle of a rename left on another
+// value stays: the next to want that value finds that the holder does not exist, and takes
+// the claim over.
+func (r *Releaser) ReleaseNamed(ctx context.Context, holder client.Object, name string) error {
+	return r.release(ctx, holder, func() error {
+		claim := &v1alpha1.ScimClaim{}
+		err := r.Live.Get(ctx, client.ObjectKey{Namespace: holder.GetNamespace(), Name: name}, claim)
+		if client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("read the claim: %w", err)
+		}
+		if err != nil || claim.Spec.HolderRef.Name != holder.GetName() {
+			return nil
+		}
+		return r.delete(ctx, claim)
+	})
 }
 
 // Release deletes every claim that the holder has on the attributes of its kind, and then
 // removes the holder's finalizer. It does nothing to an object without the finalizer.
 func (r *Releaser) Release(ctx context.Context, holder client.Object, ofKind func(v1alpha1.ClaimedAttribute) bool) error {
+	return r.release(ctx, holder, func() error { return r.deleteClaims(ctx, holder, ofKind) })
+}
+
+func (r *Releaser) release(ctx context.Context, holder client.Object, claims func() error) error {
 	if !controllerutil.ContainsFinalizer(holder, v1alpha1.ClaimsFinalizer) {
 		return nil
 	}
-	if err := r.deleteClaims(ctx, holder, ofKind); err != nil {
+	if err := claims(); err != nil {
 		return err
 	}
 	before := holder.DeepCopyObject().(client.Object)
@@ -60,11 +80,18 @@ func (r *Releaser) deleteClaims(ctx context.Context, holder client.Object, ofKin
 		if !ofKind(claim.Spec.Attribute) {
 			continue
 		}
-		// A claim that was taken over since it was listed belongs to somebody else now.
-		unchanged := client.Preconditions{UID: &claim.UID, ResourceVersion: &claim.ResourceVersion}
-		if err := r.Client.Delete(ctx, claim, unchanged); client.IgnoreNotFound(err) != nil {
-			return fmt.Errorf("release the claim on %s: %w", claim.Spec.Attribute, err)
+		if err := r.delete(ctx, claim); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// delete deletes a claim as it was read: one that was taken over since belongs to another.
+func (r *Releaser) delete(ctx context.Context, claim *v1alpha1.ScimClaim) error {
+	unchanged := client.Preconditions{UID: &claim.UID, ResourceVersion: &claim.ResourceVersion}
+	if err := r.Client.Delete(ctx, claim, unchanged); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("release the claim on %s: %w", claim.Spec.Attribute, err)
 	}
 	return nil
 }

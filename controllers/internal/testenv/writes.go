@@ -5,6 +5,7 @@ package testenv
 import (
 	"maps"
 	"net/http"
+	"path"
 	"strings"
 	"sync"
 
@@ -18,11 +19,21 @@ type writes struct {
 	mu sync.Mutex
 	// of counts by namespace, resource and name.
 	of map[[3]string]int
+	// lists counts requests for many objects by resource, watches among them.
+	lists map[string]int
 }
 
 // count is a middleware of the managers' connection to the API server.
 func (w *writes) count(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(r *http.Request) (*http.Response, error) {
+		if resource := path.Base(r.URL.Path); r.Method == http.MethodGet {
+			w.mu.Lock()
+			if w.lists == nil {
+				w.lists = map[string]int{}
+			}
+			w.lists[resource]++
+			w.mu.Unlock()
+		}
 		if of, ok := named(r.URL.Path); ok && r.Method != http.MethodGet {
 			w.mu.Lock()
 			if w.of == nil {
@@ -38,8 +49,8 @@ func (w *writes) count(next http.RoundTripper) http.RoundTripper {
 // named is the namespace, resource and name in a path, if there are all three:
 // /apis/GROUP/VERSION/namespaces/NAMESPACE/RESOURCE/NAME[/SUBRESOURCE], of the core group
 // /api/VERSION/namespaces/….
-func named(path string) (of [3]string, ok bool) {
-	_, rest, ok := strings.Cut(path, "/namespaces/")
+func named(url string) (of [3]string, ok bool) {
+	_, rest, ok := strings.Cut(url, "/namespaces/")
 	parts := strings.Split(rest, "/")
 	if !ok || len(parts) < 3 {
 		return of, false
@@ -63,6 +74,13 @@ func (e *Env) Writes(namespace, resource string) map[string]int {
 		}
 	}
 	return maps.Clone(counts)
+}
+
+// Lists says how often managers have asked for many objects of a resource.
+func (e *Env) Lists(resource string) int {
+	e.writes.mu.Lock()
+	defer e.writes.mu.Unlock()
+	return e.writes.lists[resource]
 }
 
 // AllWrites says how often managers have written each object of a namespace, by its
