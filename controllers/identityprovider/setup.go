@@ -21,6 +21,7 @@ import (
 
 	"scim-operator.io/api/v1alpha1"
 	"scim-operator.io/controllers/internal/child"
+	"scim-operator.io/controllers/internal/fair"
 	"scim-operator.io/controllers/internal/outcome"
 )
 
@@ -99,7 +100,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, fetcher Fetcher, now func() ti
 		WatchesMetadata(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(r.readersOf)).
 		Watches(&v1alpha1.ScimUser{}, counter{r.tally, userWeight}).
 		Watches(&v1alpha1.ScimGroup{}, counter{r.tally, groupWeight}).
-		WithOptions(controller.Options{MaxConcurrentReconciles: workers, ReconciliationTimeout: timeout}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers, ReconciliationTimeout: timeout, NewQueue: fair.NewQueue}).
 		Complete(r)
 }
 

@@ -28,6 +28,7 @@ import (
 
 	"scim-operator.io/api/v1alpha1"
 	"scim-operator.io/controllers/internal/child"
+	"scim-operator.io/controllers/internal/fair"
 	"scim-operator.io/controllers/internal/outcome"
 	"scim-operator.io/internal/render"
 )
@@ -94,7 +95,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, options render.Options, now fu
 		For(&v1alpha1.ScimEndpoint{}).
 		Watches(&v1alpha1.ScimEndpoint{}, handler.EnqueueRequestsFromMapFunc(r.neighboursOf), builder.WithPredicates(routesChanged())).
 		WatchesMetadata(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(endpointOf), builder.WithPredicates(departures())).
-		WithOptions(controller.Options{MaxConcurrentReconciles: workers, ReconciliationTimeout: timeout})
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers, ReconciliationTimeout: timeout, NewQueue: fair.NewQueue})
 	orphans := handler.EnqueueRequestsFromMapFunc(endpointOfOrphan)
 	for _, kind := range metadataOnly() {
 		b = b.Owns(kind, builder.OnlyMetadata).WatchesMetadata(kind, orphans)

@@ -18,6 +18,7 @@ import (
 	"scim-operator.io/api/v1alpha1"
 	"scim-operator.io/controllers/internal/claims"
 	"scim-operator.io/controllers/internal/enqueue"
+	"scim-operator.io/controllers/internal/fair"
 	"scim-operator.io/controllers/internal/members"
 	"scim-operator.io/controllers/internal/outcome"
 )
@@ -51,7 +52,7 @@ func setup(mgr ctrl.Manager, now func() time.Time) error {
 		Watches(&v1alpha1.ScimUser{}, enqueue.After(settle, r.groupsWith), builder.WithPredicates(livenessChanged())).
 		Watches(&v1alpha1.ScimGroup{}, enqueue.After(settle, r.groupsWith), builder.WithPredicates(livenessChanged())).
 		Watches(&v1alpha1.ScimGroupSlice{}, enqueue.After(settle, groupOf)).
-		WithOptions(controller.Options{MaxConcurrentReconciles: workers, ReconciliationTimeout: timeout}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers, ReconciliationTimeout: timeout, NewQueue: fair.NewQueue}).
 		Complete(r)
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"scim-operator.io/api/v1alpha1"
 	"scim-operator.io/controllers/internal/claims"
+	"scim-operator.io/controllers/internal/fair"
 	"scim-operator.io/controllers/internal/outcome"
 )
 
@@ -47,7 +48,7 @@ func setup(mgr ctrl.Manager, now func() time.Time) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("scimresource").
 		For(&v1alpha1.ScimResource{}, builder.OnlyMetadata).
-		WithOptions(controller.Options{MaxConcurrentReconciles: workers, ReconciliationTimeout: timeout}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers, ReconciliationTimeout: timeout, NewQueue: fair.NewQueue}).
 		Complete(r)
 }
 

@@ -19,6 +19,7 @@ import (
 	"scim-operator.io/api/v1alpha1"
 	"scim-operator.io/controllers/internal/claims"
 	"scim-operator.io/controllers/internal/enqueue"
+	"scim-operator.io/controllers/internal/fair"
 	"scim-operator.io/controllers/internal/outcome"
 )
 
@@ -108,7 +109,7 @@ func setupUsers(mgr ctrl.Manager, o options, d *decider, s *sweeper, c *census, 
 		Watches(&v1alpha1.ScimGroupSlice{}, touchedBySlice{t}).
 		WatchesRawSource(s.users.Source()).
 		WatchesRawSource(seen).
-		WithOptions(controller.Options{MaxConcurrentReconciles: workers, ReconciliationTimeout: timeout}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers, ReconciliationTimeout: timeout, NewQueue: fair.NewQueue}).
 		Complete(r)
 }
 
@@ -119,7 +120,7 @@ func setupUsher(mgr ctrl.Manager, u *usher, seen counted) error {
 		Watches(&v1alpha1.IdentityProvider{}, &handler.EnqueueRequestForObject{}, builder.WithPredicates(decisions())).
 		WatchesRawSource(u.requests.Source()).
 		WatchesRawSource(seen).
-		WithOptions(controller.Options{MaxConcurrentReconciles: sweepWorkers, ReconciliationTimeout: timeout}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: sweepWorkers, ReconciliationTimeout: timeout, NewQueue: fair.NewQueue}).
 		Complete(u)
 }
 
@@ -131,7 +132,7 @@ func setupSweeper(mgr ctrl.Manager, s *sweeper) error {
 		Watches(&v1alpha1.ScimGroup{}, s.previewed(func(obj client.Object) string { return obj.(*v1alpha1.ScimGroup).Spec.EndpointRef.Name })).
 		Watches(&v1alpha1.ScimGroupSlice{}, s.previewed(func(obj client.Object) string { return obj.(*v1alpha1.ScimGroupSlice).Spec.EndpointRef.Name })).
 		WatchesRawSource(s.requests.Source()).
-		WithOptions(controller.Options{MaxConcurrentReconciles: sweepWorkers, ReconciliationTimeout: timeout}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: sweepWorkers, ReconciliationTimeout: timeout, NewQueue: fair.NewQueue}).
 		Complete(s)
 }
 

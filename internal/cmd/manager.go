@@ -97,8 +97,8 @@ func (o *managerOptions) addFlags(f *pflag.FlagSet) {
 		"let the URLs of OAuth issuers lead to internal addresses; whoever may write a ScimEndpoint can then make its servers send requests into the cluster's network")
 	f.BoolVar(&o.internalAddresses, "allow-internal-metadata-urls", false,
 		"let the URLs of sign-on metadata and OpenID issuers lead to loopback, link-local, private and other internal addresses; whoever may write an IdentityProvider can then make the manager send requests into the cluster's network")
-	f.BoolVar(&o.leaderElect, "leader-elect", false,
-		"work only while holding a lease, so that several managers may run and one works")
+	f.BoolVar(&o.leaderElect, "leader-elect", true,
+		"work only while holding a lease, so that several managers may run and one works; switch it off only where no second manager can ever run")
 	f.StringVar(&o.leaderNamespace, "leader-election-namespace", "",
 		"namespace of the lease; by default the pod's own, and needed outside of a cluster")
 	f.StringVar(&o.metricsAddress, "metrics-bind-address", ":8080", "host:port to serve metrics on; 0 switches them off")

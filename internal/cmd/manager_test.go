@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/pflag"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -54,9 +55,13 @@ func TestManagerRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	expectOwnImage(t, config)
-	o := managerOptions{
-		serverImage: "registry.example.com/scim-operator:v1", leaderElect: true, leaderNamespace: "default",
-		metricsAddress: freeAddress(t), probeAddress: freeAddress(t),
+	var o managerOptions
+	flags := pflag.NewFlagSet("manager", pflag.ContinueOnError)
+	o.addFlags(flags)
+	err = flags.Parse([]string{"--server-image=registry.example.com/scim-operator:v1", "--leader-election-namespace=default",
+		"--metrics-bind-address=" + freeAddress(t), "--health-probe-bind-address=" + freeAddress(t)})
+	if err != nil {
+		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -51,6 +51,8 @@ const (
 	Poll = 50 * time.Millisecond
 	// Quiet is how long nothing must happen to count as rest.
 	Quiet = 3 * time.Second
+	// leaderElectionID names the Lease that the manager's Role allows.
+	leaderElectionID = "scim-operator.scim-operator.io"
 )
 
 // Setup registers controllers with a manager.
@@ -155,11 +157,27 @@ func (e *Env) newManagerUser() *rest.Config {
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "scim-operator-manager"},
 		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: name}},
 	})).To(gomega.Succeed())
+	e.mayElect(name)
 	config := user.Config()
 	config.QPS = -1
 	e.writes = &writes{}
 	config.Wrap(e.writes.count)
 	return config
+}
+
+// mayElect gives a user the manager's Role for its Lease, in the namespace of these tests.
+func (e *Env) mayElect(user string) {
+	role := &rbacv1.Role{}
+	text, err := os.ReadFile(filepath.Join(assets.Root(), "config/rbac/leader_election.yaml"))
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	gomega.Expect(yaml.NewYAMLOrJSONDecoder(bytes.NewReader(text), 4096).Decode(role)).To(gomega.Succeed())
+	role.Namespace = metav1.NamespaceDefault
+	gomega.Expect(e.Client.Create(context.Background(), role)).To(gomega.Succeed())
+	gomega.Expect(e.Client.Create(context.Background(), &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: role.Name, Namespace: role.Namespace},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: role.Name},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}},
+	})).To(gomega.Succeed())
 }
 
 // Stop stops the API server and asserts that every status that was ever seen obeyed the
@@ -183,7 +201,14 @@ func (e *Env) Run(setup Setup) (stop func()) {
 	options := ctrl.Options{
 		Scheme:  e.scheme,
 		Metrics: metricsserver.Options{BindAddress: "0"},
-		Cache:   e.cache(),
+		// As in a cluster, but with more patience than a busy machine needs.
+		LeaderElection:                true,
+		LeaderElectionID:              leaderElectionID,
+		LeaderElectionNamespace:       metav1.NamespaceDefault,
+		LeaderElectionReleaseOnCancel: true,
+		LeaseDuration:                 ptr.To(90 * time.Second),
+		RenewDeadline:                 ptr.To(60 * time.Second),
+		Cache:                         e.cache(),
 		// A test may run several managers one after the other.
 		Controller: config.Controller{SkipNameValidation: ptr.To(true)},
 	}
