@@ -41,6 +41,7 @@ func CacheOptions(namespaces []string) cache.Options {
 		ByObject:         scimendpoint.CacheByObject(),
 	}
 	maps.Copy(options.ByObject, identityprovider.CacheByObject())
+	maps.Copy(options.ByObject, scimuser.CacheByObject())
 	for _, namespace := range namespaces {
 		if options.DefaultNamespaces == nil {
 			options.DefaultNamespaces = map[string]cache.Config{}

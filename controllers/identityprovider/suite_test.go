@@ -28,6 +28,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/controllers/internal/compact"
 	"scim-operator.io/controllers/internal/testenv"
 	"scim-operator.io/internal/saml"
 )
@@ -65,7 +66,11 @@ var _ = BeforeSuite(func() {
 	SetDefaultEventuallyPollingInterval(testenv.Poll)
 	website = newSite()
 	DeferCleanup(website.server.Close)
-	env = testenv.Start(func() cache.Options { return cache.Options{ByObject: CacheByObject()} })
+	env = testenv.Start(func() cache.Options {
+		options := cache.Options{ByObject: CacheByObject()}
+		options.ByObject[&v1alpha1.ScimUser{}] = cache.ByObject{Transform: compact.PackUser}
+		return options
+	})
 	DeferCleanup(func() { env.Stop() })
 	startManager()
 	DeferCleanup(func() { stopManager() })

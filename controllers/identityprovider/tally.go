@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/controllers/internal/compact"
 	"scim-operator.io/controllers/internal/enqueue"
 	"scim-operator.io/controllers/internal/outcome"
 	"scim-operator.io/internal/identity"
@@ -159,7 +160,7 @@ func observeRules(idp *v1alpha1.IdentityProvider) error {
 type weight func(client.Object) (endpoint client.ObjectKey, c counts)
 
 func userWeight(obj client.Object) (client.ObjectKey, counts) {
-	user := obj.(*v1alpha1.ScimUser)
+	user := compact.UserOf(obj)
 	key := client.ObjectKey{Namespace: user.Namespace, Name: user.Spec.EndpointRef.Name}
 	var c counts
 	if user.Live() && user.Linked() {

@@ -68,7 +68,7 @@ func (r *Reconciler) resolve(ctx context.Context, group *v1alpha1.ScimGroup, mem
 func (r *Reconciler) known(ctx context.Context, group *v1alpha1.ScimGroup, id string) (bool, error) {
 	key := client.ObjectKey{Namespace: group.Namespace, Name: id}
 	var user v1alpha1.ScimUser
-	err := r.client.Get(ctx, key, &user, client.UnsafeDisableDeepCopy)
+	err := r.client.Get(ctx, key, &user)
 	if err == nil {
 		return user.Live() && user.Spec.EndpointRef == group.Spec.EndpointRef, nil
 	}

@@ -17,6 +17,7 @@ import (
 
 	"scim-operator.io/api/v1alpha1"
 	"scim-operator.io/controllers/internal/claims"
+	"scim-operator.io/controllers/internal/compact"
 	"scim-operator.io/controllers/internal/enqueue"
 	"scim-operator.io/controllers/internal/fair"
 	"scim-operator.io/controllers/internal/members"
@@ -91,8 +92,8 @@ func groupOf(_ context.Context, obj client.Object) []reconcile.Request {
 // before arrives when an endpoint adopts the user.
 func livenessChanged() predicate.Predicate {
 	live := func(obj client.Object) bool {
-		if user, ok := obj.(*v1alpha1.ScimUser); ok && !user.Linked() {
-			return false
+		if user := compact.UserOf(obj); user != nil {
+			return user.Linked() && user.Live()
 		}
 		return obj.(interface{ Live() bool }).Live()
 	}

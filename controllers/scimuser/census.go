@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/controllers/internal/compact"
 	"scim-operator.io/controllers/internal/enqueue"
 	"scim-operator.io/controllers/internal/outcome"
 	"scim-operator.io/internal/identity"
@@ -65,21 +66,13 @@ func newCensus(changed func(client.ObjectKey)) *census {
 }
 
 // OnAdd, OnUpdate and OnDelete make it a handler of what happens to users.
-func (c *census) OnAdd(obj any, _ bool) { c.move(nil, userIn(obj)) }
+func (c *census) OnAdd(obj any, _ bool) { c.move(nil, compact.UserOf(obj)) }
 
 // OnUpdate counts a user as it is now.
-func (c *census) OnUpdate(before, after any) { c.move(userIn(before), userIn(after)) }
+func (c *census) OnUpdate(before, after any) { c.move(compact.UserOf(before), compact.UserOf(after)) }
 
 // OnDelete counts a user no more.
-func (c *census) OnDelete(obj any) { c.move(userIn(obj), nil) }
-
-func userIn(obj any) *v1alpha1.ScimUser {
-	if last, ok := obj.(toolscache.DeletedFinalStateUnknown); ok {
-		obj = last.Obj
-	}
-	user, _ := obj.(*v1alpha1.ScimUser)
-	return user
-}
+func (c *census) OnDelete(obj any) { c.move(compact.UserOf(obj), nil) }
 
 func (c *census) move(before, after *v1alpha1.ScimUser) {
 	for _, endpoint := range c.count(before, after) {

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/controllers/internal/compact"
 	"scim-operator.io/controllers/internal/enqueue"
 	"scim-operator.io/controllers/internal/outcome"
 )
@@ -42,7 +43,7 @@ func (r *Reconciler) tellManager(ctx context.Context, user *v1alpha1.ScimUser) e
 		return nil
 	}
 	var manager v1alpha1.ScimUser
-	err := r.client.Get(ctx, client.ObjectKey{Namespace: user.Namespace, Name: id}, &manager, client.UnsafeDisableDeepCopy)
+	err := r.client.Get(ctx, client.ObjectKey{Namespace: user.Namespace, Name: id}, &manager)
 	switch {
 	case client.IgnoreNotFound(err) != nil:
 		return fmt.Errorf("look up the user's manager: %w", err)
@@ -66,14 +67,14 @@ type reports struct {
 // Create looks for users who have been waiting for the new one. When the manager starts, all
 // users are looked at anyway.
 func (r reports) Create(ctx context.Context, e event.CreateEvent, q enqueue.Queue) {
-	if user := e.Object.(*v1alpha1.ScimUser); !e.IsInInitialList && present(user) {
+	if user := compact.UserOf(e.Object); !e.IsInInitialList && present(user) {
 		r.enqueue(ctx, user, q)
 	}
 }
 
 // Update looks for them when somebody is deleted over SCIM, returns or is adopted.
 func (r reports) Update(ctx context.Context, e event.UpdateEvent, q enqueue.Queue) {
-	before, after := e.ObjectOld.(*v1alpha1.ScimUser), e.ObjectNew.(*v1alpha1.ScimUser)
+	before, after := compact.UserOf(e.ObjectOld), compact.UserOf(e.ObjectNew)
 	if present(before) != present(after) {
 		r.enqueue(ctx, after, q)
 	}
@@ -81,7 +82,7 @@ func (r reports) Update(ctx context.Context, e event.UpdateEvent, q enqueue.Queu
 
 // Delete looks for them when somebody goes who was there until now.
 func (r reports) Delete(ctx context.Context, e event.DeleteEvent, q enqueue.Queue) {
-	r.enqueue(ctx, e.Object.(*v1alpha1.ScimUser), q)
+	r.enqueue(ctx, compact.UserOf(e.Object), q)
 }
 
 // Generic does nothing: there are no such events about users.
@@ -90,7 +91,7 @@ func (reports) Generic(context.Context, event.GenericEvent, enqueue.Queue) {}
 func (r reports) enqueue(ctx context.Context, manager *v1alpha1.ScimUser, q enqueue.Queue) {
 	var users v1alpha1.ScimUserList
 	err := r.reader.List(ctx, &users, client.InNamespace(manager.Namespace),
-		client.MatchingFields{managerIndex: manager.Name}, client.UnsafeDisableDeepCopy)
+		client.MatchingFields{managerIndex: manager.Name})
 	if err != nil {
 		log.FromContext(ctx).Error(err, "cannot list the users of a manager", "manager", client.ObjectKeyFromObject(manager))
 		return

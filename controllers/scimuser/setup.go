@@ -11,6 +11,7 @@ import (
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -18,6 +19,7 @@ import (
 
 	"scim-operator.io/api/v1alpha1"
 	"scim-operator.io/controllers/internal/claims"
+	"scim-operator.io/controllers/internal/compact"
 	"scim-operator.io/controllers/internal/enqueue"
 	"scim-operator.io/controllers/internal/fair"
 	"scim-operator.io/controllers/internal/outcome"
@@ -47,6 +49,11 @@ type options struct {
 	rate float64
 }
 
+// CacheByObject keeps users small in the manager's cache.
+func CacheByObject() map[client.Object]cache.ByObject {
+	return map[client.Object]cache.ByObject{&v1alpha1.ScimUser{}: {Transform: compact.PackUser}}
+}
+
 // SetupWithManager registers the controllers. The manager's cache must have the indexes
 // of package members. Users come in thousands, so there are no events about them but of
 // what a person should notice: the conditions say it all.
@@ -56,13 +63,13 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager) error {
 
 func setup(ctx context.Context, mgr ctrl.Manager, o options) error {
 	err := mgr.GetFieldIndexer().IndexField(ctx, &v1alpha1.ScimUser{}, endpointIndex, func(obj client.Object) []string {
-		return []string{bucketKey(obj.(*v1alpha1.ScimUser).Spec.EndpointRef.Name, bucketOf(obj.GetName()))}
+		return []string{bucketKey(compact.UserOf(obj).Spec.EndpointRef.Name, bucketOf(obj.GetName()))}
 	})
 	if err != nil {
 		return fmt.Errorf("index users by endpoint: %w", err)
 	}
 	err = mgr.GetFieldIndexer().IndexField(ctx, &v1alpha1.ScimUser{}, managerIndex, func(obj client.Object) []string {
-		if id := managerOf(obj.(*v1alpha1.ScimUser)); id != "" {
+		if id := managerOf(compact.UserOf(obj)); id != "" {
 			return []string{id}
 		}
 		return nil
@@ -128,7 +135,7 @@ func setupSweeper(mgr ctrl.Manager, s *sweeper) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("scimuser-rules").
 		For(&v1alpha1.ScimEndpoint{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&v1alpha1.ScimUser{}, s.previewed(func(obj client.Object) string { return obj.(*v1alpha1.ScimUser).Spec.EndpointRef.Name })).
+		Watches(&v1alpha1.ScimUser{}, s.previewed(func(obj client.Object) string { return compact.UserOf(obj).Spec.EndpointRef.Name })).
 		Watches(&v1alpha1.ScimGroup{}, s.previewed(func(obj client.Object) string { return obj.(*v1alpha1.ScimGroup).Spec.EndpointRef.Name })).
 		Watches(&v1alpha1.ScimGroupSlice{}, s.previewed(func(obj client.Object) string { return obj.(*v1alpha1.ScimGroupSlice).Spec.EndpointRef.Name })).
 		WatchesRawSource(s.requests.Source()).

@@ -36,7 +36,7 @@ func now() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 var _ = BeforeSuite(func() {
 	SetDefaultEventuallyTimeout(testenv.Bound)
 	SetDefaultEventuallyPollingInterval(testenv.Poll)
-	env = testenv.Start(func() cache.Options { return cache.Options{} })
+	env = testenv.Start(func() cache.Options { return cache.Options{ByObject: CacheByObject()} })
 	DeferCleanup(func() { env.Stop() })
 	startManager()
 	DeferCleanup(func() { stopManager() })

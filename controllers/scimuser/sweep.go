@@ -194,11 +194,11 @@ func (s *sweeper) bucket(ctx context.Context, endpoint client.ObjectKey, bucket 
 	return bucketOfUsers(ctx, s.client, endpoint, bucket)
 }
 
-// bucketOfUsers lists some of an endpoint's users. They are the cache's own.
+// bucketOfUsers lists some of an endpoint's users.
 func bucketOfUsers(ctx context.Context, reader client.Reader, endpoint client.ObjectKey, bucket int) ([]v1alpha1.ScimUser, error) {
 	var users v1alpha1.ScimUserList
 	err := reader.List(ctx, &users, client.InNamespace(endpoint.Namespace),
-		client.MatchingFields{endpointIndex: bucketKey(endpoint.Name, bucket)}, client.UnsafeDisableDeepCopy)
+		client.MatchingFields{endpointIndex: bucketKey(endpoint.Name, bucket)})
 	if err != nil {
 		return nil, fmt.Errorf("list the users of an endpoint: %w", err)
 	}
