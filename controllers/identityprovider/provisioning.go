@@ -163,7 +163,7 @@ func (r *Reconciler) connection(ctx context.Context, idp *v1alpha1.IdentityProvi
 	c := &v1alpha1.ConnectionStatus{BaseURL: endpoint.BaseURL(), OrganizationID: endpoint.Spec.OrganizationID}
 	if tokens := endpoint.Status.Tokens; len(tokens) > 0 {
 		key := client.ObjectKey{Namespace: endpoint.Namespace, Name: tokens[0].SecretName}
-		delivered, err := r.children.Exists(ctx, key, &corev1.Secret{})
+		delivered, err := r.children.Exists(ctx, key, child.Metadata(corev1.SchemeGroupVersion.WithKind("Secret")))
 		if err != nil {
 			return idp.Status.Connection, err
 		}

@@ -37,6 +37,7 @@ func everyChild(ep *v1alpha1.ScimEndpoint) []desiredChild {
 var (
 	serviceAccountKind   = corev1.SchemeGroupVersion.WithKind("ServiceAccount")
 	serviceKind          = corev1.SchemeGroupVersion.WithKind("Service")
+	secretKind           = corev1.SchemeGroupVersion.WithKind("Secret")
 	roleKind             = rbacv1.SchemeGroupVersion.WithKind("Role")
 	roleBindingKind      = rbacv1.SchemeGroupVersion.WithKind("RoleBinding")
 	networkPolicyKind    = networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy")
@@ -46,11 +47,11 @@ var (
 
 // metadataOnly are the kinds of children of which the manager's cache holds the metadata
 // alone, and only of what carries v1alpha1.ManagedByLabel: what a child holds is compared
-// by its version.
+// by its version, and what is in a Secret is read from the API server each time.
 func metadataOnly() []client.Object {
 	var kinds []client.Object
 	for _, kind := range []schema.GroupVersionKind{
-		serviceAccountKind, serviceKind, roleKind, roleBindingKind, networkPolicyKind, ingressKind, disruptionBudgetKind,
+		serviceAccountKind, serviceKind, secretKind, roleKind, roleBindingKind, networkPolicyKind, ingressKind, disruptionBudgetKind,
 	} {
 		kinds = append(kinds, child.Metadata(kind))
 	}

@@ -78,6 +78,7 @@ var _ = Describe("A ScimEndpoint", func() {
 			Expect(env.Get(ctx, namespace, ep.ChildName(), child)).To(Succeed(), "%T", child)
 			Expect(metav1.IsControlledBy(child, ep)).To(BeTrue(), "%T", child)
 		}
+		Expect(env.Lists("secrets")).To(BeZero(), "the manager keeps what is in Secrets")
 	})
 
 	It("stays Available and is not Ready during a rollout", func(ctx SpecContext) {

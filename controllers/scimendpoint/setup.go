@@ -48,7 +48,6 @@ func CacheByObject() map[client.Object]cache.ByObject {
 	for _, kind := range metadataOnly() {
 		byObject[kind] = cache.ByObject{Label: managed}
 	}
-	byObject[&corev1.Secret{}] = cache.ByObject{Label: managed}
 	byObject[&appsv1.Deployment{}] = cache.ByObject{Label: managed, Transform: withoutSpec}
 	byObject[&corev1.Pod{}] = cache.ByObject{Label: withEndpoint(), Field: fields.AndSelectors(
 		fields.OneTermNotEqualSelector("status.phase", string(corev1.PodFailed)),
@@ -100,9 +99,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, options render.Options, now fu
 	for _, kind := range metadataOnly() {
 		b = b.Owns(kind, builder.OnlyMetadata).WatchesMetadata(kind, orphans)
 	}
-	for _, kind := range []client.Object{&corev1.Secret{}, &appsv1.Deployment{}} {
-		b = b.Owns(kind).Watches(kind, orphans)
-	}
+	b = b.Owns(&appsv1.Deployment{}).Watches(&appsv1.Deployment{}, orphans)
 	c, err := b.Build(r)
 	if err != nil {
 		return err

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/controllers/internal/child"
 	"scim-operator.io/controllers/internal/outcome"
 	"scim-operator.io/internal/render"
 	"scim-operator.io/internal/token"
@@ -100,8 +101,8 @@ func (r *Reconciler) writeRecord(ctx context.Context, ep *v1alpha1.ScimEndpoint,
 	if m.resourceVersion != "" {
 		desired.WithResourceVersion(m.resourceVersion)
 	}
-	var written corev1.Secret
-	if err := r.children.Apply(ctx, owner(ep), &written, desired); err != nil {
+	written := child.Metadata(secretKind)
+	if err := r.children.Apply(ctx, owner(ep), written, desired); err != nil {
 		return err
 	}
 	m.record, m.key, m.resourceVersion = record, key, written.ResourceVersion
@@ -134,7 +135,7 @@ func (r *Reconciler) issue(ctx context.Context, pass *outcome.Pass, ep *v1alpha1
 // no such Secret.
 func (r *Reconciler) deliveredDigest(ctx context.Context, ep *v1alpha1.ScimEndpoint, name string) (*token.Digest, error) {
 	var secret corev1.Secret
-	found, err := r.children.Read(ctx, owner(ep), name, &secret)
+	found, err := r.children.ReadLive(ctx, owner(ep), name, &secret)
 	if err != nil || !found {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/controllers/internal/child"
 	"scim-operator.io/controllers/internal/outcome"
 	"scim-operator.io/internal/render"
 	"scim-operator.io/internal/token"
@@ -54,7 +55,7 @@ func (m *memory) serversKey() ([]byte, error) {
 func (r *Reconciler) recall(ctx context.Context, ep *v1alpha1.ScimEndpoint) (*memory, error) {
 	m := &memory{}
 	var secret corev1.Secret
-	found, err := r.children.Read(ctx, owner(ep), ep.DigestSecretName(), &secret)
+	found, err := r.children.ReadLive(ctx, owner(ep), ep.DigestSecretName(), &secret)
 	if err != nil {
 		return nil, err
 	}
@@ -173,14 +174,15 @@ func shownToken(ep *v1alpha1.ScimEndpoint, id string) *v1alpha1.TokenStatus {
 // deliveredSecrets are the Secrets in which tokens of the endpoint were delivered and that
 // nobody has deleted. Of an endpoint that is restored, or comes back after its provider was
 // disabled, they are controlled by nobody until adoptToken.
-func (r *Reconciler) deliveredSecrets(ctx context.Context, ep *v1alpha1.ScimEndpoint) ([]corev1.Secret, error) {
-	var secrets corev1.SecretList
+func (r *Reconciler) deliveredSecrets(ctx context.Context, ep *v1alpha1.ScimEndpoint) ([]metav1.PartialObjectMetadata, error) {
+	var secrets metav1.PartialObjectMetadataList
+	secrets.SetGroupVersionKind(secretKind)
 	if err := r.client.List(ctx, &secrets, client.InNamespace(ep.Namespace), client.MatchingLabels(owner(ep).Labels)); err != nil {
 		return nil, fmt.Errorf("list the Secrets of tokens: %w", err)
 	}
-	return slices.DeleteFunc(secrets.Items, func(s corev1.Secret) bool {
+	return slices.DeleteFunc(secrets.Items, func(s metav1.PartialObjectMetadata) bool {
 		controller := metav1.GetControllerOfNoCopy(&s)
-		return s.Type != v1alpha1.TokenSecretType || ep.TokenSerial(s.Name) == 0 || controller != nil && controller.UID != ep.UID
+		return ep.TokenSerial(s.Name) == 0 || controller != nil && controller.UID != ep.UID
 	}), nil
 }
 
@@ -188,7 +190,7 @@ func (r *Reconciler) deliveredSecrets(ctx context.Context, ep *v1alpha1.ScimEndp
 // for as long as the spec lets them, by the API server's clock. One that is not on record
 // yet is left: it was delivered by a manager that then stopped. It returns the Secrets that
 // stay, by name, and when the next one is due, zero for never.
-func (r *Reconciler) sweepTokens(ctx context.Context, ep *v1alpha1.ScimEndpoint, record *token.Record) (stay map[string]*corev1.Secret, next time.Duration, err error) {
+func (r *Reconciler) sweepTokens(ctx context.Context, ep *v1alpha1.ScimEndpoint, record *token.Record) (stay map[string]*metav1.PartialObjectMetadata, next time.Duration, err error) {
 	secrets, err := r.deliveredSecrets(ctx, ep)
 	if err != nil {
 		return nil, 0, err
@@ -199,14 +201,14 @@ func (r *Reconciler) sweepTokens(ctx context.Context, ep *v1alpha1.ScimEndpoint,
 		live[t.SecretName] = true
 	}
 	after := ep.Spec.Token.EffectiveDeleteAfter()
-	stay = map[string]*corev1.Secret{}
+	stay = map[string]*metav1.PartialObjectMetadata{}
 	for i := range secrets {
 		secret := &secrets[i]
 		over := !live[secret.Name] && ep.TokenSerial(secret.Name) <= record.Serial
 		expires := after > 0 && live[secret.Name]
 		left := secret.CreationTimestamp.Add(after).Sub(now)
 		if over || expires && left <= 0 {
-			if _, err := r.children.Remove(ctx, owner(ep), secret.Name, &corev1.Secret{}); err != nil {
+			if _, err := r.children.Remove(ctx, owner(ep), secret.Name, child.Metadata(secretKind)); err != nil {
 				return nil, 0, err
 			}
 			continue
@@ -223,20 +225,14 @@ func (r *Reconciler) sweepTokens(ctx context.Context, ep *v1alpha1.ScimEndpoint,
 }
 
 // adoptToken gives the Secret of a token its owners. It writes nothing else of it.
-func (r *Reconciler) adoptToken(ctx context.Context, ep *v1alpha1.ScimEndpoint, secret *corev1.Secret) error {
+func (r *Reconciler) adoptToken(ctx context.Context, ep *v1alpha1.ScimEndpoint, secret *metav1.PartialObjectMetadata) error {
 	owners := render.TokenSecretOwners(ep, secret)
 	if equality.Semantic.DeepEqual(owners, secret.OwnerReferences) {
 		return nil
 	}
-	before := &metav1.PartialObjectMetadata{}
-	before.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
-	before.SetNamespace(secret.Namespace)
-	before.SetName(secret.Name)
-	before.SetResourceVersion(secret.ResourceVersion)
-	before.SetOwnerReferences(secret.OwnerReferences)
-	after := before.DeepCopy()
+	after := secret.DeepCopy()
 	after.SetOwnerReferences(owners)
-	err := r.client.Patch(ctx, after, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}), outcome.Owner)
+	err := r.client.Patch(ctx, after, client.MergeFromWithOptions(secret, client.MergeFromWithOptimisticLock{}), outcome.Owner)
 	if apierrors.IsConflict(err) {
 		return outcome.ErrOutdated
 	}

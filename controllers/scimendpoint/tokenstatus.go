@@ -9,12 +9,12 @@ import (
 	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/controllers/internal/child"
 	"scim-operator.io/controllers/internal/outcome"
 	"scim-operator.io/internal/token"
 )
@@ -30,7 +30,7 @@ const (
 
 // showTokens shows the tokens in force without revealing them. It returns when there is
 // more to show, zero for never.
-func showTokens(ep *v1alpha1.ScimEndpoint, record *token.Record, delivered map[string]*corev1.Secret, now time.Time) (next time.Duration) {
+func showTokens(ep *v1alpha1.ScimEndpoint, record *token.Record, delivered map[string]*metav1.PartialObjectMetadata, now time.Time) (next time.Duration) {
 	live := record.Live(now)
 	tokens := make([]v1alpha1.TokenStatus, 0, maxTokens)
 	for i := range live[:min(len(live), maxTokens)] {
@@ -76,7 +76,7 @@ func showLastRequest(ep *v1alpha1.ScimEndpoint, now time.Time) (next time.Durati
 
 // firstRead is what whoever has read a token out of its Secret has noted there. It is
 // remembered when the Secret is gone.
-func firstRead(secret *corev1.Secret, before *metav1.Time) *metav1.Time {
+func firstRead(secret *metav1.PartialObjectMetadata, before *metav1.Time) *metav1.Time {
 	if secret == nil {
 		return before
 	}
@@ -146,7 +146,7 @@ func (r *Reconciler) tellTokenReady(ctx context.Context, pass *outcome.Pass, ep 
 			fmt.Sprintf("The token is the one in Secret %s.%s", live[0].SecretName, goesOn(live[1:])))
 		return nil
 	}
-	delivered, err := r.children.Exists(ctx, client.ObjectKey{Namespace: ep.Namespace, Name: live[0].SecretName}, &corev1.Secret{})
+	delivered, err := r.children.Exists(ctx, client.ObjectKey{Namespace: ep.Namespace, Name: live[0].SecretName}, child.Metadata(secretKind))
 	if err != nil {
 		return err
 	}

@@ -14,9 +14,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"scim-operator.io/controllers/internal/members"
 	"scim-operator.io/api/v1alpha1"
 	"scim-operator.io/controllers/internal/compact"
+	"scim-operator.io/controllers/internal/members"
 	"scim-operator.io/controllers/internal/testenv"
 )
 
@@ -34,7 +34,7 @@ func TestScimGroup(t *testing.T) {
 func now() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 
 var _ = BeforeSuite(func() {
-	env = testenv.Start(func() cache.Options { 
+	env = testenv.Start(func() cache.Options {
 		return cache.Options{ByObject: map[client.Object]cache.ByObject{&v1alpha1.ScimUser{}: {Transform: compact.PackUser}}}
 	})
 	DeferCleanup(func() { env.Stop() })

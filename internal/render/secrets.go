@@ -53,9 +53,9 @@ func TokenSecret(ep *v1alpha1.ScimEndpoint, name, token string) *corev1.Secret {
 
 // TokenSecretOwners returns the owner references that the Secret of a token should have. Those
 // of an endpoint of that name that is gone are replaced, and those of others stay.
-func TokenSecretOwners(ep *v1alpha1.ScimEndpoint, secret *corev1.Secret) []metav1.OwnerReference {
+func TokenSecretOwners(ep *v1alpha1.ScimEndpoint, secret metav1.Object) []metav1.OwnerReference {
 	owners := keepers(ep)
-	for _, ref := range secret.OwnerReferences {
+	for _, ref := range secret.GetOwnerReferences() {
 		ours := slices.ContainsFunc(owners, func(o metav1.OwnerReference) bool {
 			return o.APIVersion == ref.APIVersion && o.Kind == ref.Kind && o.Name == ref.Name
 		})

@@ -146,6 +146,21 @@ func (c *Client) Read(ctx context.Context, owner Owner, name string, into client
 	return true, nil
 }
 
+// ReadLive is Read of a child of which the cache holds the metadata at most.
+func (c *Client) ReadLive(ctx context.Context, owner Owner, name string, into client.Object) (bool, error) {
+	err := c.Live.Get(ctx, client.ObjectKey{Namespace: owner.GetNamespace(), Name: name}, into)
+	switch {
+	case apierrors.IsNotFound(err):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("read %s %s: %w", c.kind(into), name, err)
+	}
+	if err := c.claim(owner, into, c.kind(into)); err != nil {
+		return false, err
+	}
+	return true, nil
+}
+
 // Exists says whether there is an object of that kind and name, whoever's it is.
 func (c *Client) Exists(ctx context.Context, key client.ObjectKey, into client.Object) (bool, error) {
 	found, err := c.find(ctx, key, into)

@@ -19,14 +19,14 @@ type writes struct {
 	mu sync.Mutex
 	// of counts by namespace, resource and name.
 	of map[[3]string]int
-	// lists counts requests for many objects by resource, watches among them.
+	// lists counts requests for many whole objects by resource, watches among them.
 	lists map[string]int
 }
 
 // count is a middleware of the managers' connection to the API server.
 func (w *writes) count(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(r *http.Request) (*http.Response, error) {
-		if resource := path.Base(r.URL.Path); r.Method == http.MethodGet {
+		if resource := path.Base(r.URL.Path); r.Method == http.MethodGet && !strings.Contains(r.Header.Get("Accept"), "PartialObjectMetadata") {
 			w.mu.Lock()
 			if w.lists == nil {
 				w.lists = map[string]int{}
@@ -76,7 +76,8 @@ func (e *Env) Writes(namespace, resource string) map[string]int {
 	return maps.Clone(counts)
 }
 
-// Lists says how often managers have asked for many objects of a resource.
+// Lists says how often managers have asked for many objects of a resource, with what is in
+// them.
 func (e *Env) Lists(resource string) int {
 	e.writes.mu.Lock()
 	defer e.writes.mu.Unlock()
