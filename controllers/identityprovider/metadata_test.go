@@ -19,9 +19,13 @@ func TestDocumentsAreFetchedWhenTheyAreDue(t *testing.T) {
 	clock := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	var asked int
 	var fail error
+	arrived := make(chan struct{}, 10)
+	read := func(document []byte) (any, error) { return string(document), nil }
 	d := &documents{
-		now:   func() time.Time { return clock },
-		known: map[documentKey]answer{},
+		now:     func() time.Time { return clock },
+		known:   map[documentKey]*answer{},
+		fetches: newFetches(t.Context()),
+		arrived: func(client.ObjectKey) { arrived <- struct{}{} },
 		fetch: func(context.Context, string) ([]byte, error) {
 			asked++
 			return fmt.Appendf(nil, "document %d", asked), fail
@@ -48,22 +52,34 @@ func TestDocumentsAreFetchedWhenTheyAreDue(t *testing.T) {
 	} {
 		clock = clock.Add(step.after)
 		fail = step.fail
-		_, next, err := d.get(t.Context(), key, step.url)
+		before := asked
+		_, next, err := d.get(key, step.url, read)
+		if step.wantAsked > before {
+			if err == nil && next > 0 {
+				t.Errorf("%s: it is not fetched", step.what)
+			}
+			<-arrived
+			_, next, err = d.get(key, step.url, read)
+		}
 		if asked != step.wantAsked || !errors.Is(err, step.fail) || next < step.atLeast || next > step.atMost {
 			t.Errorf("%s: asked %d times, next in %s, error %v", step.what, asked, next, err)
 		}
 	}
 	d.forget(key.of)
-	if _, _, err := d.get(t.Context(), key, url); err != nil || asked != 7 {
+	if _, _, err := d.get(key, url, read); !errors.Is(err, errPending) {
+		t.Errorf("after it was forgotten: %v", err)
+	}
+	<-arrived
+	if value, _, err := d.get(key, url, read); err != nil || value != "document 7" {
 		t.Errorf("after it was forgotten: asked %d times, error %v", asked, err)
 	}
 }
 
 func TestRetriesNeverBecomeRarerThanTheRefetch(t *testing.T) {
-	a := answer{err: saml.ErrUnreachable}
+	var a answer
 	now := time.Now()
 	for range 200 {
-		a.schedule(now)
+		a.schedule(now, saml.ErrUnreachable)
 	}
 	if wait := a.due.Sub(now); wait < 54*time.Minute || wait > 66*time.Minute {
 		t.Errorf("after 200 failures the next try is in %s", wait)

@@ -21,12 +21,13 @@ import (
 
 	"scim-operator.io/api/v1alpha1"
 	"scim-operator.io/controllers/internal/child"
+	"scim-operator.io/controllers/internal/enqueue"
 	"scim-operator.io/controllers/internal/fair"
 	"scim-operator.io/controllers/internal/outcome"
 )
 
 const (
-	// workers: some may be waiting for a metadata URL that does not answer.
+	// workers wait for the API server alone.
 	workers = 8
 	// timeout ends a reconcile that hangs, at an API server that does not answer.
 	timeout = time.Minute
@@ -74,9 +75,13 @@ func setup(ctx context.Context, mgr ctrl.Manager, fetcher Fetcher, now func() ti
 		live:      mgr.GetAPIReader(),
 		children:  child.Client{Client: mgr.GetClient(), Live: mgr.GetAPIReader()},
 		reporter:  outcome.NewReporter(mgr.GetClient(), mgr.GetEventRecorder("scim-operator")),
-		documents: &documents{fetch: fetcher.Fetch, now: now, known: map[documentKey]answer{}},
+		documents: &documents{fetch: fetcher.Fetch, fetches: newFetches(ctx), now: now, known: map[documentKey]*answer{}},
 		tally:     newTally(),
 		now:       now,
+	}
+	arrivals := &enqueue.Outlet{}
+	r.documents.arrived = func(provider client.ObjectKey) {
+		arrivals.Add(reconcile.Request{NamespacedName: provider})
 	}
 	err := mgr.GetFieldIndexer().IndexField(ctx, &v1alpha1.IdentityProvider{}, configMapIndex, func(obj client.Object) []string {
 		source := obj.(*v1alpha1.IdentityProvider).SAMLSource()
@@ -100,6 +105,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, fetcher Fetcher, now func() ti
 		WatchesMetadata(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(r.readersOf)).
 		Watches(&v1alpha1.ScimUser{}, counter{r.tally, userWeight}).
 		Watches(&v1alpha1.ScimGroup{}, counter{r.tally, groupWeight}).
+		WatchesRawSource(arrivals.Source()).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, ReconciliationTimeout: timeout, NewQueue: fair.NewQueue}).
 		Complete(r)
 }

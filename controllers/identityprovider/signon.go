@@ -7,6 +7,7 @@ import (
 	"errors"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"scim-operator.io/api/v1alpha1"
@@ -29,7 +30,7 @@ func (r *Reconciler) checkSignOn(ctx context.Context, idp *v1alpha1.IdentityProv
 	forgetOtherSignOn(idp)
 	switch spec := &idp.Spec.SignOn; {
 	case spec.OIDC != nil:
-		return r.checkOIDC(ctx, idp, spec.OIDC.Issuer)
+		return r.checkOIDC(idp, spec.OIDC.Issuer)
 	case spec.SAML != nil:
 		return r.checkSAML(ctx, idp, &spec.SAML.Metadata)
 	default:
@@ -67,8 +68,15 @@ func signOnUsable(idp *v1alpha1.IdentityProvider, published *v1alpha1.SignOnStat
 // signOnFailed sets SSOConfigured to False, unless the error says nothing about the
 // metadata because the API server did not answer.
 func signOnFailed(idp *v1alpha1.IdentityProvider, next time.Duration, err error, do advice) signOn {
+	if errors.Is(err, errPending) {
+		return signOnPending(idp)
+	}
 	var failure *outcome.Failure
-	if !errors.As(err, &failure) {
+	switch {
+	case errors.As(err, &failure):
+	case errors.Is(err, errReplaced):
+		failure = pending()
+	default:
 		failure = metadataFailure(err, do)
 	}
 	if failure == nil {
@@ -78,11 +86,32 @@ func signOnFailed(idp *v1alpha1.IdentityProvider, next time.Duration, err error,
 	return signOn{err: failure, next: next}
 }
 
+// signOnPending keeps the verdict that the status shows while a manager that has just started
+// fetches what it is about.
+func signOnPending(idp *v1alpha1.IdentityProvider) signOn {
+	last := outcome.Find(idp, v1alpha1.ConditionSSOConfigured)
+	if last.Type == "" {
+		failure := pending()
+		outcome.Set(idp, v1alpha1.ConditionSSOConfigured, false, failure.Reason, failure.Message)
+		return signOn{err: failure}
+	}
+	usable := last.Status == metav1.ConditionTrue
+	outcome.Set(idp, v1alpha1.ConditionSSOConfigured, usable, last.Reason, last.Message)
+	if usable {
+		return signOn{}
+	}
+	return signOn{err: outcome.Waiting(last.Reason, "%s", last.Message)}
+}
+
+func pending() *outcome.Failure {
+	return outcome.Waiting(v1alpha1.ReasonProgressing, "What the identity provider publishes about its sign-on is being fetched.")
+}
+
 // warnOfSignOn sends an event when single sign-on begins to need somebody's attention.
 func warnOfSignOn(pass *outcome.Pass, idp *v1alpha1.IdentityProvider) {
 	before, now := pass.Before(v1alpha1.ConditionSSOConfigured), outcome.Find(idp, v1alpha1.ConditionSSOConfigured)
 	switch now.Reason {
-	case before.Reason, "", v1alpha1.ReasonMetadataValid, v1alpha1.ReasonSignOnNotManaged:
+	case before.Reason, "", v1alpha1.ReasonProgressing, v1alpha1.ReasonMetadataValid, v1alpha1.ReasonSignOnNotManaged:
 		return
 	}
 	pass.Warn(now.Reason, now.Message)

@@ -3,7 +3,7 @@
 package identityprovider
 
 import (
-	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -30,12 +30,12 @@ var (
 )
 
 // checkOIDC reads and judges the discovery document of an issuer, and the keys that it names.
-func (r *Reconciler) checkOIDC(ctx context.Context, idp *v1alpha1.IdentityProvider, issuer string) signOn {
-	metadata, next, err := r.discover(ctx, idp, issuer)
+func (r *Reconciler) checkOIDC(idp *v1alpha1.IdentityProvider, issuer string) signOn {
+	metadata, next, err := r.discover(idp, issuer)
 	if err != nil {
 		return signOnFailed(idp, next, err, discoveryAdvice)
 	}
-	keys, keysNext, err := r.keysOf(ctx, idp, metadata)
+	keys, keysNext, err := r.keysOf(idp, metadata)
 	next = outcome.Earliest(next, keysNext)
 	if err != nil {
 		return signOnFailed(idp, next, err, keysAdvice)
@@ -52,27 +52,26 @@ func (r *Reconciler) checkOIDC(ctx context.Context, idp *v1alpha1.IdentityProvid
 		fmt.Sprintf("Single sign-on is configured; the OpenID provider publishes %s.", countOf(keys, "key")))
 }
 
-func (r *Reconciler) discover(ctx context.Context, idp *v1alpha1.IdentityProvider, issuer string) (*oidc.Metadata, time.Duration, error) {
+func (r *Reconciler) discover(idp *v1alpha1.IdentityProvider, issuer string) (*oidc.Metadata, time.Duration, error) {
 	key := documentKey{client.ObjectKeyFromObject(idp), metadataPart}
-	document, next, err := r.documents.get(ctx, key, oidc.DiscoveryURL(issuer))
+	value, next, err := r.documents.get(key, oidc.DiscoveryURL(issuer), func(document []byte) (any, error) { return oidc.Parse(document) })
 	if err != nil {
 		return nil, next, err
 	}
-	metadata, err := oidc.Parse(document)
-	if err != nil {
-		return nil, next, err
-	}
+	metadata := value.(*oidc.Metadata)
 	return metadata, next, oidc.Judge(metadata, issuer)
 }
 
-func (r *Reconciler) keysOf(ctx context.Context, idp *v1alpha1.IdentityProvider, metadata *oidc.Metadata) (int, time.Duration, error) {
+func (r *Reconciler) keysOf(idp *v1alpha1.IdentityProvider, metadata *oidc.Metadata) (int, time.Duration, error) {
 	key := documentKey{client.ObjectKeyFromObject(idp), keysPart}
-	document, next, err := r.documents.get(ctx, key, metadata.JWKSURL)
-	if err != nil {
+	value, next, err := r.documents.get(key, metadata.JWKSURL, func(document []byte) (any, error) { return oidc.ParseKeys(document) })
+	switch {
+	case errors.Is(err, oidc.ErrInvalid):
+		return 0, next, err
+	case err != nil:
 		return 0, next, fmt.Errorf("the keys behind jwks_uri: %w", err)
 	}
-	keys, err := oidc.ParseKeys(document)
-	return keys, next, err
+	return value.(int), next, nil
 }
 
 func countOf(n int, noun string) string {

@@ -32,11 +32,7 @@ var samlAdvice = advice{
 
 // checkSAML reads, parses and judges SAML metadata.
 func (r *Reconciler) checkSAML(ctx context.Context, idp *v1alpha1.IdentityProvider, source *v1alpha1.SAMLMetadataSource) signOn {
-	document, next, err := r.samlDocument(ctx, idp, source)
-	if err != nil {
-		return signOnFailed(idp, next, err, samlAdvice)
-	}
-	metadata, err := saml.Parse(document)
+	metadata, next, err := r.samlMetadata(ctx, idp, source)
 	if err != nil {
 		return signOnFailed(idp, next, err, samlAdvice)
 	}
@@ -52,18 +48,27 @@ func (r *Reconciler) checkSAML(ctx context.Context, idp *v1alpha1.IdentityProvid
 	return signOnUsable(idp, published, next, verdict.Reason, verdict.Message)
 }
 
-// samlDocument reads the metadata from where the spec says. Next is when to read it again
+// samlMetadata reads the metadata from where the spec says. Next is when to read it again
 // although no event asks for it.
-func (r *Reconciler) samlDocument(ctx context.Context, idp *v1alpha1.IdentityProvider, source *v1alpha1.SAMLMetadataSource) (document []byte, next time.Duration, err error) {
+func (r *Reconciler) samlMetadata(ctx context.Context, idp *v1alpha1.IdentityProvider, source *v1alpha1.SAMLMetadataSource) (metadata *saml.Metadata, next time.Duration, err error) {
 	switch {
 	case source.XML != "":
-		return []byte(source.XML), 0, nil
+		metadata, err = saml.Parse([]byte(source.XML))
+		return metadata, 0, err
 	case source.ConfigMapKeyRef != nil:
-		document, err = r.configMapKey(ctx, idp.Namespace, *source.ConfigMapKeyRef)
-		return document, 0, err
-	default:
-		return r.documents.get(ctx, documentKey{client.ObjectKeyFromObject(idp), metadataPart}, source.URL)
+		document, err := r.configMapKey(ctx, idp.Namespace, *source.ConfigMapKeyRef)
+		if err != nil {
+			return nil, 0, err
+		}
+		metadata, err = saml.Parse(document)
+		return metadata, 0, err
 	}
+	key := documentKey{client.ObjectKeyFromObject(idp), metadataPart}
+	value, next, err := r.documents.get(key, source.URL, func(document []byte) (any, error) { return saml.Parse(document) })
+	if err != nil {
+		return nil, next, err
+	}
+	return value.(*saml.Metadata), next, nil
 }
 
 // configMapKey reads from the API server: the cache has the metadata of ConfigMaps, not
