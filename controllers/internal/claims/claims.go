@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
@@ -35,10 +36,12 @@ func (r *Releaser) ReleaseNamed(ctx context.Context, holder client.Object, name 
 	return r.release(ctx, holder, func() error {
 		claim := &v1alpha1.ScimClaim{}
 		err := r.Live.Get(ctx, client.ObjectKey{Namespace: holder.GetNamespace(), Name: name}, claim)
-		if client.IgnoreNotFound(err) != nil {
+		switch {
+		case apierrors.IsNotFound(err):
+			return nil
+		case err != nil:
 			return fmt.Errorf("read the claim: %w", err)
-		}
-		if err != nil || claim.Spec.HolderRef.Name != holder.GetName() {
+		case claim.Spec.HolderRef.Name != holder.GetName():
 			return nil
 		}
 		return r.delete(ctx, claim)
