@@ -117,15 +117,17 @@ lint: lint-go lint-generated lint-imports lint-shell ## Run every static check.
 .PHONY: lint-go
 lint-go: ## Run go vet and golangci-lint, with kube-api-linter for api/.
 	$(BUILD) golangci-lint
-	go vet ./... && go vet -tags e2e ./test/... && go vet -C test/alerts ./... && go vet -C test/bench ./...
-	$(call tool,golangci-lint) run --enable-only kubeapilinter ./api/...
+	go vet ./... scim-operator.io/api/... && go vet -tags e2e ./test/...
+	for module in test/alerts test/bench examples/watch-users; do go vet -C $$module ./...; done
+	cd api && $(call tool,golangci-lint) run --config ../.golangci.yml --enable-only kubeapilinter ./...
+	cd api && $(call tool,golangci-lint) run --config ../.golangci.yml --disable kubeapilinter ./...
 	$(call tool,golangci-lint) run --build-tags e2e --disable kubeapilinter ./...
 
 .PHONY: lint-generated
 lint-generated: generate ## Check that generated files are up to date.
 	@out=$$(git status --porcelain -- api config); \
 	if [ -n "$$out" ]; then echo "generated files are out of date; run 'make generate' and commit:"; echo "$$out"; git diff -- api config; exit 1; fi
-	go mod tidy -diff && go -C test/bench mod tidy -diff
+	for module in . api test/bench examples/watch-users; do go -C $$module mod tidy -diff; done
 
 .PHONY: lint-imports
 lint-imports: ## Check that imports between the rooms go one way (docs/design.md).

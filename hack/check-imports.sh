@@ -27,7 +27,7 @@ declare -A may=(
 
 module=$(go list -m)
 # First, so that an error of go list is an error of this script.
-packages=$(go list -f '{{.ImportPath}} {{join .Imports " "}}' ./...)
+packages=$(go list -f '{{.ImportPath}} {{join .Imports " "}}' ./... "$module/api/...")
 failed=0
 room_of() {
   local path=${1#"$module"/} room

@@ -16,7 +16,7 @@ targets() {
   # shellcheck disable=SC2016 # the template is go's
   files=$(go list -f '{{$dir := .Dir}}{{range .TestGoFiles}}{{$dir}}/{{.}}
 {{end}}{{range .XTestGoFiles}}{{$dir}}/{{.}}
-{{end}}' ./...)
+{{end}}' ./... scim-operator.io/api/...)
   mapfile -t packages < <(xargs -d '\n' grep -lE '^func Fuzz[A-Z]' <<<"$files" | xargs -n 1 dirname | sort -u)
   [ ${#packages[@]} -gt 0 ] || die "there is no fuzz target"
   go test -list '^Fuzz' "${packages[@]}" | awk '

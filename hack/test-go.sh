@@ -13,7 +13,7 @@ gcc gcc
 /usr/include/stdlib.h libc6-dev
 END
 all=""
-[ $# -gt 0 ] || { all=yes && set -- ./...; }
+[ $# -gt 0 ] || { all=yes && set -- ./... scim-operator.io/api/...; }
 KUBEBUILDER_ASSETS=$("$HACK_DIR/envtest-assets.sh")
 export KUBEBUILDER_ASSETS
 # Many API servers start at the same time.

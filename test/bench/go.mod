@@ -2,7 +2,10 @@ module scim-operator.io/test/bench
 
 go 1.26.0
 
-replace scim-operator.io => ../..
+replace (
+	scim-operator.io => ../..
+	scim-operator.io/api => ../../api
+)
 
 require (
 	github.com/elimity-com/scim v0.0.0-20260728105928-2641426a1539
@@ -14,6 +17,7 @@ require (
 	k8s.io/apimachinery v0.37.2
 	k8s.io/client-go v0.37.2
 	scim-operator.io v0.0.0
+	scim-operator.io/api v0.0.0
 	sigs.k8s.io/controller-runtime v0.25.2
 )
 
