@@ -87,27 +87,51 @@ image-binary: ## Build the static Linux binary that the image holds.
 image: image-binary ## Build the container image into bin/image.tar (CONTAINER_TOOL=docker, podman or buildah).
 	hack/image.sh build
 
-.PHONY: generate
-generate: ## Regenerate deep copies, apply configurations, CRDs and the manager's RBAC.
+.PHONY: docker-build
+docker-build: image ## The same, under Kubebuilder's name.
+
+.PHONY: manifests
+manifests: ## Regenerate the CRDs and the manager's RBAC.
 	$(BUILD) controller-gen
-	rm -rf api/v1alpha1/applyconfiguration
-	$(call tool,controller-gen) object:headerFile=hack/boilerplate.go.txt \
-	  applyconfiguration:headerFile=hack/boilerplate.go.txt \
-	  crd:maxDescLen=1000 output:crd:dir=config/crd/bases paths=./api/...
+	$(call tool,controller-gen) crd:maxDescLen=1000 output:crd:dir=config/crd/bases paths=./api/...
 	$(call tool,controller-gen) rbac:roleName=scim-operator-manager output:rbac:dir=config/rbac paths=./controllers/...
 
-.PHONY: install
-install: ## Install the operator into the current kubeconfig context (IMAGE=registry/name:tag).
-	@test -n "$(IMAGE)" || { echo "give IMAGE, a name that the cluster can pull: make install IMAGE=registry.example.com/scim-operator:v1"; exit 1; }
-	kubectl kustomize config/install | sed 's|localhost/scim-operator:dev|$(IMAGE)|' | kubectl apply --server-side -f -
-
-.PHONY: undeploy
-undeploy: ## Remove the operator from the current kubeconfig context. The CRDs stay, and everybody in them.
-	hack/undeploy.sh
+.PHONY: generate
+generate: manifests ## Regenerate deep copies and apply configurations, and all manifests.
+	rm -rf api/v1alpha1/applyconfiguration
+	$(call tool,controller-gen) object:headerFile=hack/boilerplate.go.txt \
+	  applyconfiguration:headerFile=hack/boilerplate.go.txt paths=./api/...
 
 .PHONY: fmt
 fmt: ## Format the Go code.
 	gofmt -w $$(git ls-files '*.go')
+
+##@ Deployment
+
+# The operator's image. Kubebuilder calls it IMG.
+IMAGE := $(or $(IMAGE),$(IMG))
+export IMAGE
+
+.PHONY: install
+install: ## Install the CRDs, which a policy protects, into the cluster of the current kubeconfig context.
+	hack/install.sh install
+
+.PHONY: uninstall
+uninstall: ## Delete the CRDs, unless an object of one of the kinds exists.
+	hack/install.sh uninstall
+
+.PHONY: deploy
+deploy: ## Deploy the CRDs and the operator to that cluster (IMAGE=registry/name:tag).
+	hack/install.sh deploy
+
+.PHONY: undeploy
+undeploy: ## Delete the operator from that cluster. The CRDs stay, and so do all people.
+	hack/undeploy.sh
+
+.PHONY: build-installer
+build-installer: ## Write the CRDs and the operator into dist/install.yaml (IMAGE=registry/name:tag).
+	mkdir -p dist
+	hack/install.sh print > dist/install.yaml
 
 ##@ Checks
 
