@@ -3,6 +3,7 @@
 package scim
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -38,9 +39,24 @@ type filterParser struct {
 	pos   int
 	depth int
 	nodes int
+
+	ofPath      bool   // text is a PATCH path
+	unknown     *Error // the first name within the brackets of a path that is no sub-attribute
+	unknownName string
 }
 
 func (p *filterParser) fail(reason string) error { return errFilter(p.text, p.pos, reason) }
+
+// firstError returns what is wrong first with a path that has an error.
+func (p *filterParser) firstError(err error) error {
+	if p.unknown == nil {
+		return err
+	}
+	if next := (*Error)(nil); errors.As(err, &next) && next.unknown != "" {
+		p.unknown.unknown = p.unknownName
+	}
+	return p.unknown
+}
 
 func (p *filterParser) failAt(pos int, reason string) error { return errFilter(p.text, pos, reason) }
 
@@ -160,6 +176,9 @@ func (p *filterParser) comparison() (*node, error) {
 	t, problem := p.resolve(path)
 	elsewhere := false
 	if problem != "" {
+		if p.ofPath && p.scope != nil {
+			return p.unknownComparison(path, problem)
+		}
 		if t, elsewhere = p.resolveElsewhere(path); !elsewhere {
 			return nil, p.fail(problem)
 		}
@@ -182,6 +201,28 @@ func (p *filterParser) comparison() (*node, error) {
 		n = p.withoutValue(n)
 	}
 	return n, err
+}
+
+// unknownComparison reads a comparison within the brackets of a path whose name is no
+// sub-attribute. The path is wrong; the rest of it is read to learn whether that alone is.
+func (p *filterParser) unknownComparison(path, problem string) (*node, error) {
+	if p.unknown == nil {
+		p.unknown = errFilter(p.text, p.pos, problem)
+		p.unknownName = p.scope.path + "." + p.withinScope(path)
+	}
+	p.pos += len(path)
+	word := p.word()
+	op, ok := operatorOf(word)
+	if !ok {
+		return nil, p.unknown
+	}
+	p.pos += len(word)
+	if op != opPresent {
+		if _, err := p.literal(); err != nil {
+			return nil, p.unknown
+		}
+	}
+	return p.count(&node{op: opPresent})
 }
 
 // resolveElsewhere finds an attribute of another type that the query is about.

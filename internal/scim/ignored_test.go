@@ -22,6 +22,9 @@ func TestPatchPassesOverWhatIsUnknown(t *testing.T) {
 		{"a sub-attribute", `{"op":"Replace","path":"name.shoe","value":42},` + deactivate, []string{"name.shoe"}},
 		{"behind a value path", `{"op":"Replace","path":"addresses[type eq \"alice@example.com\"].shoe","value":42},` + deactivate, []string{"addresses.shoe"}},
 		{"before a value path", `{"op":"Remove","path":"shoes[type eq \"alice@example.com\"].value"},` + deactivate, []string{"shoes"}},
+		{"in the brackets of a value path", `{"op":"Replace","path":"addresses[shoe eq 42 and type eq \"work\"].locality","value":"x"},` + deactivate, []string{"addresses.shoe"}},
+		{"in the brackets and behind them", `{"op":"Replace","path":"addresses[shoe eq 42].lace","value":"x"},` + deactivate, []string{"addresses.shoe"}},
+		{"in the brackets, with its URN", `{"op":"Remove","path":"emails[urn:ietf:params:scim:schemas:core:2.0:User:emails.shoe pr]"},` + deactivate, []string{"emails.shoe"}},
 		{"with a value of any kind", `{"op":"Add","path":"shoeSize","value":{"a":[1]}},` + deactivate, []string{"shoeSize"}},
 		{"twice", `{"op":"Add","path":"shoeSize","value":1},{"op":"Remove","path":"shoeSize"},` + deactivate, []string{"shoeSize"}},
 		{"without a path", `{"op":"replace","value":{"active":false,"shoeSize":42,"` + undeclared + `":{"badge":"7"},"name.shoe":1,"emails[type eq \"work\"].shoe":1}}`,
@@ -50,15 +53,18 @@ func TestPatchPassesOverWhatIsUnknown(t *testing.T) {
 // option so is what is unknown.
 func TestPatchPassesOverNothingElse(t *testing.T) {
 	for operation, scimType := range map[string]string{
-		`{"op":"add","path":"title x","value":"x"}`:                          "invalidPath",
-		`{"op":"add","path":"shoe size","value":"x"}`:                        "invalidPath",
-		`{"op":"add","path":"/title","value":"x"}`:                           "invalidPath",
-		`{"op":"add","path":"emails[type eq \"work\"].shoe x","value":"x"}`:  "invalidPath",
-		`{"op":"add","path":"emails[shoe eq \"work\"].value","value":"x"}`:   "invalidFilter",
-		`{"op":"replace","path":"id","value":"x"}`:                           "mutability",
-		`{"op":"replace","path":"active","value":"maybe"}`:                   "invalidValue",
-		`{"op":"move","path":"shoeSize","value":1}`:                          "invalidSyntax",
-		`{"op":"replace","path":"ims[type eq \"x\"]","value":{"value":"a"}}`: "noTarget",
+		`{"op":"add","path":"title x","value":"x"}`:                           "invalidPath",
+		`{"op":"add","path":"shoe size","value":"x"}`:                         "invalidPath",
+		`{"op":"add","path":"/title","value":"x"}`:                            "invalidPath",
+		`{"op":"add","path":"emails[type eq \"work\"].shoe x","value":"x"}`:   "invalidPath",
+		`{"op":"add","path":"emails[shoe eq \"work\"","value":"x"}`:           "invalidFilter",
+		`{"op":"add","path":"emails[shoe is \"work\"].value","value":"x"}`:    "invalidFilter",
+		`{"op":"add","path":"emails[shoe eq \"work\"] x","value":"x"}`:        "invalidFilter",
+		`{"op":"add","path":"emails[shoe eq \"a\" and type xx 1]","value":1}`: "invalidFilter",
+		`{"op":"replace","path":"id","value":"x"}`:                            "mutability",
+		`{"op":"replace","path":"active","value":"maybe"}`:                    "invalidValue",
+		`{"op":"move","path":"shoeSize","value":1}`:                           "invalidSyntax",
+		`{"op":"replace","path":"ims[type eq \"x\"]","value":{"value":"a"}}`:  "noTarget",
 	} {
 		rt := Core().User()
 		patch, err := rt.ParsePatch(patchOps(operation), IgnoreUnknown())
@@ -69,6 +75,8 @@ func TestPatchPassesOverNothingElse(t *testing.T) {
 	}
 	_, err := Core().User().ParsePatch(patchOps(`{"op":"add","path":"shoeSize","value":1}`))
 	wantError(t, err, "invalidPath", "shoeSize")
+	_, err = Core().User().ParsePatch(patchOps(`{"op":"remove","path":"emails[shoe eq \"work\"]"}`))
+	wantError(t, err, "invalidFilter", "shoe")
 }
 
 func TestBodiesTellWhatIsUnknown(t *testing.T) {

@@ -84,7 +84,7 @@ func (rt *ResourceType) parsePath(path string) (t target, filter *node, err erro
 	if len(path) > maxPathBytes {
 		return t, nil, ErrInvalidPath(path, fmt.Sprintf("it is longer than %d bytes", maxPathBytes))
 	}
-	p := filterParser{rt: rt, text: path}
+	p := filterParser{rt: rt, text: path, ofPath: true}
 	word := p.word()
 	t, problem := rt.resolve(word)
 	p.pos += len(word)
@@ -100,7 +100,7 @@ func (rt *ResourceType) parsePath(path string) (t target, filter *node, err erro
 			return t, nil, ErrInvalidPath(path, "a filter belongs behind an attribute")
 		}
 		if filter, err = p.bracket(t, 0); err != nil {
-			return t, nil, err
+			return t, nil, p.firstError(err)
 		}
 		if p.next() == '.' {
 			p.pos++
@@ -111,13 +111,17 @@ func (rt *ResourceType) parsePath(path string) (t target, filter *node, err erro
 				if p.next() == 0 && name != "" {
 					err.unknown = t.attr.path + "." + name
 				}
-				return t, nil, err
+				return t, nil, p.firstError(err)
 			}
 		}
 	}
 	if p.next() != 0 || word == "" {
-		return t, nil, ErrInvalidPath(path,
-			`it must be an attribute, such as userName, name.givenName or emails[type eq "work"].value`)
+		return t, nil, p.firstError(ErrInvalidPath(path,
+			`it must be an attribute, such as userName, name.givenName or emails[type eq "work"].value`))
+	}
+	if p.unknown != nil {
+		p.unknown.unknown = p.unknownName
+		return t, nil, p.unknown
 	}
 	return t, filter, nil
 }
