@@ -136,7 +136,7 @@ build-installer: ## Write the CRDs and the operator into dist/install.yaml (IMAG
 ##@ Checks
 
 .PHONY: lint
-lint: lint-go lint-generated lint-imports lint-shell ## Run every static check.
+lint: lint-go lint-generated lint-imports lint-api lint-shell ## Run every static check.
 
 .PHONY: lint-go
 lint-go: ## Run go vet and golangci-lint, with kube-api-linter for api/.
@@ -156,6 +156,10 @@ lint-generated: generate ## Check that generated files are up to date.
 .PHONY: lint-imports
 lint-imports: ## Check that imports between the rooms go one way (docs/design.md).
 	hack/check-imports.sh
+
+.PHONY: lint-api
+lint-api: ## Check that the CRDs have only grown since the last tag (docs/api-policy.md).
+	hack/check-api.sh
 
 .PHONY: lint-shell
 lint-shell: ## Run shellcheck over every script.
