@@ -174,6 +174,7 @@ var _ = Describe("An identity provider", Ordered, func() {
 			HaveKeyWithValue("scim_operator_saml_last_certificate_expiry_timestamp_seconds okta", BeNumerically(">", float64(time.Now().Unix()))),
 			HaveKeyWithValue("scim_operator_last_token_expiry_timestamp_seconds okta", BeNumerically("~", float64(time.Now().Add(180*24*time.Hour).Unix()), 3600)),
 			HaveKeyWithValue("scim_operator_token_expiring okta", 0.0),
+			HaveKeyWithValue("scim_operator_token_must_not_expire okta", 0.0),
 		))
 	})
 

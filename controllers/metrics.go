@@ -31,6 +31,9 @@ var (
 	expiringMetric = prometheus.NewDesc("scim_operator_token_expiring",
 		"Whether the last token of a ScimEndpoint expires soon or has expired (1), as its condition TokenReady says, or not (0).",
 		[]string{"namespace", "name"}, nil)
+	unsupportedMetric = prometheus.NewDesc("scim_operator_token_must_not_expire",
+		"Whether the identity provider of a ScimEndpoint stops provisioning when its token ends (1), as Entra ID does, or not (0).",
+		[]string{"namespace", "name"}, nil)
 	heldMetric = prometheus.NewDesc("scim_operator_held_users",
 		"How many users of a ScimEndpoint, or of an IdentityProvider that is not served, wait for a person to approve or reject that they leave.",
 		[]string{"namespace", "name"}, nil)
@@ -47,6 +50,7 @@ func (s states) Describe(descriptions chan<- *prometheus.Desc) {
 	descriptions <- certificateMetric
 	descriptions <- tokenMetric
 	descriptions <- expiringMetric
+	descriptions <- unsupportedMetric
 	descriptions <- heldMetric
 }
 
@@ -123,9 +127,15 @@ func collectTokens(metrics chan<- prometheus.Metric, ep *v1alpha1.ScimEndpoint) 
 	if ready == nil {
 		return
 	}
-	value := 0.0
-	if ready.Reason == v1alpha1.ReasonTokenExpiring || ready.Reason == v1alpha1.ReasonTokenExpired {
-		value = 1
+	expiring := ready.Reason == v1alpha1.ReasonTokenExpiring || ready.Reason == v1alpha1.ReasonTokenExpired
+	metrics <- prometheus.MustNewConstMetric(expiringMetric, prometheus.GaugeValue, oneIf(expiring), ep.Namespace, ep.Name)
+	unsupported := ep.EffectiveProviderBehavior().ExpiringTokens == v1alpha1.ExpiringTokensUnsupported
+	metrics <- prometheus.MustNewConstMetric(unsupportedMetric, prometheus.GaugeValue, oneIf(unsupported), ep.Namespace, ep.Name)
+}
+
+func oneIf(yes bool) float64 {
+	if yes {
+		return 1
 	}
-	metrics <- prometheus.MustNewConstMetric(expiringMetric, prometheus.GaugeValue, value, ep.Namespace, ep.Name)
+	return 0
 }

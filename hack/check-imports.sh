@@ -20,7 +20,7 @@ declare -A may=(
   [internal/store]="internal/scim api"
   [internal/replica]="internal/store internal/token api"
   [internal/server]="internal/scim internal/store internal/token"
-  [internal/plugin]="api"
+  [internal/plugin]="internal/idp api"
   [controllers]="internal/render internal/identity internal/idp internal/token internal/saml internal/oidc internal/oauth api test" # test: controllers/internal/testenv
   [internal/cmd]="controllers internal/oauth internal/replica internal/scim internal/server internal/store internal/token internal/saml internal/render internal/identity internal/plugin api"
 )

@@ -13,6 +13,7 @@ func (e *ScimEndpoint) Definition() ScimEndpointSpec {
 	d.ResourceTypes, d.Extensions = e.Spec.ResourceTypes, e.Spec.Extensions
 	d.Me, d.OAuth = e.Spec.Me, e.Spec.OAuth
 	d.ProviderBehavior = e.EffectiveProviderBehavior()
+	d.ExpiringTokens = "" // the manager's business alone: to change it restarts nothing
 	if e.Spec.Links() {
 		d.Linking, d.LinkingApproval = e.Spec.Linking, e.Spec.EffectiveLinkingApproval()
 		d.EmailDomains = e.Spec.EmailDomains

@@ -173,8 +173,7 @@ type Departure struct {
 	// LastProtectedRoleHolder or DeprovisioningRejected. It is left out when the user has
 	// become inactive.
 	// +optional
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:Enum=HeldByGuard;LastProtectedRoleHolder;DeprovisioningRejected
 	HeldBecause string `json:"heldBecause,omitempty"`
 
 	// holdID names the hold that the user is or was under. It is left out when nobody had

@@ -162,6 +162,10 @@ type IdentityProviderStatus struct {
 	// +optional
 	UnknownAttributes UnknownAttributes `json:"unknownAttributes,omitempty"`
 
+	// expiringTokens is the value in force.
+	// +optional
+	ExpiringTokens ExpiringTokens `json:"expiringTokens,omitempty"`
+
 	// deprovisioning is that of the endpoint: how people leave, and who is held.
 	// +optional
 	Deprovisioning *DeprovisioningStatus `json:"deprovisioning,omitempty"`
@@ -212,12 +216,12 @@ type ConnectionStatus struct {
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:shortName=idp,categories=scim
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Type",type=string,JSONPath=`.spec.type`
 // +kubebuilder:printcolumn:name="SSO",type=string,JSONPath=`.status.conditions[?(@.type=="SSOConfigured")].status`
 // +kubebuilder:printcolumn:name="SCIM",type=string,JSONPath=`.status.conditions[?(@.type=="ScimReady")].reason`
 // +kubebuilder:printcolumn:name="Users",type=integer,JSONPath=`.status.users`
 // +kubebuilder:printcolumn:name="URL",type=string,JSONPath=`.status.connection.baseURL`
-// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`,priority=1
 // +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:selectablefield:JSONPath=`.spec.type`

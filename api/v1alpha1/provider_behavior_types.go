@@ -2,6 +2,10 @@
 
 package v1alpha1
 
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
 // ExternalIDs tells whether an identity provider gives the externalId of one person to
 // another one later.
 // +kubebuilder:validation:Enum=Immutable;Reassignable
@@ -25,8 +29,19 @@ const (
 	UnknownAttributesRefused UnknownAttributes = "Refused"
 )
 
-// ProviderBehavior describes what an endpoint may expect of the requests of its identity
-// provider. What it leaves out follows from the type of the IdentityProvider.
+// ExpiringTokens tells whether an identity provider goes on after its token has ended and was
+// replaced.
+// +kubebuilder:validation:Enum=Supported;Unsupported
+type ExpiringTokens string
+
+const (
+	// ExpiringTokensSupported means that the next token takes over.
+	ExpiringTokensSupported ExpiringTokens = "Supported"
+	// ExpiringTokensUnsupported means that provisioning stops until a person restarts it.
+	ExpiringTokensUnsupported ExpiringTokens = "Unsupported"
+)
+
+// ProviderBehavior describes what an endpoint may expect of its identity provider. What it leaves out follows from the type of the IdentityProvider.
 type ProviderBehavior struct {
 	// externalIDs is Immutable or Reassignable. With Immutable, a deleted user who is
 	// created again under the same externalId gets the old record and id. With
@@ -43,6 +58,14 @@ type ProviderBehavior struct {
 	// Ignored for EntraID, otherwise Refused.
 	// +optional
 	UnknownAttributes UnknownAttributes `json:"unknownAttributes,omitempty"`
+
+	// expiringTokens is Supported or Unsupported. With Unsupported, the identity provider
+	// stops provisioning when its token ends: token.lifetime is 87600h (ten years) when left
+	// out, and the condition TokenReady and an alert warn long before the end. Left out, it
+	// follows from the type of the IdentityProvider: Unsupported for EntraID, otherwise
+	// Supported.
+	// +optional
+	ExpiringTokens ExpiringTokens `json:"expiringTokens,omitempty"`
 }
 
 // Or returns the behavior with what it leaves out taken from another one.
@@ -53,13 +76,35 @@ func (b ProviderBehavior) Or(otherwise ProviderBehavior) ProviderBehavior {
 	if b.UnknownAttributes == "" {
 		b.UnknownAttributes = otherwise.UnknownAttributes
 	}
+	if b.ExpiringTokens == "" {
+		b.ExpiringTokens = otherwise.ExpiringTokens
+	}
 	return b
+}
+
+// DefaultProviderBehavior returns the behavior of an identity provider that nothing is known of.
+func DefaultProviderBehavior() ProviderBehavior {
+	return ProviderBehavior{
+		ExternalIDs: ExternalIDsReassignable, UnknownAttributes: UnknownAttributesRefused, ExpiringTokens: ExpiringTokensSupported,
+	}
 }
 
 // EffectiveProviderBehavior returns the values in force when the spec leaves some out. An
 // endpoint without an IdentityProvider has an identity provider that nothing is known of.
 func (e *ScimEndpoint) EffectiveProviderBehavior() ProviderBehavior {
-	return e.Spec.ProviderBehavior.Or(ProviderBehavior{
-		ExternalIDs: ExternalIDsReassignable, UnknownAttributes: UnknownAttributesRefused,
-	})
+	return e.Spec.ProviderBehavior.Or(DefaultProviderBehavior())
+}
+
+// EffectiveTokenPolicy returns the token policy in force. A token of an identity provider that
+// does not support expiring tokens lives as long as any may, unless the spec says otherwise.
+func (e *ScimEndpoint) EffectiveTokenPolicy() *TokenPolicy {
+	if e.EffectiveProviderBehavior().ExpiringTokens != ExpiringTokensUnsupported || e.Spec.Token != nil && e.Spec.Token.Lifetime != nil {
+		return e.Spec.Token
+	}
+	policy := &TokenPolicy{}
+	if e.Spec.Token != nil {
+		policy = e.Spec.Token.DeepCopy()
+	}
+	policy.Lifetime = &metav1.Duration{Duration: MaxTokenLifetime}
+	return policy
 }

@@ -299,6 +299,10 @@ type ScimEndpointStatus struct {
 	// unknownAttributes is the value in force.
 	// +optional
 	UnknownAttributes UnknownAttributes `json:"unknownAttributes,omitempty"`
+
+	// expiringTokens is the value in force.
+	// +optional
+	ExpiringTokens ExpiringTokens `json:"expiringTokens,omitempty"`
 }
 
 // ServerStatus is one running replica of an endpoint.

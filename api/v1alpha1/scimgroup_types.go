@@ -109,7 +109,7 @@ type ScimGroupStatus struct {
 // ScimGroup is a group that an identity provider has provisioned. Its name is the SCIM id.
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
-// +kubebuilder:resource:shortName=scimgroup,categories=scim
+// +kubebuilder:resource:shortName=scimg,categories=scim-directory
 // +kubebuilder:printcolumn:name="DisplayName",type=string,JSONPath=`.spec.displayName`
 // +kubebuilder:printcolumn:name="Members",type=integer,JSONPath=`.spec.memberCount`
 // +kubebuilder:printcolumn:name="Unresolved",type=integer,JSONPath=`.status.unresolvedMembers`

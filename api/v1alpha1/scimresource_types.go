@@ -42,9 +42,9 @@ type ScimResourceSpec struct {
 }
 
 // ScimResource is a resource of a type that its ScimEndpoint declares. Its name is the
-// SCIM id.
+// SCIM id. It has no status: nothing is decided about it.
 // +kubebuilder:object:root=true
-// +kubebuilder:resource:shortName=scimres,categories=scim
+// +kubebuilder:resource:shortName=scimres,categories=scim-directory
 // +kubebuilder:printcolumn:name="Type",type=string,JSONPath=`.spec.resourceType`
 // +kubebuilder:printcolumn:name="ExternalID",type=string,JSONPath=`.spec.externalId`
 // +kubebuilder:printcolumn:name="Provider",type=string,JSONPath=`.spec.endpointRef.name`

@@ -467,7 +467,7 @@ type ScimUserStatus struct {
 // ScimUser is a person whom an identity provider has provisioned. Its name is the SCIM id.
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
-// +kubebuilder:resource:shortName=scimuser,categories=scim
+// +kubebuilder:resource:shortName=scimu,categories=scim-directory
 // +kubebuilder:printcolumn:name="UserName",type=string,JSONPath=`.spec.userName`
 // +kubebuilder:printcolumn:name="Type",type=string,JSONPath=`.status.userType`
 // +kubebuilder:printcolumn:name="Active",type=string,JSONPath=`.status.conditions[?(@.type=="Active")].status`

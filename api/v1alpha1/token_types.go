@@ -14,6 +14,8 @@ import (
 const (
 	// DefaultTokenLifetime is how long a token is accepted when the spec does not say.
 	DefaultTokenLifetime = 180 * 24 * time.Hour
+	// MaxTokenLifetime is the longest lifetime of a token.
+	MaxTokenLifetime = 87600 * time.Hour
 	// DefaultTokenOverlap is how long a token that has been replaced goes on working when
 	// the spec does not say.
 	DefaultTokenOverlap = time.Hour
@@ -39,7 +41,7 @@ type TokenPolicy struct {
 
 	// lifetime of a token from the time it is issued, from 1h to 87600h (ten years). A
 	// change is for the tokens that are issued from then on. Left out, it is 4320h (180
-	// days).
+	// days), or 87600h where expiringTokens is Unsupported.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32

@@ -66,6 +66,7 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, idp *v1a
 	idp.Status.Linking, idp.Status.LinkingApproval = linking.Linking, linking.LinkingApproval
 	behavior := behaviorOf(idp)
 	idp.Status.ExternalIDs, idp.Status.UnknownAttributes = behavior.ExternalIDs, behavior.UnknownAttributes
+	idp.Status.ExpiringTokens = behavior.ExpiringTokens
 
 	outcome.ObserveLinking(pass, idp, linking, idp.Spec.EmailDomains)
 

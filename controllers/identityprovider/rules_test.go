@@ -43,9 +43,12 @@ var _ = Describe("What an IdentityProvider says of users who were here before", 
 var _ = Describe("What is known of an identity provider", func() {
 	It("becomes its endpoint's unless the spec decides otherwise, and is shown as it is in force", func(ctx SpecContext) {
 		namespace := env.Namespace(ctx)
-		known := v1alpha1.ProviderBehavior{ExternalIDs: v1alpha1.ExternalIDsReassignable, UnknownAttributes: v1alpha1.UnknownAttributesIgnored}
+		known := v1alpha1.ProviderBehavior{
+			ExternalIDs: v1alpha1.ExternalIDsReassignable, UnknownAttributes: v1alpha1.UnknownAttributesIgnored, ExpiringTokens: v1alpha1.ExpiringTokensUnsupported,
+		}
 		inForce := func(b v1alpha1.ProviderBehavior) OmegaMatcher {
-			return And(HaveField("Status.ExternalIDs", b.ExternalIDs), HaveField("Status.UnknownAttributes", b.UnknownAttributes))
+			return And(HaveField("Status.ExternalIDs", b.ExternalIDs), HaveField("Status.UnknownAttributes", b.UnknownAttributes),
+				HaveField("Status.ExpiringTokens", b.ExpiringTokens))
 		}
 		idp := newProvider(namespace, inline(metadata(year)), v1alpha1.ProvisioningEnabled)
 		idp.Spec.Type = v1alpha1.ProviderEntraID

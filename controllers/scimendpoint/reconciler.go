@@ -81,6 +81,7 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, ep *v1al
 	ep.Status.Replicas = ptr.To(ep.EffectiveReplicas())
 	behavior := ep.EffectiveProviderBehavior()
 	ep.Status.ExternalIDs, ep.Status.UnknownAttributes = behavior.ExternalIDs, behavior.UnknownAttributes
+	ep.Status.ExpiringTokens = behavior.ExpiringTokens
 	outcome.ObserveLinking(pass, ep, ep.Spec.LinkingPolicy, ep.Spec.EmailDomains)
 
 	tokensNext, err := r.ensureTokens(ctx, pass, ep)

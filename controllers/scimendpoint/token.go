@@ -56,7 +56,7 @@ func (r *Reconciler) followTokens(ctx context.Context, pass *outcome.Pass, ep *v
 		return nil, 0, err
 	}
 	now := r.now()
-	plan := token.Facts{Policy: ep.Spec.Token, Record: m.record, Brought: brought, Now: now}.Plan()
+	plan := token.Facts{Policy: ep.EffectiveTokenPolicy(), Record: m.record, Brought: brought, Now: now}.Plan()
 	if !plan.Issue || !plan.Record.Same(&m.record) {
 		err = r.writeRecord(ctx, ep, m, plan.Record)
 	}
@@ -74,7 +74,7 @@ func (r *Reconciler) followTokens(ctx context.Context, pass *outcome.Pass, ep *v
 		}
 	}
 	if plan.Issue { // what the new one leads to is not in the plan
-		plan = token.Facts{Policy: ep.Spec.Token, Record: m.record, Brought: brought, Now: now}.Plan()
+		plan = token.Facts{Policy: ep.EffectiveTokenPolicy(), Record: m.record, Brought: brought, Now: now}.Plan()
 	}
 	if !plan.Next.IsZero() {
 		next = plan.Next.Sub(now)
@@ -120,7 +120,7 @@ func (r *Reconciler) issue(ctx context.Context, pass *outcome.Pass, ep *v1alpha1
 	if err != nil {
 		return err
 	}
-	if err := r.writeRecord(ctx, ep, m, m.record.Issued(*digest, ep.Spec.Token, name, r.now())); err != nil {
+	if err := r.writeRecord(ctx, ep, m, m.record.Issued(*digest, ep.EffectiveTokenPolicy(), name, r.now())); err != nil {
 		return err
 	}
 	message := fmt.Sprintf("Token %s was issued and delivered in Secret %s.", digest.ID, name)

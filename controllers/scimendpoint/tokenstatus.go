@@ -137,13 +137,13 @@ func (r *Reconciler) tellTokenReady(ctx context.Context, pass *outcome.Pass, ep 
 	if len(live) == 0 {
 		return r.tellNoToken(pass, ep, &m.record)
 	}
-	if warning := token.Warning(live, ep.Spec.Token, r.now()); warning > 0 && needed(ep) {
+	if warning := token.Warning(live, ep.EffectiveTokenPolicy(), r.now()); warning > 0 && needed(ep) {
 		tellExpiring(pass, ep, &live[0], warning, m.record.Generation)
 		return nil
 	}
 	if live[0].Brought() {
 		outcome.Set(ep, v1alpha1.ConditionTokenReady, true, v1alpha1.ReasonTokenProvided,
-			fmt.Sprintf("The token is the one in Secret %s.%s", live[0].SecretName, goesOn(live[1:])))
+			fmt.Sprintf("The token is the one in Secret %s.%s", live[0].SecretName, goesOn(live[1:])+mustNotExpire(ep, live)))
 		return nil
 	}
 	delivered, err := r.children.Exists(ctx, client.ObjectKey{Namespace: ep.Namespace, Name: live[0].SecretName}, child.Metadata(secretKind))
@@ -154,7 +154,7 @@ func (r *Reconciler) tellTokenReady(ctx context.Context, pass *outcome.Pass, ep 
 	if delivered {
 		message = fmt.Sprintf("A token has been issued and delivered in Secret %s; the Secret may be deleted once the token has been copied.", live[0].SecretName)
 	}
-	outcome.Set(ep, v1alpha1.ConditionTokenReady, true, v1alpha1.ReasonTokenIssued, message+goesOn(live[1:]))
+	outcome.Set(ep, v1alpha1.ConditionTokenReady, true, v1alpha1.ReasonTokenIssued, message+goesOn(live[1:])+mustNotExpire(ep, live))
 	return nil
 }
 
@@ -211,11 +211,29 @@ func tellExpiring(pass *outcome.Pass, ep *v1alpha1.ScimEndpoint, last *token.Tok
 	if within == 24*time.Hour {
 		days = "1 day"
 	}
-	message := fmt.Sprintf("Token %s expires at %s, within %s. %s, and give it to the identity provider before that.", last.ID, stamp(last.End()), days, advice)
+	message := fmt.Sprintf("Token %s expires at %s, within %s. %s, and give it to the identity provider before that.", last.ID, stamp(last.End()), days, advice) + stopsAtTheEnd(ep)
 	if before := pass.Before(v1alpha1.ConditionTokenReady); before.Reason != v1alpha1.ReasonTokenExpiring || before.Message != message {
 		pass.Warn(v1alpha1.ReasonTokenExpiring, message)
 	}
 	outcome.Set(ep, v1alpha1.ConditionTokenReady, true, v1alpha1.ReasonTokenExpiring, message)
+}
+
+// mustNotExpire tells until when there is time, where the identity provider asks for a token
+// that does not expire.
+func mustNotExpire(ep *v1alpha1.ScimEndpoint, live []token.Token) string {
+	stops := stopsAtTheEnd(ep)
+	if stops == "" {
+		return ""
+	}
+	return fmt.Sprintf(" It expires at %s.%s", stamp(live[0].End()), stops)
+}
+
+// stopsAtTheEnd tells what happens at the end of a token that must not expire, or nothing.
+func stopsAtTheEnd(ep *v1alpha1.ScimEndpoint) string {
+	if ep.EffectiveProviderBehavior().ExpiringTokens != v1alpha1.ExpiringTokensUnsupported {
+		return ""
+	}
+	return " The identity provider asks for a token that does not expire: when this one ends it stops provisioning (Entra ID puts the job into quarantine) until a person restarts it."
 }
 
 // goesOn tells of tokens that are accepted beside.

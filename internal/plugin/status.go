@@ -35,6 +35,11 @@ type ProviderStatus struct {
 	ActiveUsers   *int64 `json:"activeUsers,omitempty"`
 	Technicians   *int64 `json:"technicians,omitempty"`
 	Groups        *int64 `json:"groups,omitempty"`
+	// Portal is where the connection is entered in the identity provider; of an
+	// IdentityProvider alone.
+	Portal *Portal `json:"portal,omitempty"`
+	// Sync is how often the identity provider synchronises, left out where it is not documented.
+	Sync string `json:"sync,omitempty"`
 	// SignOnExpires is when the first SAML signing certificate expires.
 	SignOnExpires *metav1.Time  `json:"signOnExpires,omitempty"`
 	Tokens        []tokenStatus `json:"tokens"`
@@ -98,6 +103,8 @@ func (s *session) statusOf(p *provider) ProviderStatus {
 	if idp := p.identityProvider; idp != nil {
 		answer.Type, answer.DisplayName = string(idp.Spec.Type), idp.Spec.DisplayName
 		answer.Provisioning = string(idp.EffectiveProvisioning())
+		portal := p.portal()
+		answer.Portal, answer.Sync = &portal, p.sync()
 		answer.Users, answer.Technicians, answer.Groups = idp.Status.Users, idp.Status.Technicians, idp.Status.Groups
 		if saml := idp.SAMLStatus(); saml != nil {
 			answer.SignOnExpires = saml.NextExpiry
@@ -144,6 +151,12 @@ func (a *ProviderStatus) write(w io.Writer, s *session) {
 	}
 	if people := a.people(); people != "" {
 		rows = append(rows, []string{"  People", people})
+	}
+	if a.Portal != nil && a.Portal.Page != "" {
+		rows = append(rows, []string{"  Portal", a.Portal.text()})
+	}
+	if a.Sync != "" {
+		rows = append(rows, []string{"  Synchronises", a.Sync})
 	}
 	if a.SignOnExpires != nil {
 		rows = append(rows, []string{"  Sign-on", "a signing certificate expires " + day(s.now, a.SignOnExpires)})

@@ -99,6 +99,8 @@ type Connection struct {
 	OrganizationID string `json:"organizationID,omitempty"`
 	TokenID        string `json:"tokenID"`
 	Token          string `json:"token"`
+	// Portal has the labels under which the identity provider asks for all this.
+	Portal Portal `json:"portal"`
 }
 
 func (k *kubectl) tokenShowCommand() *cobra.Command {
@@ -109,7 +111,8 @@ func (k *kubectl) tokenShowCommand() *cobra.Command {
 and the newest token, in plain text, out of its Secret. The Secret is annotated with the
 time when that was first done (scim-operator.io/first-read-time), which "token list" shows.
 It may be deleted once the token has been copied. A Secret that somebody else maintains
-(token.secretRef) is only read.`,
+(token.secretRef) is only read. Each line has the label that the identity provider's own
+portal shows, as far as it is known of its type.`,
 		Example:           "  kubectl scim token show okta\n  kubectl scim token show okta -o json | jq -r .token",
 		Args:              oneProvider,
 		ValidArgsFunction: k.completeProvider,
@@ -127,7 +130,7 @@ func (s *session) showToken(ctx context.Context, args []string) error {
 		return err
 	}
 	answer := Connection{Namespace: s.namespace, Provider: p.name, BaseURL: p.endpoint.Status.BaseURL,
-		OrganizationID: p.organizationID(), TokenID: t.ID}
+		OrganizationID: p.organizationID(), TokenID: t.ID, Portal: p.portal()}
 	if answer.Token, err = tokenIn(secret, t, fieldsOf(p.served).tokenPolicy(tokenOfEndpoint)); err != nil {
 		return err
 	}
@@ -135,12 +138,19 @@ func (s *session) showToken(ctx context.Context, args []string) error {
 		s.noteReading(ctx, secret)
 	}
 	return s.print(answer, func(w io.Writer) {
-		table(w, [][]string{
-			{"Base URL", answer.BaseURL},
-			{"Organization ID", orDash(answer.OrganizationID)},
-			{"Token ID", answer.TokenID},
-			{"Token", answer.Token},
-		})
+		var rows [][]string
+		if answer.Portal.Page != "" {
+			rows = append(rows, []string{"Where", answer.Portal.Page})
+		}
+		rows = append(rows,
+			[]string{answer.Portal.BaseURL, answer.BaseURL},
+			[]string{answer.Portal.OrganizationID, orDash(answer.OrganizationID)},
+			[]string{"Token ID", answer.TokenID},
+			[]string{answer.Portal.Token, answer.Token})
+		if answer.Portal.Note != "" {
+			rows = append(rows, []string{"Note", answer.Portal.Note})
+		}
+		table(w, rows)
 	})
 }
 

@@ -21,6 +21,7 @@ var notOfTheDefinition = map[string]string{
 	"provisioning":           "servers watch it",
 	"audit":                  "servers watch it",
 	"token":                  "servers watch the digests",
+	"expiringTokens":         "the manager issues tokens",
 	"organizationID":         "the manager decides about users",
 	"userTypes":              "the manager decides about users",
 	"roles":                  "the manager decides about users",

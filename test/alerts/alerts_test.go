@@ -90,6 +90,7 @@ func TestAlerts(t *testing.T) {
 		expiry    = `scim_operator_saml_last_certificate_expiry_timestamp_seconds{namespace="acme",name="okta"}`
 		token     = `scim_operator_last_token_expiry_timestamp_seconds{namespace="acme",name="okta"}`
 		expiring  = `scim_operator_token_expiring{namespace="acme",name="okta"}`
+		forever   = `scim_operator_token_must_not_expire{namespace="acme",name="okta"}`
 		held      = `scim_operator_held_users{namespace="acme",name="okta",`
 		requests  = `scim_http_requests_total{namespace="acme",scim_operator_io_endpoint="okta",`
 		strangers = `scim_http_authentication_failures_total{namespace="acme",scim_operator_io_endpoint="okta",pod="1"}`
@@ -112,6 +113,9 @@ func TestAlerts(t *testing.T) {
 		{"sign-on ends in ten days", []string{running, expiry + ` 867600x60`}, []string{"ScimSignOnEnds"}},
 		{"the last token ends in ten days", []string{running, token + ` 867600x60`, expiring + ` 1x60`}, []string{"ScimTokenEnds"}},
 		{"the last token ends in twenty days", []string{running, token + ` 1731600x60`, expiring + ` 1x60`}, nil},
+		{"the token of Entra ID ends in fifty days", []string{running, token + ` 4323600x60`, expiring + ` 0x60`, forever + ` 1x60`}, []string{"ScimTokenMustNotExpire"}},
+		{"the token of Okta ends in fifty days", []string{running, token + ` 4323600x60`, expiring + ` 0x60`, forever + ` 0x60`}, nil},
+		{"the token of Entra ID ends in ten years", []string{running, token + ` 315360000x60`, expiring + ` 0x60`, forever + ` 1x60`}, nil},
 		{"a token that lives for a day is renewed by itself", []string{running, token + ` 50000x60`, expiring + ` 0x60`}, nil},
 		{"users are held, as two managers see", []string{running, held + `pod="1"} 7x60`, held + `pod="2"} 7x60`}, []string{"ScimDeprovisioningHeld"}},
 		{"nobody is held any more", []string{running, held + `pod="1"} 7x30 0x30`}, nil},

@@ -42,9 +42,9 @@ func TestWhatKubectlCallsTheKinds(t *testing.T) {
 	for name, want := range map[string]struct{ short, category string }{
 		"identityproviders": {"idp", "scim"},
 		"scimendpoints":     {"scimep", "scim"},
-		"scimusers":         {"scimuser", "scim"},
-		"scimgroups":        {"scimgroup", "scim"},
-		"scimresources":     {"scimres", "scim"},
+		"scimusers":         {"scimu", "scim-directory"},
+		"scimgroups":        {"scimg", "scim-directory"},
+		"scimresources":     {"scimres", "scim-directory"},
 		"scimgroupslices":   {"", "scim-internal"},
 		"scimclaims":        {"", "scim-internal"},
 	} {
@@ -54,6 +54,9 @@ func TestWhatKubectlCallsTheKinds(t *testing.T) {
 		}
 		if want.short == "" && len(r.ShortNames) > 0 {
 			t.Errorf("%s has the short names %q, want none", name, r.ShortNames)
+		}
+		if slices.ContainsFunc(r.ShortNames, func(short string) bool { return len(short) >= len(r.SingularName) }) {
+			t.Errorf("%s has the short names %q, which are no shorter than %s", name, r.ShortNames, r.SingularName)
 		}
 		if !slices.Equal(r.Categories, []string{want.category}) {
 			t.Errorf("%s is in the categories %q, want %q", name, r.Categories, want.category)
@@ -73,7 +76,7 @@ func TestWhatKubectlGetShows(t *testing.T) {
 		t.Fatal(err)
 	}
 	for resource, want := range map[string]string{
-		"identityproviders": "TYPE SSO SCIM USERS URL AGE",
+		"identityproviders": "READY TYPE SSO SCIM USERS URL AGE",
 		"scimendpoints":     "READY REASON REPLICAS URL AGE",
 		"scimusers":         "USERNAME TYPE ACTIVE PROVIDER AGE",
 		"scimgroups":        "DISPLAYNAME MEMBERS UNRESOLVED PROVIDER AGE",

@@ -12,6 +12,9 @@ func TestProviderBehavior(t *testing.T) {
 		{"externalIds of another kind", "externalIDs: Unique", `supported values: "Immutable", "Reassignable"`},
 		{"unknown attributes ignored", "unknownAttributes: Ignored", ""},
 		{"unknown attributes refused", "unknownAttributes: Refused", ""},
+		{"expiring tokens supported", "expiringTokens: Supported", ""},
+		{"expiring tokens unsupported", "expiringTokens: Unsupported", ""},
+		{"expiring tokens refused", "expiringTokens: Refused", `supported values: "Supported", "Unsupported"`},
 		{"unknown attributes stored", "unknownAttributes: Stored", `supported values: "Ignored", "Refused"`},
 	} {
 		rows = append(rows,

@@ -462,6 +462,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: organization
       type:
         scalar: string
+- name: io.scim-operator.api.v1alpha1.ExpiringTokens
+  scalar: string
 - name: io.scim-operator.api.v1alpha1.Exposure
   map:
     fields:
@@ -572,6 +574,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: deprovisioning
       type:
         namedType: io.scim-operator.api.v1alpha1.DeprovisioningStatus
+    - name: expiringTokens
+      type:
+        namedType: io.scim-operator.api.v1alpha1.ExpiringTokens
     - name: externalIDs
       type:
         namedType: io.scim-operator.api.v1alpha1.ExternalIDs
@@ -1232,6 +1237,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+    - name: expiringTokens
+      type:
+        namedType: io.scim-operator.api.v1alpha1.ExpiringTokens
     - name: exposure
       type:
         namedType: io.scim-operator.api.v1alpha1.Exposure
@@ -1327,6 +1335,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: deprovisioning
       type:
         namedType: io.scim-operator.api.v1alpha1.DeprovisioningStatus
+    - name: expiringTokens
+      type:
+        namedType: io.scim-operator.api.v1alpha1.ExpiringTokens
     - name: externalIDs
       type:
         namedType: io.scim-operator.api.v1alpha1.ExternalIDs
@@ -1382,6 +1393,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: consistency
       type:
         namedType: io.scim-operator.api.v1alpha1.Consistency
+    - name: expiringTokens
+      type:
+        namedType: io.scim-operator.api.v1alpha1.ExpiringTokens
     - name: exposure
       type:
         namedType: io.scim-operator.api.v1alpha1.Exposure

@@ -49,6 +49,8 @@ type IdentityProviderStatusApplyConfiguration struct {
 	ExternalIDs *apiv1alpha1.ExternalIDs `json:"externalIDs,omitempty"`
 	// unknownAttributes is the value in force.
 	UnknownAttributes *apiv1alpha1.UnknownAttributes `json:"unknownAttributes,omitempty"`
+	// expiringTokens is the value in force.
+	ExpiringTokens *apiv1alpha1.ExpiringTokens `json:"expiringTokens,omitempty"`
 	// deprovisioning is that of the endpoint: how people leave, and who is held.
 	Deprovisioning *DeprovisioningStatusApplyConfiguration `json:"deprovisioning,omitempty"`
 	// rules says how far the rules for users have been applied, and what the ones in
@@ -192,6 +194,14 @@ func (b *IdentityProviderStatusApplyConfiguration) WithExternalIDs(value apiv1al
 // If called multiple times, the UnknownAttributes field is set to the value of the last call.
 func (b *IdentityProviderStatusApplyConfiguration) WithUnknownAttributes(value apiv1alpha1.UnknownAttributes) *IdentityProviderStatusApplyConfiguration {
 	b.UnknownAttributes = &value
+	return b
+}
+
+// WithExpiringTokens sets the ExpiringTokens field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ExpiringTokens field is set to the value of the last call.
+func (b *IdentityProviderStatusApplyConfiguration) WithExpiringTokens(value apiv1alpha1.ExpiringTokens) *IdentityProviderStatusApplyConfiguration {
+	b.ExpiringTokens = &value
 	return b
 }
 

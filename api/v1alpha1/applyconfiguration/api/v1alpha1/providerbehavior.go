@@ -11,8 +11,7 @@ import (
 // ProviderBehaviorApplyConfiguration represents a declarative configuration of the ProviderBehavior type for use
 // with apply.
 //
-// ProviderBehavior describes what an endpoint may expect of the requests of its identity
-// provider. What it leaves out follows from the type of the IdentityProvider.
+// ProviderBehavior describes what an endpoint may expect of its identity provider. What it leaves out follows from the type of the IdentityProvider.
 type ProviderBehaviorApplyConfiguration struct {
 	// externalIDs is Immutable or Reassignable. With Immutable, a deleted user who is
 	// created again under the same externalId gets the old record and id. With
@@ -26,6 +25,12 @@ type ProviderBehaviorApplyConfiguration struct {
 	// after the other. Left out, it follows from the type of the IdentityProvider:
 	// Ignored for EntraID, otherwise Refused.
 	UnknownAttributes *apiv1alpha1.UnknownAttributes `json:"unknownAttributes,omitempty"`
+	// expiringTokens is Supported or Unsupported. With Unsupported, the identity provider
+	// stops provisioning when its token ends: token.lifetime is 87600h (ten years) when left
+	// out, and the condition TokenReady and an alert warn long before the end. Left out, it
+	// follows from the type of the IdentityProvider: Unsupported for EntraID, otherwise
+	// Supported.
+	ExpiringTokens *apiv1alpha1.ExpiringTokens `json:"expiringTokens,omitempty"`
 }
 
 // ProviderBehaviorApplyConfiguration constructs a declarative configuration of the ProviderBehavior type for use with
@@ -47,5 +52,13 @@ func (b *ProviderBehaviorApplyConfiguration) WithExternalIDs(value apiv1alpha1.E
 // If called multiple times, the UnknownAttributes field is set to the value of the last call.
 func (b *ProviderBehaviorApplyConfiguration) WithUnknownAttributes(value apiv1alpha1.UnknownAttributes) *ProviderBehaviorApplyConfiguration {
 	b.UnknownAttributes = &value
+	return b
+}
+
+// WithExpiringTokens sets the ExpiringTokens field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ExpiringTokens field is set to the value of the last call.
+func (b *ProviderBehaviorApplyConfiguration) WithExpiringTokens(value apiv1alpha1.ExpiringTokens) *ProviderBehaviorApplyConfiguration {
+	b.ExpiringTokens = &value
 	return b
 }

@@ -144,6 +144,14 @@ func (b *ScimEndpointSpecApplyConfiguration) WithUnknownAttributes(value apiv1al
 	return b
 }
 
+// WithExpiringTokens sets the ExpiringTokens field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ExpiringTokens field is set to the value of the last call.
+func (b *ScimEndpointSpecApplyConfiguration) WithExpiringTokens(value apiv1alpha1.ExpiringTokens) *ScimEndpointSpecApplyConfiguration {
+	b.ProviderBehaviorApplyConfiguration.ExpiringTokens = &value
+	return b
+}
+
 // WithProvisioning sets the Provisioning field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Provisioning field is set to the value of the last call.

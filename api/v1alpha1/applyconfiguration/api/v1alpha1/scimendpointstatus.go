@@ -50,6 +50,8 @@ type ScimEndpointStatusApplyConfiguration struct {
 	ExternalIDs *apiv1alpha1.ExternalIDs `json:"externalIDs,omitempty"`
 	// unknownAttributes is the value in force.
 	UnknownAttributes *apiv1alpha1.UnknownAttributes `json:"unknownAttributes,omitempty"`
+	// expiringTokens is the value in force.
+	ExpiringTokens *apiv1alpha1.ExpiringTokens `json:"expiringTokens,omitempty"`
 }
 
 // ScimEndpointStatusApplyConfiguration constructs a declarative configuration of the ScimEndpointStatus type for use with
@@ -184,5 +186,13 @@ func (b *ScimEndpointStatusApplyConfiguration) WithExternalIDs(value apiv1alpha1
 // If called multiple times, the UnknownAttributes field is set to the value of the last call.
 func (b *ScimEndpointStatusApplyConfiguration) WithUnknownAttributes(value apiv1alpha1.UnknownAttributes) *ScimEndpointStatusApplyConfiguration {
 	b.UnknownAttributes = &value
+	return b
+}
+
+// WithExpiringTokens sets the ExpiringTokens field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ExpiringTokens field is set to the value of the last call.
+func (b *ScimEndpointStatusApplyConfiguration) WithExpiringTokens(value apiv1alpha1.ExpiringTokens) *ScimEndpointStatusApplyConfiguration {
+	b.ExpiringTokens = &value
 	return b
 }

@@ -167,3 +167,11 @@ func (b *ScimEndpointTemplateApplyConfiguration) WithUnknownAttributes(value api
 	b.ProviderBehaviorApplyConfiguration.UnknownAttributes = &value
 	return b
 }
+
+// WithExpiringTokens sets the ExpiringTokens field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ExpiringTokens field is set to the value of the last call.
+func (b *ScimEndpointTemplateApplyConfiguration) WithExpiringTokens(value apiv1alpha1.ExpiringTokens) *ScimEndpointTemplateApplyConfiguration {
+	b.ProviderBehaviorApplyConfiguration.ExpiringTokens = &value
+	return b
+}

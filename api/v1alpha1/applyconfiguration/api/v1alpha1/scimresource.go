@@ -17,7 +17,7 @@ import (
 // with apply.
 //
 // ScimResource is a resource of a type that its ScimEndpoint declares. Its name is the
-// SCIM id.
+// SCIM id. It has no status: nothing is decided about it.
 type ScimResourceApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration `json:""`
 	// metadata is standard object metadata.

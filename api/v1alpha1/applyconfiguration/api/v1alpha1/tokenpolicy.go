@@ -18,7 +18,7 @@ type TokenPolicyApplyConfiguration struct {
 	Generation *int64 `json:"generation,omitempty"`
 	// lifetime of a token from the time it is issued, from 1h to 87600h (ten years). A
 	// change is for the tokens that are issued from then on. Left out, it is 4320h (180
-	// days).
+	// days), or 87600h where expiringTokens is Unsupported.
 	Lifetime *v1.Duration `json:"lifetime,omitempty"`
 	// overlap is how long a token goes on working once another one has taken its place,
 	// from 0s (not at all) to 24h. Left out, it is 1h.
