@@ -31,6 +31,8 @@ func TestEveryFieldReachesTheEndpoint(t *testing.T) {
 	everything.Fill(&idp.Spec.EmailDomainPolicy)
 	everything.Fill(&idp.Spec.SCIM.DirectoryPolicy)
 	everything.Fill(idp.Spec.SCIM.Endpoint)
+	fillStrings(reflect.ValueOf(&idp.Spec.SCIM.DirectoryPolicy).Elem())
+	fillStrings(reflect.ValueOf(idp.Spec.SCIM.Endpoint).Elem())
 	desired, err := endpointFor(idp)
 	if err != nil {
 		t.Fatal(err)
@@ -76,6 +78,19 @@ func collectFields(of reflect.Value, into map[string]reflect.Value) {
 			collectFields(value, into)
 		} else {
 			into[field.Name] = value
+		}
+	}
+}
+
+// fillStrings fills the strings of a struct that the filler has left empty by chance: those
+// of a type of their own.
+func fillStrings(of reflect.Value) {
+	for field, value := range of.Fields() {
+		switch {
+		case field.Anonymous:
+			fillStrings(value)
+		case value.Kind() == reflect.String && value.Len() == 0:
+			value.SetString("filled")
 		}
 	}
 }
