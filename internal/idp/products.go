@@ -36,7 +36,7 @@ var generic = Portal{BaseURL: "Base URL", Token: "Token", OrganizationID: "Organ
 var products = []Product{
 	{
 		Type: api.ProviderOkta, Name: "Okta",
-		Portal: Portal{Page: "Application › Provisioning › Integration", BaseURL: "SCIM connector base URL", Token: "HTTP Header › Authorization"},
+		Portal: Portal{Page: "Application › Provisioning › Integration", BaseURL: "SCIM connector base URL", Token: "HTTP Header › Authorization"}, //nolint:gosec // labels, not credentials
 		// Okta sends its own user id, which an administrator cannot edit.
 		Behavior: api.ProviderBehavior{ExternalIDs: api.ExternalIDsImmutable},
 		Note:     "Choose the authentication mode HTTP Header, and userName as the unique identifier field for users. OIDC applications have no provisioning by SCIM.",
@@ -53,7 +53,7 @@ var products = []Product{
 	},
 	{
 		Type: api.ProviderOneLogin, Name: "OneLogin",
-		Portal: Portal{Page: "Application › Configuration", BaseURL: "SCIM Base URL", Token: "SCIM Bearer Token"},
+		Portal: Portal{Page: "Application › Configuration", BaseURL: "SCIM Base URL", Token: "SCIM Bearer Token"}, //nolint:gosec // labels, not credentials
 		Note:   "Set API Status to Enable. It does not announce that a group is removed.",
 	},
 	{
@@ -67,7 +67,7 @@ var products = []Product{
 	},
 	{
 		Type: api.ProviderPingIdentity, Name: "Ping Identity",
-		Portal: Portal{Page: "Integrations › Provisioning › New Connection", BaseURL: "SCIM Base URL", Token: "OAuth 2 Bearer Token › Access Token"},
+		Portal: Portal{Page: "Integrations › Provisioning › New Connection", BaseURL: "SCIM Base URL", Token: "OAuth 2 Bearer Token › Access Token"}, //nolint:gosec // labels, not credentials
 		Note:   "In PingFederate the page is SP Connections › Outbound Provisioning, and the base URL is SCIM URL.",
 	},
 	{

@@ -47,11 +47,12 @@ func run(args []string) error {
 // read finds the definitions in a directory and those below it.
 func read(directory string) (crds, error) {
 	found := crds{}
-	err := filepath.WalkDir(directory, func(path string, entry fs.DirEntry, err error) error {
+	files := os.DirFS(directory)
+	err := fs.WalkDir(files, ".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || filepath.Ext(path) != ".yaml" {
 			return err
 		}
-		content, err := os.ReadFile(path)
+		content, err := fs.ReadFile(files, path)
 		if err != nil {
 			return err
 		}
