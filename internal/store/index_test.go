@@ -222,6 +222,55 @@ func TestWaitingEndsWhenTheWatchHasCome(t *testing.T) {
 	}
 }
 
+// A list takes its time: what it has may have been deleted when it is taken in.
+func TestAListThatComesLateIsOfTheSameHistory(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		created uint64
+		deleted func(x *index)
+	}{
+		{"known by a list, and deleted by a write of this process", 5, func(x *index) { x.drop(x.users, "u", 20) }},
+		{"known by the watch, and its tomb is forgotten", 12, func(x *index) {
+			x.watchedTo(x.users, 12)
+			x.drop(x.users, "u", 20)
+			x.watchedTo(x.users, 20)
+			delete(x.users.tombs, "u")
+		}},
+		{"known by a list, and its tomb is forgotten", 5, func(x *index) {
+			x.drop(x.users, "u", 20)
+			x.watchedTo(x.users, 20)
+			delete(x.users.tombs, "u")
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			x := newIndex()
+			u := version("u", "a", row.created)
+			x.put(x.users, u)
+			x.listedTo(x.users, 10)
+			row.deleted(x)
+			if past := x.replace(x.users, []groupOrUser{{entry: u}}, 15, false); past != nil {
+				t.Errorf("revision %d of a user is taken for one of another history", past.revision)
+			}
+			if shown := x.shown(liveUsers); len(shown) != 0 {
+				t.Errorf("%v is shown, which was deleted", shown)
+			}
+		})
+	}
+}
+
+// What was there when an earlier list was made, and is not known, is of another history.
+func TestAListOfAnotherHistoryIsNotTakenIn(t *testing.T) {
+	x := newIndex()
+	x.replace(x.users, nil, 10, true)
+	if past := x.replace(x.users, []groupOrUser{{entry: version("u", "a", 5)}}, 15, true); past == nil {
+		t.Error("a user who did not exist at revision 10 has revision 5")
+	}
+	x.drop(x.users, "v", 12)
+	if past := x.replace(x.users, []groupOrUser{{entry: version("v", "a", 11)}}, 15, true); past == nil {
+		t.Error("a user who was deleted at revision 12 is there at 15")
+	}
+}
+
 func TestTombsAreForgotten(t *testing.T) {
 	x := newIndex()
 	for i := range uint64(100 * minTombs) {

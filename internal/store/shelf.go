@@ -65,8 +65,9 @@ func (s *shelf) news(id string, revision uint64, complete bool) bool {
 	if old := s.find(id); old != nil {
 		return revision > old.revision
 	}
-	// A list that did not have what is pending is older than it.
-	return revision > s.tombs[id] && (isPending || revision > s.listed)
+	// A list that did not have what is pending is older than it. Of what is no newer than the watch, and is not
+	// here, the deletion has come too, and its tomb may be forgotten.
+	return revision > s.tombs[id] && (isPending || revision > max(s.listed, s.watched))
 }
 
 // contradicts reports whether a version in a list that is complete at a revision cannot
@@ -82,7 +83,10 @@ func (s *shelf) contradicts(e *entry, revision uint64) bool {
 	if _, ok := s.pending[e.id]; ok || e.gone {
 		return false // those that are gone are forgotten while they are still there
 	}
-	return past(s.tombs[e.id]) || past(s.listed)
+	if deleted, known := s.tombs[e.id]; known {
+		return past(deleted) // or it was deleted after the list, and before the list was taken in
+	}
+	return s.watched <= revision && past(s.listed) // else its tomb may be forgotten
 }
 
 func (s *shelf) tableOf(e *entry) *table {

@@ -10,11 +10,14 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/go-logr/logr/funcr"
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -163,6 +166,7 @@ type process struct {
 	network *network
 	client  *http.Client
 	store   *store.Store
+	errors  atomic.Value // what the store last logged as an error
 	end     func()
 }
 
@@ -188,7 +192,11 @@ func (c *cluster) start(name string) *process {
 	var running sync.WaitGroup
 	running.Go(func() { _ = peers.Serve(joined.PeerListener(peerPort)) })
 	running.Go(func() { _ = front.Serve(scimPort) })
-	running.Go(func() { _ = p.store.Run(ctx) })
+	running.Go(func() {
+		if err := p.store.Run(ctx); err != nil && ctx.Err() == nil {
+			c.t.Errorf("%s: %v: %s", name, err, p.errors.Load())
+		}
+	})
 	running.Go(func() { _ = joined.Run(ctx) })
 	p.end = sync.OnceFunc(func() {
 		p.network.die()
@@ -222,7 +230,7 @@ func (c *cluster) build(p *process, address string) (*replica.Replica, *server.S
 	}
 	p.store, err = store.New(store.Config{
 		REST: p.network.config(config), Namespace: c.namespace, Endpoint: endpointName, BaseURL: baseURL, Types: c.types,
-		Peers: joined, Eventual: joined.Eventual, Log: logr.Discard(),
+		Peers: joined, Eventual: joined.Eventual, Log: p.log(),
 		ImmutableExternalIDs: true, // a person returns under any name
 	})
 	if err != nil {
@@ -233,6 +241,16 @@ func (c *cluster) build(p *process, address string) (*replica.Replica, *server.S
 		Limits: server.DefaultLimits(), Metrics: prometheus.NewRegistry(), Log: logr.Discard(),
 	})
 	return joined, s, err
+}
+
+// log keeps what a store says of its end.
+func (p *process) log() logr.Logger {
+	p.errors.Store("")
+	return funcr.New(func(_, line string) {
+		if strings.Contains(line, `"error"=`) {
+			p.errors.Store(line)
+		}
+	}, funcr.Options{})
 }
 
 // any gives a replica that runs.
