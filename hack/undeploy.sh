@@ -4,11 +4,15 @@
 #
 # From the environment:
 #   KUBECTL  the kubectl to use (kubectl)
+#
+#   hack/undeploy.sh
 set -euo pipefail
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+[ $# -eq 0 ] || die "hack/undeploy.sh takes no argument"
 kubectl=${KUBECTL:-kubectl}
 
-"$kubectl" delete -k "$root/config/default" --ignore-not-found --timeout=180s
+"$kubectl" delete -k "$REPO_DIR/config/default" --ignore-not-found --timeout=180s
 
 # count KIND prints how many objects of the kind there are, of which only the names are read.
 count() { "$kubectl" get "$1.scim-operator.io" --all-namespaces --no-headers -o custom-columns=N:.metadata.name 2>/dev/null | wc -l; }
