@@ -145,6 +145,7 @@ var _ = Describe("An endpoint's status", func() {
 			"externalIDs":        v1alpha1.ExternalIDsImmutable,
 			"unknownAttributes":  v1alpha1.UnknownAttributesIgnored,
 			"expiringTokens":     v1alpha1.ExpiringTokensUnsupported,
+			"limits":             map[string]any{"maxPageSize": 7},
 			"tokens":             []v1alpha1.TokenStatus{{ID: "0123456789ab", SecretName: "x", CreatedTime: metav1.Now()}},
 		}
 		status := reflect.TypeFor[v1alpha1.ScimEndpointStatus]()

@@ -12,6 +12,7 @@ func (e *ScimEndpoint) Definition() ScimEndpointSpec {
 	var d ScimEndpointSpec
 	d.ResourceTypes, d.Extensions = e.Spec.ResourceTypes, e.Spec.Extensions
 	d.Me, d.OAuth = e.Spec.Me, e.Spec.OAuth
+	d.Limits = e.EffectiveLimits()
 	d.ProviderBehavior = e.EffectiveProviderBehavior()
 	d.ExpiringTokens = "" // the manager's business alone: to change it restarts nothing
 	if e.Spec.Links() {

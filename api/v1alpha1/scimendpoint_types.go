@@ -93,6 +93,12 @@ type ScimEndpointTemplate struct {
 	// +optional
 	Token *TokenPolicy `json:"token,omitempty"`
 
+	// limits bound what clients may cost: the sizes and rates of their requests, and the
+	// pages of lists. A change restarts the servers, one after the other. Left out, the
+	// limits are those in the status.
+	// +optional
+	Limits *EndpointLimits `json:"limits,omitempty"`
+
 	AccessPolicy `json:",inline"`
 
 	ProviderBehavior `json:",inline"`
@@ -303,6 +309,10 @@ type ScimEndpointStatus struct {
 	// expiringTokens is the value in force.
 	// +optional
 	ExpiringTokens ExpiringTokens `json:"expiringTokens,omitempty"`
+
+	// limits are those in force.
+	// +optional
+	Limits *EndpointLimits `json:"limits,omitempty"`
 }
 
 // ServerStatus is one running replica of an endpoint.

@@ -118,15 +118,10 @@ func (o *serveOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.logLevel, "log-level", "info", "least severe entries to log: debug, info or error; info logs every request")
 
 	l := &o.limits
-	f.Int64Var(&l.BodyBytes, "max-body-bytes", l.BodyBytes, "size of a request's body in bytes; beyond it the answer is 413")
 	f.IntVar(&l.URLBytes, "max-url-bytes", l.URLBytes, "length of a request's path and query in bytes; beyond it the answer is 414")
 	f.IntVar(&l.HeaderBytes, "max-header-bytes", l.HeaderBytes, "size of a request's headers in bytes; beyond it the answer is 431")
-	f.IntVar(&l.Concurrent, "max-concurrent-requests", l.Concurrent, "authenticated requests served at once; beyond it the answer is 503 with Retry-After")
 	f.IntVar(&l.Connections, "max-connections", l.Connections, "connections open at once; beyond it the longest idle one is closed or, where none is idle, the new one")
 	f.IntVar(&l.SourceConnections, "max-connections-per-source", l.SourceConnections, "connections open at once of one address (IPv6: of one network of 64 bits) that is no trusted proxy; beyond it likewise, among its own")
-	f.IntVar(&l.BulkOperations, "max-bulk-operations", l.BulkOperations, "operations of a Bulk request; beyond it the answer is 413. Its body is bound by --max-body-bytes")
-	f.IntVar(&l.DefaultPageSize, "default-page-size", l.DefaultPageSize, "resources in a list when the client names no count")
-	f.IntVar(&l.MaxPageSize, "max-page-size", l.MaxPageSize, "resources in a list at most, whatever count the client names")
 	f.DurationVar(&l.CursorTimeout, "cursor-timeout", l.CursorTimeout, "time that a client may take from one page of a list to the next when it pages by cursor")
 	f.DurationVar(&l.RequestTimeout, "request-timeout", l.RequestTimeout, "time for a request once its headers have arrived, Kubernetes API calls included; then the answer is 503")
 	f.DurationVar(&l.ReadHeaderTimeout, "read-header-timeout", l.ReadHeaderTimeout, "time for a request's headers to arrive; then the connection is closed")
@@ -265,13 +260,22 @@ func (o *serveOptions) newProcess(ctx context.Context, config *rest.Config, log,
 	}
 	p.server, err = server.New(server.Config{
 		BaseURL: o.baseURL, Types: types, Store: p.store, Tokens: p.replica, AccessTokens: o.accessTokens(definition, p.replica.NoteOAuth), State: p.replica, Cursors: p.replica, Peers: p.replica,
-		Limits: o.limits, Metrics: p.registry, Log: log.WithName("server"), Me: me(definition), MeOfTokens: meOfTokens(definition), Issuer: issuer(definition), Proxies: proxies,
+		Limits: withinLimits(o.limits, definition.Limits), Metrics: p.registry, Log: log.WithName("server"), Me: me(definition), MeOfTokens: meOfTokens(definition), Issuer: issuer(definition), Proxies: proxies,
 		Audit: server.Audit{Log: audit, Namespace: o.namespace, Endpoint: o.endpoint, Settings: auditSettings{p.replica}},
 		Notes: p.replica,
 
 		IgnoreUnknownAttributes: definition.UnknownAttributes == v1alpha1.UnknownAttributesIgnored,
 	})
 	return p, err
+}
+
+// withinLimits are the limits of the flags with those of the endpoint.
+func withinLimits(l server.Limits, of *v1alpha1.EndpointLimits) server.Limits {
+	l.BodyBytes, l.BulkBytes = of.MaxBodyBytes.Value(), of.MaxBulkBytes.Value()
+	l.BulkOperations = int(*of.MaxBulkOperations)
+	l.DefaultPageSize, l.MaxPageSize = int(*of.DefaultPageSize), int(*of.MaxPageSize)
+	l.Concurrent, l.RequestsPerSecond = int(*of.MaxConcurrentRequests), int(*of.RequestsPerSecond)
+	return l
 }
 
 // networks reads those of the trusted proxies.

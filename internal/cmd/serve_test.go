@@ -295,7 +295,7 @@ func TestServeRefusesWhatItCannotServe(t *testing.T) {
 		{"no endpoint", []string{"--base-url=https://x/y", "--namespace=acme"}, "--endpoint is required"},
 		{"no base URL", []string{"--endpoint=okta", "--namespace=acme"}, "--base-url is required"},
 		{"no namespace", []string{"--endpoint=okta", "--base-url=https://x/y"}, "--namespace or"},
-		{"a bound of nothing", []string{"--max-body-bytes=0"}, "--max-body-bytes: it must be more than 0"},
+		{"a bound of nothing", []string{"--max-url-bytes=0"}, "--max-url-bytes: it must be more than 0"},
 		{"a time of nothing", []string{"--shutdown-delay=0"}, "--shutdown-delay: it must be more than 0"},
 		{"a negative time", []string{"--endpoint=okta", "--base-url=https://x/y", "--namespace=acme", "--request-timeout=-1s"}, "--request-timeout"},
 		{"a log level that is none", []string{"--endpoint=okta", "--base-url=https://x/y", "--namespace=acme", "--log-level=loud"}, "--log-level"},
@@ -328,7 +328,7 @@ func TestServeHelpExplainsEveryFlag(t *testing.T) {
 	if err := c.Execute(); err != nil {
 		t.Fatal(err)
 	}
-	for _, wanted := range []string{"--endpoint", "--base-url", "default 1048576", "default 30s", "/readyz"} {
+	for _, wanted := range []string{"--endpoint", "--base-url", "default 16384", "default 30s", "/readyz"} {
 		if !strings.Contains(help.String(), wanted) {
 			t.Errorf("%q is not in the help:\n%s", wanted, &help)
 		}

@@ -11,6 +11,13 @@ import (
 	"strings"
 )
 
+// freeBody is the size of a body up to which only the number of requests at once counts.
+const freeBody = 64 << 10
+
+// bodiesAtOnce is how many of the largest bodies there is room for at once, or of smaller ones
+// as many as fill it. Reading a body takes some six times its size of memory.
+const bodiesAtOnce = 2
+
 // smallBody is read into a buffer of this size when its length is not known.
 const smallBody = 4 << 10
 
@@ -20,13 +27,17 @@ var byteOrderMark = []byte("\ufeff")
 
 // readBody returns the whole body of a request, which is a bounded number of bytes of
 // JSON, without a byte order mark.
-func (x *exchange) readBody() ([]byte, error) {
+func (x *exchange) readBody() ([]byte, error) { return x.readBodyUpTo(x.server.limits.BodyBytes) }
+
+func (x *exchange) readBodyUpTo(limit int64) ([]byte, error) {
 	if !isJSON(x.r.Header) {
 		return nil, errMediaType()
 	}
-	limit := x.server.limits.BodyBytes
 	if x.r.ContentLength > limit {
 		return nil, errBodyTooLarge(limit)
+	}
+	if !x.takeRoom(limit) {
+		return nil, errBodiesTooLarge()
 	}
 	var buf bytes.Buffer
 	buf.Grow(int(max(smallBody, x.r.ContentLength+bytes.MinRead)))
@@ -40,6 +51,24 @@ func (x *exchange) readBody() ([]byte, error) {
 	default:
 		return nil, errBodyUnread(err)
 	}
+}
+
+// takeRoom takes the room of a body that is larger than freeBody, until the request is over;
+// one of unknown length may become as large as its limit. It reports whether there is any.
+func (x *exchange) takeRoom(limit int64) bool {
+	size := x.r.ContentLength
+	if size < 0 {
+		size = limit
+	}
+	if size <= freeBody {
+		return true
+	}
+	if !x.server.bodies.TryAcquire(size) {
+		x.server.metrics.bodiesRefused.Inc()
+		return false
+	}
+	x.room += size
+	return true
 }
 
 // isJSON accepts both media types of RFC 7644 §3.1 with any parameters, and a request

@@ -22,7 +22,7 @@ const settleTimeout = 10 * time.Second
 // the other in the order of the request, but that a resource is created before what refers
 // to it by bulkId.
 func (s *Server) bulk(x *exchange) error {
-	body, err := x.readBody()
+	body, err := x.readBodyUpTo(s.limits.BulkBytes)
 	if err != nil {
 		return err
 	}

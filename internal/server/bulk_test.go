@@ -45,7 +45,7 @@ func (e *endpoint) total(path string) any {
 }
 
 func TestBulkLimits(t *testing.T) {
-	e := serve(t, withLimits(func(l *Limits) { l.BulkOperations, l.BodyBytes = 2, 1000 }))
+	e := serve(t, withLimits(func(l *Limits) { l.BulkOperations, l.BulkBytes = 2, 1000 }))
 	a := e.do("POST", "/Bulk", `{"Operations":[`+bulkUser("1", "a")+","+bulkUser("2", "b")+","+bulkUser("3", "c")+`]}`)
 	wantError(t, a, http.StatusRequestEntityTooLarge, "")
 	if !strings.Contains(string(a.body), "maxOperations (2)") {

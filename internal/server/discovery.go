@@ -22,7 +22,7 @@ type discovery struct {
 func newDiscovery(types *scim.Registry, baseURL string, limits Limits, issuer string) *discovery {
 	config := scim.ServiceProviderConfig{
 		BulkMaxOperations:     limits.BulkOperations,
-		BulkMaxPayloadBytes:   int(limits.BodyBytes),
+		BulkMaxPayloadBytes:   int(limits.BulkBytes),
 		FilterMaxResults:      limits.MaxPageSize,
 		DefaultPageSize:       limits.DefaultPageSize,
 		MaxPageSize:           limits.MaxPageSize,

@@ -219,6 +219,16 @@ func errBusy() error {
 	return unavailable("too many requests are being served at once", retryWhenBusy, nil)
 }
 
+func errBodiesTooLarge() error {
+	return unavailable("too many large requests are being served at once", retryWhenBusy, nil)
+}
+
+func errTooManyRequests(perSecond int, wait time.Duration) error {
+	return refuse(http.StatusTooManyRequests, "",
+		fmt.Sprintf("more than %d requests a second came with this token; nothing was changed, send it again later", perSecond)).
+		with("Retry-After", seconds(wait))
+}
+
 func errPaused() error {
 	return unavailable("provisioning is paused by the administrator; nothing was changed", retryWhenPaused, nil)
 }

@@ -53,6 +53,7 @@ type exchange struct {
 	change     *change // what is to be changed, for the audit log; nil when nothing is
 	// unauthenticated says that the credentials were refused.
 	unauthenticated bool
+	room            int64 // that the body takes of what there is for large ones
 
 	status    int // 0 until the header has been sent
 	scimType  string

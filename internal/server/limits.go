@@ -10,7 +10,7 @@ import (
 
 // Limits bound what clients may cost. A field left zero has its default.
 type Limits struct {
-	BodyBytes   int64 // one request body; 1 MiB. Beyond it: 413
+	BodyBytes   int64 // one request body; 16 MiB. Beyond it: 413
 	URLBytes    int   // path and query; 16 KiB. Beyond it: 414
 	HeaderBytes int   // names and values of all headers; 32 KiB. Beyond it: 431
 	Concurrent  int   // authenticated requests served at once; 256. Beyond it: 503
@@ -18,7 +18,10 @@ type Limits struct {
 	Connections       int // open at once; 2048. Beyond it: an idle one is closed, or the new one
 	SourceConnections int // of them, those of one source that is no trusted proxy; 1024. Beyond it: likewise
 
-	BulkOperations int // operations of one Bulk request; 1000. Beyond it: 413
+	BulkOperations int   // operations of one Bulk request; 1000. Beyond it: 413
+	BulkBytes      int64 // its body; 16 MiB. Beyond it: 413
+
+	RequestsPerSecond int // of one token, and so many at once; 1000. Beyond it: 429
 
 	RequestTimeout    time.Duration // until the answer is known, store included; 30 s. Then: 503
 	ReadHeaderTimeout time.Duration // until the headers have arrived; 10 s. Then the connection is closed
@@ -40,13 +43,15 @@ type Limits struct {
 // close connections and no request meets a connection that is being closed.
 func DefaultLimits() Limits {
 	return Limits{
-		BodyBytes:         1 << 20,
+		BodyBytes:         16 << 20,
 		URLBytes:          16 << 10,
 		HeaderBytes:       32 << 10,
 		Concurrent:        256,
 		Connections:       2048,
 		SourceConnections: 1024,
 		BulkOperations:    1000,
+		BulkBytes:         16 << 20,
+		RequestsPerSecond: 1000,
 		RequestTimeout:    30 * time.Second,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
@@ -69,6 +74,8 @@ func (l Limits) withDefaults() Limits {
 	orDefault(&l.Connections, d.Connections)
 	orDefault(&l.SourceConnections, d.SourceConnections)
 	orDefault(&l.BulkOperations, d.BulkOperations)
+	orDefault(&l.BulkBytes, d.BulkBytes)
+	orDefault(&l.RequestsPerSecond, d.RequestsPerSecond)
 	orDefault(&l.RequestTimeout, d.RequestTimeout)
 	orDefault(&l.ReadHeaderTimeout, d.ReadHeaderTimeout)
 	orDefault(&l.ReadTimeout, d.ReadTimeout)
@@ -92,7 +99,7 @@ func orDefault[T comparable](field *T, value T) {
 func (l Limits) check() error {
 	switch {
 	case l.BodyBytes < 0 || l.URLBytes < 0 || l.HeaderBytes < 0 || l.Concurrent < 0 || l.BulkOperations < 0 ||
-		l.Connections < 0 || l.SourceConnections < 0:
+		l.BulkBytes < 0 || l.RequestsPerSecond < 0 || l.Connections < 0 || l.SourceConnections < 0:
 		return errors.New("a bound on requests is negative")
 	case l.DefaultPageSize < 0 || l.MaxPageSize < l.DefaultPageSize:
 		return errors.New("the default page size is negative or above the maximum")

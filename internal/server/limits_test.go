@@ -50,7 +50,7 @@ func TestMalformedRequests(t *testing.T) {
 }
 
 func TestLimitsOnRequests(t *testing.T) {
-	e := serve(t)
+	e := serve(t, withLimits(func(l *Limits) { l.BodyBytes = 1 << 20 }))
 	large := `{"userName":"x","title":"` + strings.Repeat("x", 1<<20) + `"}`
 	get := func(target, headers string) string {
 		return "GET " + target + " HTTP/1.1\r\nHost: a\r\n" + headers + authorized + "\r\n"

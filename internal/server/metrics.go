@@ -25,6 +25,9 @@ type metrics struct {
 	authSlowed   prometheus.Counter
 	panics       prometheus.Counter
 
+	throttled     prometheus.Counter
+	bodiesRefused prometheus.Counter
+
 	connections                 prometheus.Gauge
 	evicted, refusedConnections prometheus.Counter
 
@@ -56,6 +59,12 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 		authSlowed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "scim_http_authentication_slowed_total", Help: "Requests without a valid token that were answered 429, as their source had sent too many.",
 		}),
+		throttled: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "scim_http_requests_throttled_total", Help: "Requests with a valid token that were answered 429, as too many a second came with it.",
+		}),
+		bodiesRefused: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "scim_http_bodies_refused_total", Help: "Requests answered 503, as there was no room for their bodies beside those being served.",
+		}),
 		connections: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "scim_http_connections", Help: "Connections open on the port for SCIM.",
 		}),
@@ -79,7 +88,7 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 			Buckets: latency,
 		}, []string{"operation", "type", "outcome"}),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.duration, m.size, m.inFlight, m.authFailures, m.authSlowed,
+	for _, c := range []prometheus.Collector{m.requests, m.duration, m.size, m.inFlight, m.authFailures, m.authSlowed, m.throttled, m.bodiesRefused,
 		m.panics, m.malformed, m.bulk, m.store, m.connections, m.evicted, m.refusedConnections} {
 		if err := registerer.Register(c); err != nil {
 			return nil, err

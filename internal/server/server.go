@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/semaphore"
 
 	"scim-operator.io/internal/scim"
 	"scim-operator.io/internal/store"
@@ -86,6 +87,8 @@ type Server struct {
 	me           *me // nil when /Me is nobody
 	proxies      []netip.Prefix
 	failures     *failures
+	rates        *rates
+	bodies       *semaphore.Weighted // bytes of large bodies being served
 	bookmarks    bookmarks
 	limits       Limits
 	metrics      *metrics
@@ -159,6 +162,8 @@ func New(c Config) (*Server, error) {
 		me:           me,
 		proxies:      c.Proxies,
 		failures:     newFailures(),
+		rates:        newRates(limits.RequestsPerSecond),
+		bodies:       semaphore.NewWeighted(bodiesAtOnce * max(limits.BodyBytes, limits.BulkBytes)),
 		now:          time.Now,
 		limits:       limits,
 		metrics:      m,
@@ -218,6 +223,7 @@ func (s *Server) answer(x *exchange) error {
 	}
 	x.bounded = requestContext{Context: x.r.Context(), deadline: x.start.Add(s.limits.RequestTimeout)}
 	defer x.bounded.release()
+	defer func() { s.bodies.Release(x.room) }()
 	x.ctx = &x.bounded
 	return handle(s, x)
 }
@@ -244,6 +250,10 @@ func (s *Server) admit(x *exchange) error {
 	}
 	if s.state.Paused() {
 		return errPaused()
+	}
+	if wait := s.rates.take(tokenID, s.now()); wait > 0 {
+		s.metrics.throttled.Inc()
+		return errTooManyRequests(s.limits.RequestsPerSecond, wait)
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ import (
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
@@ -117,6 +118,7 @@ type endpoint struct {
 // newEndpoint makes an endpoint with the rights and the digests that the manager gives it.
 func (c *cluster) newEndpoint(ctx context.Context, namespace string) (*endpoint, error) {
 	e := &endpoint{ScimEndpoint: &api.ScimEndpoint{ObjectMeta: metav1.ObjectMeta{Name: "okta", Namespace: namespace}}}
+	e.Spec.Limits = &api.EndpointLimits{RequestsPerSecond: ptr.To[int32](100_000)} // all come with one token
 	for _, o := range []client.Object{&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, e.ScimEndpoint} {
 		if err := c.client.Create(ctx, o); err != nil {
 			return nil, err

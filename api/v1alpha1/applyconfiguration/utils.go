@@ -50,6 +50,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.DirectoryPolicyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EmailDomainPolicy"):
 		return &apiv1alpha1.EmailDomainPolicyApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("EndpointLimits"):
+		return &apiv1alpha1.EndpointLimitsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EndpointReference"):
 		return &apiv1alpha1.EndpointReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EnterpriseUser"):

@@ -435,6 +435,30 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: window
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+- name: io.scim-operator.api.v1alpha1.EndpointLimits
+  map:
+    fields:
+    - name: defaultPageSize
+      type:
+        scalar: numeric
+    - name: maxBodyBytes
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+    - name: maxBulkBytes
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+    - name: maxBulkOperations
+      type:
+        scalar: numeric
+    - name: maxConcurrentRequests
+      type:
+        scalar: numeric
+    - name: maxPageSize
+      type:
+        scalar: numeric
+    - name: requestsPerSecond
+      type:
+        scalar: numeric
 - name: io.scim-operator.api.v1alpha1.EndpointReference
   map:
     fields:
@@ -1254,6 +1278,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: externalIDs
       type:
         namedType: io.scim-operator.api.v1alpha1.ExternalIDs
+    - name: limits
+      type:
+        namedType: io.scim-operator.api.v1alpha1.EndpointLimits
     - name: linking
       type:
         namedType: io.scim-operator.api.v1alpha1.Linking
@@ -1344,6 +1371,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: lastRequestTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: limits
+      type:
+        namedType: io.scim-operator.api.v1alpha1.EndpointLimits
     - name: observedGeneration
       type:
         scalar: numeric
@@ -1410,6 +1440,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: externalIDs
       type:
         namedType: io.scim-operator.api.v1alpha1.ExternalIDs
+    - name: limits
+      type:
+        namedType: io.scim-operator.api.v1alpha1.EndpointLimits
     - name: me
       type:
         namedType: io.scim-operator.api.v1alpha1.MeReference

@@ -102,6 +102,14 @@ func (b *ScimEndpointSpecApplyConfiguration) WithToken(value *TokenPolicyApplyCo
 	return b
 }
 
+// WithLimits sets the Limits field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Limits field is set to the value of the last call.
+func (b *ScimEndpointSpecApplyConfiguration) WithLimits(value *EndpointLimitsApplyConfiguration) *ScimEndpointSpecApplyConfiguration {
+	b.ScimEndpointTemplateApplyConfiguration.Limits = value
+	return b
+}
+
 // WithTrustedProxies adds the given value to the TrustedProxies field in the declarative configuration
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
 // If called multiple times, values provided by each call will be appended to the TrustedProxies field.

@@ -52,6 +52,8 @@ type ScimEndpointStatusApplyConfiguration struct {
 	UnknownAttributes *apiv1alpha1.UnknownAttributes `json:"unknownAttributes,omitempty"`
 	// expiringTokens is the value in force.
 	ExpiringTokens *apiv1alpha1.ExpiringTokens `json:"expiringTokens,omitempty"`
+	// limits are those in force.
+	Limits *EndpointLimitsApplyConfiguration `json:"limits,omitempty"`
 }
 
 // ScimEndpointStatusApplyConfiguration constructs a declarative configuration of the ScimEndpointStatus type for use with
@@ -194,5 +196,13 @@ func (b *ScimEndpointStatusApplyConfiguration) WithUnknownAttributes(value apiv1
 // If called multiple times, the ExpiringTokens field is set to the value of the last call.
 func (b *ScimEndpointStatusApplyConfiguration) WithExpiringTokens(value apiv1alpha1.ExpiringTokens) *ScimEndpointStatusApplyConfiguration {
 	b.ExpiringTokens = &value
+	return b
+}
+
+// WithLimits sets the Limits field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Limits field is set to the value of the last call.
+func (b *ScimEndpointStatusApplyConfiguration) WithLimits(value *EndpointLimitsApplyConfiguration) *ScimEndpointStatusApplyConfiguration {
+	b.Limits = value
 	return b
 }

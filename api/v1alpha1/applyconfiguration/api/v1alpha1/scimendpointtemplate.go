@@ -41,7 +41,11 @@ type ScimEndpointTemplateApplyConfiguration struct {
 	Me *MeReferenceApplyConfiguration `json:"me,omitempty"`
 	// token says how long the endpoint's token lives, and when another one takes over.
 	// Left out, it lives 180 days and is replaced when generation is raised.
-	Token                              *TokenPolicyApplyConfiguration `json:"token,omitempty"`
+	Token *TokenPolicyApplyConfiguration `json:"token,omitempty"`
+	// limits bound what clients may cost: the sizes and rates of their requests, and the
+	// pages of lists. A change restarts the servers, one after the other. Left out, the
+	// limits are those in the status.
+	Limits                             *EndpointLimitsApplyConfiguration `json:"limits,omitempty"`
 	AccessPolicyApplyConfiguration     `json:""`
 	ProviderBehaviorApplyConfiguration `json:""`
 }
@@ -123,6 +127,14 @@ func (b *ScimEndpointTemplateApplyConfiguration) WithMe(value *MeReferenceApplyC
 // If called multiple times, the Token field is set to the value of the last call.
 func (b *ScimEndpointTemplateApplyConfiguration) WithToken(value *TokenPolicyApplyConfiguration) *ScimEndpointTemplateApplyConfiguration {
 	b.Token = value
+	return b
+}
+
+// WithLimits sets the Limits field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Limits field is set to the value of the last call.
+func (b *ScimEndpointTemplateApplyConfiguration) WithLimits(value *EndpointLimitsApplyConfiguration) *ScimEndpointTemplateApplyConfiguration {
+	b.Limits = value
 	return b
 }
 
