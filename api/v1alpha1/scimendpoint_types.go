@@ -276,8 +276,8 @@ type ScimEndpointStatus struct {
 	// +kubebuilder:validation:Minimum=1
 	TokenGeneration *int64 `json:"tokenGeneration,omitempty"`
 
-	// lastRequestTime is when a request with a token, of whatever kind, was last let in, to
-	// the minute or so.
+	// lastRequestTime is when a request with a token, of whatever kind, was last let in, ten
+	// minutes late at most.
 	// +optional
 	LastRequestTime *metav1.Time `json:"lastRequestTime,omitempty"`
 
@@ -335,8 +335,8 @@ type ServerStatus struct {
 	// +kubebuilder:validation:MaxLength=64
 	Incarnation string `json:"incarnation,omitempty"`
 
-	// tokens that the replica was presented, and when last. It writes at most once a minute,
-	// and only what status.tokens does not say yet.
+	// tokens that the replica was presented, and when last. It writes when what status.tokens
+	// says is ten minutes old.
 	// +optional
 	// +listType=map
 	// +listMapKey=id

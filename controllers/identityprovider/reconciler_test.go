@@ -355,6 +355,23 @@ var _ = Describe("Provisioning", func() {
 		Consistently(func() map[string]int { return env.AllWrites(namespace) }, testenv.Quiet).Should(Equal(before))
 	})
 
+	It("does not look at an endpoint again for a heartbeat of its servers", func(ctx SpecContext) {
+		env.Create(ctx, idp)
+		reportEndpoint(ctx, namespace, endpointReady()...)
+		Eventually(observed(ctx, idp)).Should(serving())
+		settled := func(g Gomega) {
+			writes := env.AllWrites(namespace)
+			g.Consistently(func() map[string]int { return env.AllWrites(namespace) }, testenv.Quiet/3).Should(Equal(writes))
+		}
+		Eventually(settled).Should(Succeed())
+		env.ForgetWrites()
+		ep := endpoint(ctx, namespace)(Default)
+		now := metav1.Now()
+		ep.Status.LastRequestTime, ep.Status.Tokens[0].LastUsedTime = &now, &now
+		Expect(env.Client.Status().Update(ctx, ep)).To(Succeed())
+		Consistently(func() map[string]int { return env.AllWrites(namespace) }, testenv.Quiet).Should(BeEmpty())
+	})
+
 	It("leaves an endpoint alone that somebody wrote by hand", func(ctx SpecContext) {
 		byHand := &v1alpha1.ScimEndpoint{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 		env.Create(ctx, byHand, idp)

@@ -23,6 +23,7 @@ import (
 	"scim-operator.io/controllers/internal/child"
 	"scim-operator.io/controllers/internal/enqueue"
 	"scim-operator.io/controllers/internal/fair"
+	"scim-operator.io/controllers/internal/heartbeat"
 	"scim-operator.io/controllers/internal/outcome"
 )
 
@@ -100,8 +101,8 @@ func setup(ctx context.Context, mgr ctrl.Manager, fetcher Fetcher, now func() ti
 		For(&v1alpha1.IdentityProvider{}).
 		Watches(&v1alpha1.IdentityProvider{}, handler.EnqueueRequestsFromMapFunc(r.rivalsOf),
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Owns(&v1alpha1.ScimEndpoint{}).
-		Watches(&v1alpha1.ScimEndpoint{}, handler.EnqueueRequestsFromMapFunc(providerOfOrphan)).
+		Owns(&v1alpha1.ScimEndpoint{}, builder.WithPredicates(heartbeat.Ignored())).
+		Watches(&v1alpha1.ScimEndpoint{}, handler.EnqueueRequestsFromMapFunc(providerOfOrphan), builder.WithPredicates(heartbeat.Ignored())).
 		WatchesMetadata(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(r.readersOf)).
 		Watches(&v1alpha1.ScimUser{}, counter{r.tally, userWeight}).
 		Watches(&v1alpha1.ScimGroup{}, counter{r.tally, groupWeight}).

@@ -29,6 +29,7 @@ import (
 	"scim-operator.io/api/v1alpha1"
 	"scim-operator.io/controllers/internal/child"
 	"scim-operator.io/controllers/internal/fair"
+	"scim-operator.io/controllers/internal/heartbeat"
 	"scim-operator.io/controllers/internal/outcome"
 	"scim-operator.io/internal/render"
 )
@@ -91,7 +92,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, options render.Options, now fu
 		return fmt.Errorf("index endpoints by host: %w", err)
 	}
 	b := ctrl.NewControllerManagedBy(mgr).
-		For(&v1alpha1.ScimEndpoint{}).
+		For(&v1alpha1.ScimEndpoint{}, builder.WithPredicates(heartbeat.Ignored())).
 		Watches(&v1alpha1.ScimEndpoint{}, handler.EnqueueRequestsFromMapFunc(r.neighboursOf), builder.WithPredicates(routesChanged())).
 		WatchesMetadata(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(endpointOf), builder.WithPredicates(departures())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, ReconciliationTimeout: timeout, NewQueue: fair.NewQueue})
@@ -112,7 +113,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, options render.Options, now fu
 			return source.Kind[client.Object](mgr.GetCache(), &gatewayv1.HTTPRoute{}, owned)
 		},
 	}
-	return nil
+	return (&usage{client: r.client, now: now}).setup(mgr)
 }
 
 // endpointOf maps a server's pod to its endpoint.

@@ -41,8 +41,8 @@ func (r *Reconciler) ensureTokens(ctx context.Context, pass *outcome.Pass, ep *v
 	if err != nil {
 		return next, err
 	}
-	next = outcome.Earliest(outcome.Earliest(next, sweep), showTokens(ep, &m.record, delivered, r.now()))
-	return next, r.tellTokenReady(ctx, pass, ep, m)
+	showTokens(ep, &m.record, delivered, r.now())
+	return outcome.Earliest(next, sweep), r.tellTokenReady(ctx, pass, ep, m)
 }
 
 // followTokens brings the record of the tokens, and with it the digests, up to date.

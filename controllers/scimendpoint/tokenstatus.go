@@ -19,18 +19,12 @@ import (
 	"scim-operator.io/internal/token"
 )
 
-const (
-	// maxTokens is how many tokens the status shows, and how many there are at a time.
-	maxTokens = 2
-	// usePrecision is how often the last use of a token is written anew at most.
-	usePrecision = time.Minute
-	// clockSkew is how far ahead a server's clock may be for what it says to count.
-	clockSkew = time.Minute
-)
+// maxTokens is how many tokens the status shows, and how many there are at a time.
+const maxTokens = 2
 
-// showTokens shows the tokens in force without revealing them. It returns when there is
-// more to show, zero for never.
-func showTokens(ep *v1alpha1.ScimEndpoint, record *token.Record, delivered map[string]*metav1.PartialObjectMetadata, now time.Time) (next time.Duration) {
+// showTokens shows the tokens in force without revealing them. When they were last used is
+// not its to say: see usage.
+func showTokens(ep *v1alpha1.ScimEndpoint, record *token.Record, delivered map[string]*metav1.PartialObjectMetadata, now time.Time) {
 	live := record.Live(now)
 	tokens := make([]v1alpha1.TokenStatus, 0, maxTokens)
 	for i := range live[:min(len(live), maxTokens)] {
@@ -45,9 +39,7 @@ func showTokens(ep *v1alpha1.ScimEndpoint, record *token.Record, delivered map[s
 		}
 		before := ptr.Deref(shownToken(ep, t.ID), v1alpha1.TokenStatus{})
 		shown.FirstReadTime = firstRead(delivered[t.SecretName], before.FirstReadTime)
-		var wait time.Duration
-		shown.LastUsedTime, wait = notTooSoon(lastUse(ep.Status.Servers, t.ID, now), before.LastUsedTime, now)
-		next = outcome.Earliest(next, wait)
+		shown.LastUsedTime = before.LastUsedTime
 		tokens = append(tokens, shown)
 	}
 	ep.Status.Tokens = tokens
@@ -58,20 +50,6 @@ func showTokens(ep *v1alpha1.ScimEndpoint, record *token.Record, delivered map[s
 	if record.Generation > 0 {
 		ep.Status.TokenGeneration = ptr.To(record.Generation)
 	}
-	return outcome.Earliest(next, showLastRequest(ep, now))
-}
-
-// showLastRequest shows when a client was last let in, by whatever token.
-func showLastRequest(ep *v1alpha1.ScimEndpoint, now time.Time) (next time.Duration) {
-	var last *metav1.Time
-	for i := range ep.Status.Tokens {
-		last = later(last, ep.Status.Tokens[i].LastUsedTime)
-	}
-	for i := range ep.Status.Servers {
-		last = later(last, credible(ep.Status.Servers[i].LastOAuthTime, now))
-	}
-	ep.Status.LastRequestTime, next = notTooSoon(last, ep.Status.LastRequestTime, now)
-	return next
 }
 
 // firstRead is what whoever has read a token out of its Secret has noted there. It is
@@ -85,46 +63,6 @@ func firstRead(secret *metav1.PartialObjectMetadata, before *metav1.Time) *metav
 		return before
 	}
 	return ptr.To(metav1.NewTime(noted.UTC().Truncate(time.Second)))
-}
-
-// lastUse is the last of what the servers say of a token, nil for nothing.
-func lastUse(servers []v1alpha1.ServerStatus, id string, now time.Time) (last *metav1.Time) {
-	for i := range servers {
-		for _, use := range servers[i].Tokens {
-			if use.ID == id {
-				last = later(last, credible(&use.LastUsedTime, now))
-			}
-		}
-	}
-	return last
-}
-
-// credible is what a server says of a time, unless its clock is far ahead.
-func credible(said *metav1.Time, now time.Time) *metav1.Time {
-	if said != nil && said.After(now.Add(clockSkew)) {
-		return nil
-	}
-	return said
-}
-
-// notTooSoon is the later of what is known and what is shown, unless it would be written
-// too soon after that; then it stays, and it returns how long to wait.
-func notTooSoon(known, shown *metav1.Time, now time.Time) (last *metav1.Time, wait time.Duration) {
-	last = later(shown, known)
-	if shown == nil || last.Equal(shown) {
-		return last, 0
-	}
-	if wait = usePrecision - now.Sub(shown.Time); wait > 0 {
-		return shown, wait
-	}
-	return last, 0
-}
-
-func later(a, b *metav1.Time) *metav1.Time {
-	if a == nil || b != nil && a.Before(b) {
-		return b
-	}
-	return a
 }
 
 // tellTokenReady says which token is in force and where it is to be had. The

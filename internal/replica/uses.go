@@ -15,10 +15,12 @@ import (
 )
 
 const (
-	// usesEvery is how often a replica writes of the uses of tokens at most. It is also how
-	// old what the status shows may be: whichever replica writes first keeps the others
-	// from doing it.
-	usesEvery = time.Minute
+	// usesEvery is how old what the status shows of the uses of tokens may be: whichever
+	// replica writes first keeps the others from doing it. Each write goes to everybody who
+	// watches the endpoint.
+	usesEvery = 10 * time.Minute
+	// reportEvery is how often a replica writes into its entry at most.
+	reportEvery = time.Minute
 	// usesLook is how often it looks whether there is something to write, and half of that
 	// again by chance, so that replicas do not write all at once.
 	usesLook = 5 * time.Second
@@ -52,7 +54,7 @@ func (r *Replica) reportUses(ctx context.Context) {
 	var written time.Time
 	for ctx.Err() == nil {
 		pause(ctx, usesLook+rand.N(usesLook/2)) //nolint:gosec // nobody gains by guessing it
-		if !r.joined.Load() || time.Since(written) < usesEvery {
+		if !r.joined.Load() || time.Since(written) < reportEvery {
 			continue
 		}
 		worthTelling := news(r.usesSoFar(), r.roster.view())

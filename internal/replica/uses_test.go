@@ -27,14 +27,14 @@ func TestNewsOfTokens(t *testing.T) {
 	}{
 		{"nothing was used", uses{}, view{lastUsed: tokens{"1": {}}}, nil},
 		{"a first use", uses{tokens: of(one)}, view{lastUsed: tokens{"1": {}}}, &uses{tokens: of(one)}},
-		{"a use that another replica has told of half a minute ago", uses{tokens: of(one)}, view{lastUsed: tokens{"1": noon.Add(-30 * time.Second)}}, nil},
-		{"a use a minute after the one that shows", uses{tokens: of(one)}, view{lastUsed: tokens{"1": noon.Add(-time.Minute)}}, &uses{tokens: of(one)}},
+		{"a use five minutes after one that another replica has told of", uses{tokens: of(one)}, view{lastUsed: tokens{"1": noon.Add(-5 * time.Minute)}}, nil},
+		{"a use ten minutes after the one that shows", uses{tokens: of(one)}, view{lastUsed: tokens{"1": noon.Add(-10 * time.Minute)}}, &uses{tokens: of(one)}},
 		{"a use before the one that shows", uses{tokens: of(one)}, view{lastUsed: tokens{"1": noon.Add(time.Second)}}, nil},
 		{"a token that does not show", uses{tokens: of(one)}, view{lastUsed: tokens{"2": {}}}, nil},
 		{"one of two is new", uses{tokens: of(one, two)}, view{lastUsed: tokens{"1": {}, "2": two.LastUsed}}, &uses{tokens: of(one, two)}},
 		{"a first access token", uses{oauth: noon}, view{}, &uses{oauth: noon}},
-		{"an access token half a minute after a request", uses{oauth: noon}, view{lastRequest: noon.Add(-30 * time.Second)}, nil},
-		{"an access token a minute after a request", uses{oauth: noon}, view{lastRequest: noon.Add(-time.Minute)}, &uses{oauth: noon}},
+		{"an access token five minutes after a request", uses{oauth: noon}, view{lastRequest: noon.Add(-5 * time.Minute)}, nil},
+		{"an access token ten minutes after a request", uses{oauth: noon}, view{lastRequest: noon.Add(-10 * time.Minute)}, &uses{oauth: noon}},
 		{"an access token, and a token that is known", uses{oauth: noon, tokens: of(two)},
 			view{lastUsed: tokens{"2": two.LastUsed}, lastRequest: two.LastUsed}, &uses{oauth: noon, tokens: of(two)}},
 	} {

@@ -35,8 +35,8 @@ type ScimEndpointStatusApplyConfiguration struct {
 	// tokenGeneration is the newest generation of spec.token for which there has been a
 	// token.
 	TokenGeneration *int64 `json:"tokenGeneration,omitempty"`
-	// lastRequestTime is when a request with a token, of whatever kind, was last let in, to
-	// the minute or so.
+	// lastRequestTime is when a request with a token, of whatever kind, was last let in, ten
+	// minutes late at most.
 	LastRequestTime *metav1.Time `json:"lastRequestTime,omitempty"`
 	// servers are the running replicas, each entry written by the replica itself: it
 	// is how replicas find each other to keep reads consistent.

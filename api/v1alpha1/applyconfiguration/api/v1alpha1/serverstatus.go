@@ -19,8 +19,8 @@ type ServerStatusApplyConfiguration struct {
 	Address *string `json:"address,omitempty"`
 	// incarnation is different after every start of the replica's process.
 	Incarnation *string `json:"incarnation,omitempty"`
-	// tokens that the replica was presented, and when last. It writes at most once a minute,
-	// and only what status.tokens does not say yet.
+	// tokens that the replica was presented, and when last. It writes when what status.tokens
+	// says is ten minutes old.
 	Tokens []TokenUseApplyConfiguration `json:"tokens,omitempty"`
 	// lastOAuthTime is when the replica last let in an access token of the OAuth issuer. It
 	// is written as tokens is, and only when lastRequestTime does not say as much.
