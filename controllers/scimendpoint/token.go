@@ -97,7 +97,18 @@ func (r *Reconciler) writeRecord(ctx context.Context, ep *v1alpha1.ScimEndpoint,
 	if err != nil {
 		return err
 	}
+	if encoded, err = token.KeepOfRecord(m.stored[v1alpha1.TokenRecordKey], encoded); err != nil {
+		return err
+	}
+	if digests, err = token.KeepOfDigests(m.stored[v1alpha1.DigestsKey], digests); err != nil {
+		return err
+	}
 	desired := render.DigestSecret(ep, digests, encoded, key)
+	for name, value := range m.stored {
+		if _, known := desired.Data[name]; !known {
+			desired.Data[name] = value
+		}
+	}
 	if m.resourceVersion != "" {
 		desired.WithResourceVersion(m.resourceVersion)
 	}
@@ -105,7 +116,7 @@ func (r *Reconciler) writeRecord(ctx context.Context, ep *v1alpha1.ScimEndpoint,
 	if err := r.children.Apply(ctx, owner(ep), written, desired); err != nil {
 		return err
 	}
-	m.record, m.key, m.resourceVersion = record, key, written.ResourceVersion
+	m.record, m.key, m.stored, m.resourceVersion = record, key, desired.Data, written.ResourceVersion
 	return nil
 }
 

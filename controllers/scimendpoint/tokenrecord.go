@@ -29,6 +29,8 @@ type memory struct {
 	record token.Record
 	// key is what the servers share; empty while they have none.
 	key []byte
+	// stored is what the Secret of the record holds. What a newer release has put there is kept.
+	stored map[string][]byte
 	// resourceVersion of the Secret that the record was read from; empty when there is none.
 	resourceVersion string
 	// blank says that nothing is known because there never was a token.
@@ -60,7 +62,7 @@ func (r *Reconciler) recall(ctx context.Context, ep *v1alpha1.ScimEndpoint) (*me
 		return nil, err
 	}
 	if found {
-		m.resourceVersion, m.key = secret.ResourceVersion, secret.Data[v1alpha1.ServersKey]
+		m.resourceVersion, m.key, m.stored = secret.ResourceVersion, secret.Data[v1alpha1.ServersKey], secret.Data
 		if record, err := token.DecodeRecord(secret.Data[v1alpha1.TokenRecordKey]); err == nil {
 			m.record = *record
 			return m, nil

@@ -53,14 +53,13 @@ func EncodeDigests(digests []Digest) ([]byte, error) {
 	return json.Marshal(digests)
 }
 
-// DecodeDigests reads the value of v1alpha1.DigestsKey. It refuses anything that EncodeDigests
-// does not write: unknown fields, malformed or repeated digests, more than MaxDigests.
+// DecodeDigests reads the value of v1alpha1.DigestsKey. It refuses malformed or repeated digests
+// and more than MaxDigests. Fields that a newer release has added are passed over.
 func DecodeDigests(encoded []byte) ([]Digest, error) {
 	if len(encoded) > maxEncoded {
 		return nil, fmt.Errorf("token: %d bytes of digests; at most %d are read", len(encoded), maxEncoded)
 	}
 	decoder := json.NewDecoder(bytes.NewReader(encoded))
-	decoder.DisallowUnknownFields()
 	var digests []Digest
 	if err := decoder.Decode(&digests); err != nil {
 		return nil, fmt.Errorf("token: the list of digests cannot be read: %w", err)

@@ -129,14 +129,13 @@ func EncodeRecord(r *Record) ([]byte, error) {
 	return json.Marshal(c)
 }
 
-// DecodeRecord reads the value of v1alpha1.TokenRecordKey, and refuses anything that
-// EncodeRecord does not write.
+// DecodeRecord reads the value of v1alpha1.TokenRecordKey, and refuses what EncodeRecord would.
+// Fields that a newer release has added are passed over; see KeepOfRecord.
 func DecodeRecord(encoded []byte) (*Record, error) {
 	if len(encoded) > maxEncodedRecord {
 		return nil, fmt.Errorf("token: a record of %d bytes; at most %d are read", len(encoded), maxEncodedRecord)
 	}
 	decoder := json.NewDecoder(bytes.NewReader(encoded))
-	decoder.DisallowUnknownFields()
 	var r Record
 	if err := decoder.Decode(&r); err != nil {
 		return nil, fmt.Errorf("token: the record cannot be read: %w", err)
