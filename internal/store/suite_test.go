@@ -187,6 +187,7 @@ func (w *world) start(change func(*Config), wrap func(client) client) *replica {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	s.timeouts.write = 2 * patience // no test fails because this machine is slow
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = s.Run(ctx) })
