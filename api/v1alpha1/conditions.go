@@ -43,6 +43,9 @@ const (
 	// ConditionDomainConflict (IdentityProvider) is present, and True, while another provider of
 	// the namespace claims one of its e-mail domains. Ready does not depend on it.
 	ConditionDomainConflict = "DomainConflict"
+	// ConditionHeld (IdentityProvider, ScimEndpoint) is present, and True, while users are held
+	// until a person decides about them. Ready does not depend on it.
+	ConditionHeld = "Held"
 
 	// ConditionActive (ScimUser) is True when the person may sign in.
 	ConditionActive = "Active"
@@ -174,12 +177,17 @@ const (
 	ReasonDomainClaimedTwice = "DomainClaimedTwice"
 )
 
-// Reasons of Ready that come from people who leave.
+// Reasons of the condition Held.
 const (
-	// ReasonDeprovisioningHeld: users are held, and a person has to decide about them.
+	// ReasonDeprovisioningHeld: users are held, and a person has to decide about them. It is
+	// also the reason of the events about holds.
 	ReasonDeprovisioningHeld = "DeprovisioningHeld"
 	// ReasonApplyingVerdict: what a person decided about them is being carried out.
 	ReasonApplyingVerdict = "ApplyingVerdict"
+)
+
+// Reasons of Ready that come from people who leave.
+const (
 	// ReasonDeactivatingUsers: users become inactive because their provisioning has ended.
 	ReasonDeactivatingUsers = "DeactivatingUsers"
 )

@@ -85,8 +85,8 @@ type SCIMSpec struct {
 
 // IdentityProviderStatus is what became of an IdentityProvider's spec.
 type IdentityProviderStatus struct {
-	// conditions are SSOConfigured, ScimReady and Ready, and Reconciling, Stalled, LinkingBlocked or
-	// DomainConflict when True.
+	// conditions are SSOConfigured, ScimReady and Ready, and Reconciling, Stalled, LinkingBlocked,
+	// DomainConflict or Held when True.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -225,7 +225,7 @@ type ScimEndpointSpec struct {
 // ScimEndpointStatus is what became of a ScimEndpoint's spec.
 type ScimEndpointStatus struct {
 	// conditions are TokenReady, Available, Exposed and Ready, and Reconciling, Stalled,
-	// LinkingBlocked or UnreadableValues when True.
+	// LinkingBlocked, UnreadableValues or Held when True.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -126,7 +126,7 @@ func calls(ctx context.Context, namespace string) func(Gomega) []string {
 }
 
 var _ = Describe("Who is held", func() {
-	It("is shown with the provider, which needs a person, and so are the counts", func(ctx SpecContext) {
+	It("is shown with the provider, which is Ready as ever, and so are the counts", func(ctx SpecContext) {
 		ahead.Store(0)
 		DeferCleanup(func() { ahead.Store(0) })
 		namespace := env.Namespace(ctx)
@@ -173,28 +173,25 @@ var _ = Describe("Who is held", func() {
 		d := v1alpha1.DeprovisioningStatus{
 			Policy: v1alpha1.DeprovisioningDeactivate, HoldID: "h1", Held: ptr.To[int64](1), Since: ptr.To(held.Time), Examples: []string{"eve"},
 		}
-		stalled := func(reason string) []metav1.Condition {
-			return append(servingConditions(),
-				metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: reason},
-				metav1.Condition{Type: v1alpha1.ConditionStalled, Status: metav1.ConditionTrue, Reason: reason})
-		}
-		shows(d, stalled(v1alpha1.ReasonDeprovisioningHeld)...)
-		Eventually(observed(ctx, idp)).Should(And(serving(), testenv.StalledBecause(v1alpha1.ReasonDeprovisioningHeld),
+		ready, waits := testenv.IsTrue(v1alpha1.ConditionReady, v1alpha1.ReasonProvisioningEnabled), testenv.IsTrue(v1alpha1.ConditionHeld, v1alpha1.ReasonDeprovisioningHeld)
+		shows(d, endpointReady()...)
+		Eventually(observed(ctx, idp)).Should(And(serving(), ready, waits,
 			HaveField("Status.Deprovisioning.HoldID", "h1"), HaveField("Status.Deprovisioning.Examples", ConsistOf("eve"))))
 		Eventually(calls(ctx, namespace)).Should(ConsistOf(identity.HeldMessage("h1")))
 
 		By("being held although something else keeps the provider from being Ready, and calling for a person once")
 		d.HoldID = "h2"
 		shows(d, endpointStalled()...)
-		Eventually(observed(ctx, idp)).Should(And(testenv.StalledBecause(v1alpha1.ReasonEndpointNotReady), HaveField("Status.Deprovisioning.HoldID", "h2")))
+		Eventually(observed(ctx, idp)).Should(And(testenv.StalledBecause(v1alpha1.ReasonEndpointNotReady), waits, HaveField("Status.Deprovisioning.HoldID", "h2")))
 		Eventually(calls(ctx, namespace)).Should(ConsistOf(identity.HeldMessage("h1"), identity.HeldMessage("h2")))
 		stopManager()
 		startManager()
-		shows(d, stalled(v1alpha1.ReasonDeprovisioningHeld)...)
-		Eventually(observed(ctx, idp)).Should(testenv.StalledBecause(v1alpha1.ReasonDeprovisioningHeld))
+		shows(d, endpointReady()...)
+		Eventually(observed(ctx, idp)).Should(And(ready, waits))
 		d.Verdict = v1alpha1.HoldApproved
 		shows(d, endpointRollingOut()...)
-		Eventually(observed(ctx, idp)).Should(HaveField("Status.Deprovisioning.Verdict", v1alpha1.HoldApproved))
+		Eventually(observed(ctx, idp)).Should(And(HaveField("Status.Deprovisioning.Verdict", v1alpha1.HoldApproved),
+			testenv.IsTrue(v1alpha1.ConditionHeld, v1alpha1.ReasonApplyingVerdict)))
 		Expect(calls(ctx, namespace)(Default)).To(HaveLen(2))
 
 		By("being approved, and everything coming to rest")
@@ -203,7 +200,7 @@ var _ = Describe("Who is held", func() {
 		ahead.Store(int64(time.Minute))
 		env.Touch(ctx, idp)
 		Eventually(observed(ctx, idp)).Should(And(counts(1, 0, 3), testenv.IsTrue(v1alpha1.ConditionReady, v1alpha1.ReasonProvisioningEnabled),
-			HaveField("Status.Deprovisioning.HoldID", BeEmpty())))
+			HaveField("Status.Deprovisioning.HoldID", BeEmpty()), testenv.Condition(v1alpha1.ConditionHeld, HaveField("Type", BeEmpty()))))
 		version := func() string { return observed(ctx, idp)(Default).ResourceVersion }
 		rest := version()
 		Consistently(version, testenv.Quiet).Should(Equal(rest))

@@ -221,9 +221,9 @@ func endpointFailure(endpoint *v1alpha1.ScimEndpoint) *outcome.Failure {
 		return outcome.Waiting(v1alpha1.ReasonEndpointNotReady, "ScimEndpoint %s is being set up.", endpoint.Name)
 	case outcome.IsTrue(endpoint, v1alpha1.ConditionReady):
 		return nil
-	case ready.Reason == v1alpha1.ReasonInvalidExpression, ready.Reason == v1alpha1.ReasonDeprovisioningHeld:
+	case ready.Reason == v1alpha1.ReasonInvalidExpression:
 		return outcome.Stalled(ready.Reason, "%s", ready.Message)
-	case ready.Reason == v1alpha1.ReasonApplyingRules, ready.Reason == v1alpha1.ReasonApplyingVerdict:
+	case ready.Reason == v1alpha1.ReasonApplyingRules:
 		return outcome.Waiting(ready.Reason, "%s", ready.Message)
 	case outcome.IsTrue(endpoint, v1alpha1.ConditionStalled):
 		return outcome.Stalled(v1alpha1.ReasonEndpointNotReady, "ScimEndpoint %s is stalled: %s", endpoint.Name, ready.Message)

@@ -77,6 +77,7 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, idp *v1a
 	before := mirrorIn(idp)
 	next := r.showProgress(idp, said)
 	warnOfHold(pass, idp, before)
+	outcome.ObserveHeld(idp, idp.Status.Deprovisioning)
 	err = outcome.Join(signOn.err, err, observeRules(idp), domainsErr)
 	result := success(idp)
 	result.Next = outcome.Earliest(signOn.next, next)

@@ -91,11 +91,11 @@ var _ = Describe("a mass deletion by the identity provider", Ordered, func() {
 		Expect(managerPods(ctx)).NotTo(ContainElement(HaveField("UID", before[0].UID)), "another manager has gone on")
 	})
 
-	It("calls for a person: the provider is Stalled and says how to decide", func(ctx context.Context) {
+	It("calls for a person: the provider says how to decide, and is Ready for every pipeline", func(ctx context.Context) {
 		Eventually(get(ctx, t.provider)).Should(And(
 			HaveField("Status.Conditions", ContainElements(
-				And(HaveField("Type", scimv1.ConditionReady), HaveField("Status", metav1.ConditionFalse), HaveField("Reason", scimv1.ReasonDeprovisioningHeld)),
-				And(HaveField("Type", scimv1.ConditionStalled), HaveField("Status", metav1.ConditionTrue)))),
+				And(HaveField("Type", scimv1.ConditionReady), HaveField("Status", metav1.ConditionTrue)),
+				And(HaveField("Type", scimv1.ConditionHeld), HaveField("Status", metav1.ConditionTrue), HaveField("Reason", scimv1.ReasonDeprovisioningHeld)))),
 			HaveField("Status.Held", HaveValue(BeEquivalentTo(size-limit))),
 			HaveField("Status.Active", HaveValue(BeEquivalentTo(size-limit))),
 			HaveField("Status.Users", HaveValue(BeEquivalentTo(0))),

@@ -73,7 +73,7 @@ var _ = Describe("who decides with kubectl scim about people who are held", Orde
 			"True Provisioned": size + 1 - leavers, "False DeletedByProvider": limit, "True HeldByGuard": leavers - limit,
 		}))
 		Eventually(func() string { return plugin(ctx, t.namespace, "status", "okta") }).Should(And(
-			ContainSubstring(scimv1.ReasonDeprovisioningHeld), ContainSubstring("kubectl scim approve")))
+			ContainSubstring("Guard, HeldByGuard"), ContainSubstring("kubectl scim approve")))
 	})
 
 	It("rejects for one user, who stays active", func(ctx context.Context) {

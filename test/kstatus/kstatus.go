@@ -75,7 +75,7 @@ func (v *violations) checkCondition(c metav1.Condition, observed int64) {
 	v.add(c.Message == "", "%s has no message", c.Type)
 	v.add(c.LastTransitionTime.IsZero(), "%s has no lastTransitionTime", c.Type)
 	abnormal := slices.Contains([]string{v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled, v1alpha1.ConditionWithheld,
-		v1alpha1.ConditionUnresolvedReference, v1alpha1.ConditionRefused}, c.Type)
+		v1alpha1.ConditionUnresolvedReference, v1alpha1.ConditionRefused, v1alpha1.ConditionHeld}, c.Type)
 	v.add(abnormal && c.Status != metav1.ConditionTrue, "%s is present with status %s", c.Type, c.Status)
 }
 

@@ -80,7 +80,6 @@ type Pass struct {
 	before   Object
 	observed **int64
 	exact    bool
-	muted    string
 	notices  []notice
 }
 
@@ -154,9 +153,6 @@ func (p *Pass) Warn(reason, message string) {
 func (p *Pass) Tell(reason, message string) {
 	p.notices = append(p.notices, notice{corev1.EventTypeNormal, reason, message})
 }
-
-// Mute says that Ready is announced otherwise when it changes to this reason.
-func (p *Pass) Mute(reason string) { p.muted = reason }
 
 // Exact makes the status be written only over the version that was read: for a list in
 // the status to which others write too.
@@ -277,7 +273,7 @@ func (p *Pass) announce(ctx context.Context) {
 	if before.Status != now.Status || before.Reason != now.Reason {
 		p.reporter.log(ctx).Info("readiness changed", "ready", now.Status, "reason", now.Reason, "message", now.Message)
 		switch {
-		case p.reporter.quiet, p.muted == now.Reason:
+		case p.reporter.quiet:
 		case now.Status == metav1.ConditionTrue:
 			p.send(notice{corev1.EventTypeNormal, now.Reason, now.Message})
 		case IsTrue(p.object, v1alpha1.ConditionStalled) || now.Reason == v1alpha1.ReasonReconcileFailed:

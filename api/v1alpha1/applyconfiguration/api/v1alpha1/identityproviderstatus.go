@@ -14,8 +14,8 @@ import (
 //
 // IdentityProviderStatus is what became of an IdentityProvider's spec.
 type IdentityProviderStatusApplyConfiguration struct {
-	// conditions are SSOConfigured, ScimReady and Ready, and Reconciling, Stalled, LinkingBlocked or
-	// DomainConflict when True.
+	// conditions are SSOConfigured, ScimReady and Ready, and Reconciling, Stalled, LinkingBlocked,
+	// DomainConflict or Held when True.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// observedGeneration is the newest metadata.generation this status speaks of.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
