@@ -14,6 +14,17 @@ const (
 	RejectHeldAnnotation  = "scim-operator.io/reject-held"
 )
 
+// With these annotations the manager remembers what became of people who are to leave: a
+// restore keeps metadata and drops the status. Nobody else writes them.
+const (
+	// DepartureAnnotation (ScimUser) is the Departure of a user who is held or whose leaving was
+	// rejected, and whether provisioning has ended for the user.
+	DepartureAnnotation = "scim-operator.io/departure"
+	// HoldsAnnotation (IdentityProvider, ScimEndpoint) lists the holds that were shown to a
+	// person, each as a SealedHold.
+	HoldsAnnotation = "scim-operator.io/holds"
+)
+
 const (
 	// MaxHoldIDs is how many holds such an annotation decides about. Of more, the last count.
 	MaxHoldIDs = 32

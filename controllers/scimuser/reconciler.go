@@ -31,6 +31,7 @@ import (
 
 // +kubebuilder:rbac:groups=scim-operator.io,resources=scimusers,verbs=get;list;watch;patch;delete
 // +kubebuilder:rbac:groups=scim-operator.io,resources=scimusers/status,verbs=patch
+// +kubebuilder:rbac:groups=scim-operator.io,resources=identityproviders;scimendpoints;scimusers,verbs=hold
 // +kubebuilder:rbac:groups=scim-operator.io,resources=scimclaims,verbs=get;delete
 // +kubebuilder:rbac:groups=scim-operator.io,resources=scimgroups;scimgroupslices,verbs=get;list;watch
 // +kubebuilder:rbac:groups=scim-operator.io,resources=identityproviders;scimendpoints,verbs=get;list;watch

@@ -139,6 +139,9 @@ func (s *session) decide(ctx context.Context, d decision, name string, chosen ch
 	case batch.HoldID == "" || batch.Held == 0:
 		return fmt.Errorf("nothing is held for %s: there is nothing to %s", p, d.verb)
 	}
+	if err := s.mayDecide(ctx, targets[0].kind, targets[0].name); err != nil {
+		return err
+	}
 	s.introduce(d, p, batch, answer)
 	if err := s.confirm(chosen.yes); err != nil {
 		return err
@@ -216,6 +219,9 @@ func (s *session) approveAdoption(ctx context.Context, args []string, chosen cho
 	}
 	u, endpoint, err := waiting(found, args, chosen.adoption)
 	if err != nil {
+		return err
+	}
+	if err := s.mayDecide(ctx, kindScimUser, u.Name); err != nil {
 		return err
 	}
 	s.note("The provider of the ScimEndpoint %s wants to adopt %s (id %s), who was here before.", endpoint, u.Spec.UserName, u.Name)
