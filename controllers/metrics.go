@@ -37,6 +37,9 @@ var (
 	heldMetric = prometheus.NewDesc("scim_operator_held_users",
 		"How many users of a ScimEndpoint, or of an IdentityProvider that is not served, wait for a person to approve or reject that they leave.",
 		[]string{"namespace", "name"}, nil)
+	rejectedMetric = prometheus.NewDesc("scim_operator_rejected_users",
+		"How many users of a ScimEndpoint, or of an IdentityProvider that is not served, stay active because a person rejected that they leave.",
+		[]string{"namespace", "name"}, nil)
 )
 
 // states tells Prometheus what the status of providers and endpoints says, as it is in
@@ -52,6 +55,7 @@ func (s states) Describe(descriptions chan<- *prometheus.Desc) {
 	descriptions <- expiringMetric
 	descriptions <- unsupportedMetric
 	descriptions <- heldMetric
+	descriptions <- rejectedMetric
 }
 
 // Collect implements prometheus.Collector. Before the caches have synced there is nothing
@@ -82,7 +86,9 @@ func (s states) Collect(metrics chan<- prometheus.Metric) {
 	}
 	for of, d := range held {
 		if d != nil {
-			metrics <- prometheus.MustNewConstMetric(heldMetric, prometheus.GaugeValue, float64(ptr.Deref(d.Held, 0)), of.Namespace, of.Name)
+			waiting := ptr.Deref(d.Held, 0) + ptr.Deref(d.Queued, 0)
+			metrics <- prometheus.MustNewConstMetric(heldMetric, prometheus.GaugeValue, float64(waiting), of.Namespace, of.Name)
+			metrics <- prometheus.MustNewConstMetric(rejectedMetric, prometheus.GaugeValue, float64(ptr.Deref(d.Rejected, 0)), of.Namespace, of.Name)
 		}
 	}
 }

@@ -184,6 +184,17 @@ const (
 	ReasonDeprovisioningHeld = "DeprovisioningHeld"
 	// ReasonApplyingVerdict: what a person decided about them is being carried out.
 	ReasonApplyingVerdict = "ApplyingVerdict"
+	// ReasonVerdictRefused: a person has decided about a hold without naming what was shown
+	// of it. It is also the reason of an event.
+	ReasonVerdictRefused = "VerdictRefused"
+)
+
+// Reasons of events about holds.
+const (
+	// ReasonHoldOpened: more users are held after a hold was shown, in another hold.
+	ReasonHoldOpened = "HoldOpened"
+	// ReasonHoldGrown: they have become ten times as many.
+	ReasonHoldGrown = "HoldGrown"
 )
 
 // Reasons of Ready that come from people who leave.

@@ -133,18 +133,32 @@ type DeprovisioningStatus struct {
 	// +kubebuilder:validation:MaxLength=32
 	Window *metav1.Duration `json:"window,omitempty"`
 
-	// holdID names the users who are held now. A person approves or rejects it with one of
-	// the annotations scim-operator.io/approve-held and scim-operator.io/reject-held.
+	// holdID names users who are held, and whom nobody joins any more. A person approves or
+	// rejects it with one of the annotations scim-operator.io/approve-held and
+	// scim-operator.io/reject-held, whose value is holdID@digest.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	HoldID string `json:"holdID,omitempty"`
 
+	// digest is made of the ids of the users who were in the hold when it was first shown. A
+	// verdict that does not name it is refused.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	Digest string `json:"digest,omitempty"`
+
+	// members is the number of those users.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Members *int64 `json:"members,omitempty"`
+
 	// verdict is what a person has decided about the hold while it is being carried out.
 	// +optional
 	Verdict HoldVerdict `json:"verdict,omitempty"`
 
-	// held is the number of users whom the hold keeps active.
+	// held is the number of users whom the hold keeps active: those of its members who have
+	// not come back.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Held *int64 `json:"held,omitempty"`
@@ -160,6 +174,25 @@ type DeprovisioningStatus struct {
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=1024
 	Examples []string `json:"examples,omitempty"`
+
+	// queued is the number of users who are held since the hold was shown. They are in another
+	// hold, which is shown when this one is decided.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Queued *int64 `json:"queued,omitempty"`
+
+	// rejected is the number of users who stay active because a person rejected that they
+	// leave.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Rejected *int64 `json:"rejected,omitempty"`
+
+	// refusedVerdict is a verdict that does not count, because it names a hold of these users
+	// with another digest.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	RefusedVerdict string `json:"refusedVerdict,omitempty"`
 }
 
 // Departure is what became of the identity provider's wish that a user who was active be

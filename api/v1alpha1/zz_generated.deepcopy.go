@@ -302,6 +302,11 @@ func (in *DeprovisioningStatus) DeepCopyInto(out *DeprovisioningStatus) {
 		*out = new(v1.Duration)
 		**out = **in
 	}
+	if in.Members != nil {
+		in, out := &in.Members, &out.Members
+		*out = new(int64)
+		**out = **in
+	}
 	if in.Held != nil {
 		in, out := &in.Held, &out.Held
 		*out = new(int64)
@@ -315,6 +320,16 @@ func (in *DeprovisioningStatus) DeepCopyInto(out *DeprovisioningStatus) {
 		in, out := &in.Examples, &out.Examples
 		*out = make([]string, len(*in))
 		copy(*out, *in)
+	}
+	if in.Queued != nil {
+		in, out := &in.Queued, &out.Queued
+		*out = new(int64)
+		**out = **in
+	}
+	if in.Rejected != nil {
+		in, out := &in.Rejected, &out.Rejected
+		*out = new(int64)
+		**out = **in
 	}
 }
 

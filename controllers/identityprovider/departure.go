@@ -86,10 +86,9 @@ func (r *Reconciler) awaitDepartures(ctx context.Context, idp *v1alpha1.Identity
 	return outcome.Waiting(reason, "Provisioning has ended, and users become inactive; status.active says how many are left.")
 }
 
-// warnOfHold sends an event when the status comes to show a hold that waits for a person.
-func warnOfHold(pass *outcome.Pass, idp *v1alpha1.IdentityProvider, before mirrored) {
-	now := mirrorIn(idp)
-	if id := now.holdID(); id != "" && id != before.holdID() && now.deprovisioning.Verdict == "" {
-		pass.Warn(v1alpha1.ReasonDeprovisioningHeld, identity.HeldMessage(id))
+// warnOfHolds sends the events for what the status comes to say of holds.
+func warnOfHolds(pass *outcome.Pass, idp *v1alpha1.IdentityProvider, before mirrored) {
+	for _, news := range identity.HoldNews(before.deprovisioning, idp.Status.Deprovisioning) {
+		pass.Warn(news.Reason, news.Message)
 	}
 }

@@ -171,19 +171,22 @@ var _ = Describe("Who is held", func() {
 			Expect(env.Client.Status().Patch(ctx, ep, patch)).To(Succeed())
 		}
 		d := v1alpha1.DeprovisioningStatus{
-			Policy: v1alpha1.DeprovisioningDeactivate, HoldID: "h1", Held: ptr.To[int64](1), Since: ptr.To(held.Time), Examples: []string{"eve"},
+			Policy: v1alpha1.DeprovisioningDeactivate, HoldID: "h1", Digest: "d1", Held: ptr.To[int64](1), Since: ptr.To(held.Time), Examples: []string{"eve"},
+		}
+		called := func(holdID string) string {
+			return identity.HeldMessage(&v1alpha1.DeprovisioningStatus{HoldID: holdID, Digest: "d1"})
 		}
 		ready, waits := testenv.IsTrue(v1alpha1.ConditionReady, v1alpha1.ReasonProvisioningEnabled), testenv.IsTrue(v1alpha1.ConditionHeld, v1alpha1.ReasonDeprovisioningHeld)
 		shows(d, endpointReady()...)
 		Eventually(observed(ctx, idp)).Should(And(serving(), ready, waits,
 			HaveField("Status.Deprovisioning.HoldID", "h1"), HaveField("Status.Deprovisioning.Examples", ConsistOf("eve"))))
-		Eventually(calls(ctx, namespace)).Should(ConsistOf(identity.HeldMessage("h1")))
+		Eventually(calls(ctx, namespace)).Should(ConsistOf(called("h1")))
 
 		By("being held although something else keeps the provider from being Ready, and calling for a person once")
 		d.HoldID = "h2"
 		shows(d, endpointStalled()...)
 		Eventually(observed(ctx, idp)).Should(And(testenv.StalledBecause(v1alpha1.ReasonEndpointNotReady), waits, HaveField("Status.Deprovisioning.HoldID", "h2")))
-		Eventually(calls(ctx, namespace)).Should(ConsistOf(identity.HeldMessage("h1"), identity.HeldMessage("h2")))
+		Eventually(calls(ctx, namespace)).Should(ConsistOf(called("h1"), called("h2")))
 		stopManager()
 		startManager()
 		shows(d, endpointReady()...)

@@ -76,7 +76,7 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, idp *v1a
 	said, err := r.provision(ctx, idp, signOn)
 	before := mirrorIn(idp)
 	next := r.showProgress(idp, said)
-	warnOfHold(pass, idp, before)
+	warnOfHolds(pass, idp, before)
 	outcome.ObserveHeld(idp, idp.Status.Deprovisioning)
 	err = outcome.Join(signOn.err, err, observeRules(idp), domainsErr)
 	result := success(idp)

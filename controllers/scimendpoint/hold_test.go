@@ -45,18 +45,22 @@ var _ = Describe("Users who are held", func() {
 			ep.Status.Deprovisioning = &d
 			Expect(env.Client.Status().Patch(ctx, ep, patch)).To(Succeed())
 		}
-		holds(v1alpha1.DeprovisioningStatus{HoldID: "hold-1", Held: ptr.To[int64](7)})
+		holds(v1alpha1.DeprovisioningStatus{HoldID: "hold-1", Digest: "0a", Held: ptr.To[int64](7)})
 		approve := "scim-operator.io/approve-held: hold-"
 		Eventually(observed(ctx, ep)).Should(And(
 			testenv.IsTrue(v1alpha1.ConditionHeld, v1alpha1.ReasonDeprovisioningHeld),
-			testenv.Condition(v1alpha1.ConditionHeld, HaveField("Message", And(ContainSubstring(approve+"1"), ContainSubstring("scim-operator.io/reject-held: hold-1")))),
+			testenv.Condition(v1alpha1.ConditionHeld, HaveField("Message", And(ContainSubstring(approve+"1@0a"), ContainSubstring("scim-operator.io/reject-held: hold-1@0a")))),
 			ready(), inPipeline(status.CurrentStatus),
 		))
 
 		By("holding more, and others")
-		holds(v1alpha1.DeprovisioningStatus{HoldID: "hold-1", Held: ptr.To[int64](9)})
-		holds(v1alpha1.DeprovisioningStatus{HoldID: "hold-2", Held: ptr.To[int64](2)})
-		Eventually(observed(ctx, ep)).Should(And(ready(), testenv.Condition(v1alpha1.ConditionHeld, HaveField("Message", ContainSubstring(approve+"2")))))
+		holds(v1alpha1.DeprovisioningStatus{HoldID: "hold-1", Digest: "0a", Held: ptr.To[int64](9)})
+		holds(v1alpha1.DeprovisioningStatus{HoldID: "hold-2", Digest: "0b", Held: ptr.To[int64](2)})
+		Eventually(observed(ctx, ep)).Should(And(ready(), testenv.Condition(v1alpha1.ConditionHeld, HaveField("Message", ContainSubstring(approve+"2@0b")))))
+
+		By("being decided about by somebody who was shown others")
+		holds(v1alpha1.DeprovisioningStatus{HoldID: "hold-2", Digest: "0b", Held: ptr.To[int64](2), RefusedVerdict: "hold-2@ff"})
+		Eventually(observed(ctx, ep)).Should(And(ready(), testenv.IsTrue(v1alpha1.ConditionHeld, v1alpha1.ReasonVerdictRefused)))
 
 		By("letting them go")
 		holds(v1alpha1.DeprovisioningStatus{HoldID: "hold-2", Verdict: v1alpha1.HoldApproved, Held: ptr.To[int64](1)})

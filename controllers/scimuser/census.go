@@ -3,18 +3,15 @@
 package scimuser
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
 	"sync"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/rand"
 	toolscache "k8s.io/client-go/tools/cache"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"scim-operator.io/api/v1alpha1"
@@ -42,8 +39,10 @@ type roll struct {
 	// left are those who have become inactive without a person's approval, and when.
 	left map[string]time.Time
 	held map[string]heldUser
-	// holds counts held by holdID.
-	holds map[string]int64
+	// holds counts held by holdID, rejected those who stay because a person decided that.
+	holds, rejected map[string]int64
+	// sealed are holds that nobody joins any more.
+	sealed map[string]bool
 	// staying counts active users who are not held by the roles they have.
 	staying map[string]int64
 	// ledger is what has been decided and is not in the cache yet.
@@ -53,6 +52,17 @@ type roll struct {
 type heldUser struct {
 	holdID, userName string
 	since            time.Time
+}
+
+// keptOf is the hold that keeps a user active, or has, and by which reason.
+func keptOf(user *v1alpha1.ScimUser) (holdID, reason string) {
+	if user == nil {
+		return "", ""
+	}
+	if d, _ := identity.Recall(user); d != nil && !d.Gone() {
+		return d.HoldID, d.HeldBecause
+	}
+	return "", ""
 }
 
 type entry struct {
@@ -83,10 +93,11 @@ func (c *census) move(before, after *v1alpha1.ScimUser) {
 func (c *census) count(before, after *v1alpha1.ScimUser) (changed []client.ObjectKey) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var was, is heldUser
+	wasIn, wasWhy := keptOf(before)
+	isIn, isWhy := keptOf(after)
+	moved := wasIn != isIn || wasWhy != isWhy
 	if before != nil {
 		r := c.of(endpointOf(before))
-		was = r.held[before.Name]
 		r.add(before, -1)
 		if after == nil {
 			delete(r.ledger, before.Name)
@@ -95,15 +106,15 @@ func (c *census) count(before, after *v1alpha1.ScimUser) (changed []client.Objec
 	if after != nil {
 		r := c.of(endpointOf(after))
 		r.add(after, +1)
-		is = r.held[after.Name]
-		if known, ok := r.ledger[after.Name]; ok && (known.uid != after.UID || same(after.Status.Departure, &known.departure)) {
+		recalled, _ := identity.Recall(after)
+		if known, ok := r.ledger[after.Name]; ok && (known.uid != after.UID || same(recalled, &known.departure)) {
 			delete(r.ledger, after.Name)
 		}
 	}
-	if was != is && before != nil {
+	if moved && before != nil {
 		changed = append(changed, endpointOf(before))
 	}
-	if was != is && after != nil && (before == nil || endpointOf(before) != endpointOf(after)) {
+	if moved && after != nil && (before == nil || endpointOf(before) != endpointOf(after)) {
 		changed = append(changed, endpointOf(after))
 	}
 	return changed
@@ -117,7 +128,7 @@ func (c *census) of(endpoint client.ObjectKey) *roll {
 	r, ok := c.rolls[endpoint]
 	if !ok {
 		r = &roll{
-			left: map[string]time.Time{}, held: map[string]heldUser{}, holds: map[string]int64{},
+			left: map[string]time.Time{}, held: map[string]heldUser{}, holds: map[string]int64{}, rejected: map[string]int64{}, sealed: map[string]bool{},
 			staying: map[string]int64{}, ledger: map[string]entry{},
 		}
 		c.rolls[endpoint] = r
@@ -126,7 +137,7 @@ func (c *census) of(endpoint client.ObjectKey) *roll {
 }
 
 func (r *roll) add(user *v1alpha1.ScimUser, sign int64) {
-	d := user.Status.Departure
+	d, _ := identity.Recall(user)
 	active := outcome.IsTrue(user, v1alpha1.ConditionActive)
 	if active {
 		r.active += sign
@@ -140,6 +151,8 @@ func (r *roll) add(user *v1alpha1.ScimUser, sign int64) {
 	case d.Held():
 		tick(r.holds, d.HoldID, sign)
 		set(r.held, user.Name, heldUser{d.HoldID, user.Spec.UserName, d.Time.Time}, sign)
+	case d != nil && !d.Gone():
+		tick(r.rejected, d.HoldID, sign)
 	case d.Gone() && d.HoldID == "":
 		set(r.left, user.Name, d.Time.Time, sign)
 	}
@@ -224,12 +237,12 @@ func (r *roll) others(user *v1alpha1.ScimUser, role string) int64 {
 	return max(others, 0)
 }
 
-// openHold is the hold that the next user joins: one about which nobody has decided yet, or
-// a new one.
+// openHold is the hold that the next user joins: one that nobody has been shown yet, or a new
+// one.
 func (r *roll) openHold(t *identity.Terms) string {
 	open := ""
 	join := func(id string) {
-		if id != "" && t.Verdict(id) == "" && (open == "" || id < open) {
+		if id != "" && !r.sealed[id] && t.SealedAs(id) == nil && (open == "" || id < open) {
 			open = id
 		}
 	}
@@ -246,31 +259,6 @@ func (r *roll) openHold(t *identity.Terms) string {
 		open = "hold-" + rand.String(length)
 	}
 	return open
-}
-
-// show puts who is held into a status. Of several holds it shows the oldest about which
-// nobody has decided, or the oldest.
-func (c *census) show(endpoint client.ObjectKey, t *identity.Terms, s *v1alpha1.DeprovisioningStatus) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	r, ok := c.rolls[endpoint]
-	if !ok || len(r.held) == 0 {
-		return
-	}
-	users := make([]heldUser, 0, len(r.held))
-	for _, user := range r.held {
-		users = append(users, user)
-	}
-	first := slices.MinFunc(users, func(a, b heldUser) int {
-		return cmp.Or(cmp.Compare(t.Verdict(a.holdID), t.Verdict(b.holdID)), a.since.Compare(b.since), cmp.Compare(a.holdID, b.holdID))
-	})
-	users = slices.DeleteFunc(users, func(user heldUser) bool { return user.holdID != first.holdID })
-	slices.SortFunc(users, func(a, b heldUser) int { return cmp.Compare(a.userName, b.userName) })
-	s.HoldID, s.Verdict, s.Held = first.holdID, t.Verdict(first.holdID), ptr.To(int64(len(users)))
-	s.Since = &metav1.Time{Time: first.since}
-	for _, user := range users[:min(len(users), maxExamples)] {
-		s.Examples = append(s.Examples, user.userName)
-	}
 }
 
 // counted lets a controller begin when the census has seen every user that there is.

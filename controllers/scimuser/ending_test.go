@@ -100,7 +100,7 @@ var _ = Describe("The end of provisioning", func() {
 		staff(ctx, namespace, 4)
 		fire(ctx, namespace, 0, 3)
 		Eventually(hold(ctx, namespace), 2*reportInterval).Should(holding(2))
-		id := hold(ctx, namespace)(Default).HoldID
+		id, ref := hold(ctx, namespace)(Default).HoldID, refTo(hold(ctx, namespace)(Default))
 		shown := func(g Gomega) *v1alpha1.DeprovisioningStatus {
 			var now v1alpha1.IdentityProvider
 			g.Expect(env.Get(ctx, namespace, endpointName, &now)).To(Succeed())
@@ -116,7 +116,7 @@ var _ = Describe("The end of provisioning", func() {
 		Consistently(func() map[string]string {
 			return env.ResourceVersions(ctx, namespace, &v1alpha1.IdentityProviderList{}, &v1alpha1.ScimUserList{})
 		}, testenv.Quiet).Should(Equal(rest))
-		annotate(ctx, idp, v1alpha1.ApproveHeldAnnotation, id)
+		annotate(ctx, idp, v1alpha1.ApproveHeldAnnotation, ref)
 		Eventually(standing(ctx, namespace)).Should(Equal(map[string]int{provisioned: 1, deletedFor: 3}))
 		Eventually(shown).Should(BeNil())
 		Expect(warnings(ctx, namespace, v1alpha1.ReasonDeprovisioningHeld)(Default)).To(HaveLen(2), "one at the endpoint, one at the provider")

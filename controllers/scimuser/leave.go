@@ -31,6 +31,9 @@ func (r *Reconciler) leave(ctx context.Context, pass *outcome.Pass, user *v1alph
 	case s.Departure == nil:
 		r.census.withdraw(user)
 	}
+	if err := pass.Annotate(ctx, v1alpha1.DepartureAnnotation, s.Memory()); err != nil {
+		return 0, err
+	}
 	user.Status.Departure = s.Departure
 	outcome.Set(user, v1alpha1.ConditionActive, s.Active, s.Reason, s.Message)
 	if s.Reason == v1alpha1.ReasonLastProtectedRoleHolder && pass.Before(v1alpha1.ConditionActive).Reason != s.Reason {

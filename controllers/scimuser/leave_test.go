@@ -99,12 +99,20 @@ func holding(n int64) OmegaMatcher {
 	return And(HaveField("HoldID", Not(BeEmpty())), HaveField("Held", HaveValue(Equal(n))))
 }
 
+// refTo names a hold as it is shown.
+func refTo(d v1alpha1.DeprovisioningStatus) string { return v1alpha1.HoldRef(d.HoldID, d.Digest) }
+
+// waiting matches how many wait for a person, in the hold that is shown or behind it.
+func waiting(n int64) OmegaMatcher {
+	return WithTransform(func(d v1alpha1.DeprovisioningStatus) int64 { return ptr.Deref(d.Held, 0) + ptr.Deref(d.Queued, 0) }, Equal(n))
+}
+
 func holdingNobody() OmegaMatcher {
 	return And(HaveField("HoldID", BeEmpty()), HaveField("Held", BeNil()), HaveField("Examples", BeEmpty()))
 }
 
 func annotate[T client.Object](ctx context.Context, obj T, annotation, value string) {
-	testenv.Change(ctx, env, obj, func(obj T) { obj.SetAnnotations(map[string]string{annotation: value}) })
+	testenv.Change(ctx, env, obj, func(obj T) { testenv.Annotate(obj, annotation, value) })
 }
 
 var _ = Describe("People who leave", func() {
@@ -131,17 +139,12 @@ var _ = Describe("People who leave", func() {
 		want := map[string]int{deletedFor: limit, heldByGuard: size - limit}
 		Eventually(standing(ctx, namespace)).Should(Equal(want))
 		Eventually(hold(ctx, namespace), 2*reportInterval).Should(And(
-			holding(size-limit), HaveField("Examples", HaveLen(maxExamples)), HaveField("Since", Not(BeNil())),
+			waiting(size-limit), HaveField("Digest", HaveLen(32)), HaveField("Examples", Not(BeEmpty())), HaveField("Since", Not(BeNil())),
 			HaveField("Policy", v1alpha1.DeprovisioningDeactivate), HaveField("Window", HaveValue(HaveField("Duration", time.Hour)))))
-		id := hold(ctx, namespace)(Default).HoldID
-		for _, user := range users(ctx, namespace)(Default) {
-			if user.Status.Departure.Held() {
-				Expect(user.Status.Departure.HoldID).To(Equal(id), "all are held under one ID")
-			}
-		}
 
 		By("calling for a person once, and resting, also when another manager takes over")
-		call := ConsistOf(endpointName + ": " + identity.HeldMessage(id))
+		shown := hold(ctx, namespace)(Default)
+		call := ConsistOf(endpointName + ": " + identity.HeldMessage(&shown))
 		Eventually(warnings(ctx, namespace, v1alpha1.ReasonDeprovisioningHeld)).Should(call)
 		versions := func() map[string]string {
 			return env.ResourceVersions(ctx, namespace, &v1alpha1.ScimUserList{}, &v1alpha1.ScimEndpointList{})
@@ -159,9 +162,10 @@ var _ = Describe("People who leave", func() {
 		staff(ctx, namespace, 20)
 		fire(ctx, namespace, 0, 10)
 		Eventually(hold(ctx, namespace), 2*reportInterval).Should(holding(9))
-		first := hold(ctx, namespace)(Default).HoldID
-		annotate(ctx, ep, v1alpha1.ApproveHeldAnnotation, "hold-of-last-year")
+		first, firstID := refTo(hold(ctx, namespace)(Default)), hold(ctx, namespace)(Default).HoldID
+		annotate(ctx, ep, v1alpha1.ApproveHeldAnnotation, "hold-of-last-year@0123")
 		Consistently(standing(ctx, namespace), testenv.Quiet).Should(HaveKeyWithValue(heldByGuard, 9))
+		Expect(hold(ctx, namespace)(Default)).To(HaveField("RefusedVerdict", BeEmpty()), "it is about nobody who is held")
 		annotate(ctx, ep, v1alpha1.ApproveHeldAnnotation, first)
 		Eventually(standing(ctx, namespace)).Should(Equal(map[string]int{deletedFor: 10, provisioned: 10}))
 		Eventually(hold(ctx, namespace)).Should(holdingNobody())
@@ -169,8 +173,8 @@ var _ = Describe("People who leave", func() {
 		By("wanting more to leave while the approval is still there")
 		fire(ctx, namespace, 10, 15)
 		Eventually(standing(ctx, namespace)).Should(Equal(map[string]int{deletedFor: 10, heldByGuard: 5, provisioned: 5}))
-		Eventually(hold(ctx, namespace), 2*reportInterval).Should(And(holding(5), HaveField("HoldID", Not(Equal(first)))))
-		second := hold(ctx, namespace)(Default).HoldID
+		Eventually(hold(ctx, namespace), 2*reportInterval).Should(And(holding(5), HaveField("HoldID", Not(Equal(firstID)))))
+		second := refTo(hold(ctx, namespace)(Default))
 		Eventually(warnings(ctx, namespace, v1alpha1.ReasonDeprovisioningHeld)).Should(ConsistOf(ContainSubstring(first), ContainSubstring(second)))
 		stopManager()
 		startManager()
@@ -181,6 +185,54 @@ var _ = Describe("People who leave", func() {
 		Eventually(standing(ctx, namespace)).Should(Equal(map[string]int{deletedFor: 15, provisioned: 5}))
 	})
 
+	It("go as they were shown: who is held later waits in another hold, about which the approval says nothing", func(ctx SpecContext) {
+		const size = 40
+		ep := endpointLeaving(namespace, guardOf(0))
+		env.Create(ctx, ep)
+		staff(ctx, namespace, size)
+		stop(ctx, namespace, 0, 3)
+		Eventually(hold(ctx, namespace), 2*reportInterval).Should(And(holding(3), HaveField("Members", HaveValue(BeEquivalentTo(3)))))
+		shown := hold(ctx, namespace)(Default)
+		stop(ctx, namespace, 3, size)
+		Eventually(standing(ctx, namespace)).Should(Equal(map[string]int{heldByGuard: size}))
+		Eventually(hold(ctx, namespace), 2*reportInterval).Should(And(HaveField("Held", HaveValue(BeEquivalentTo(3))), HaveField("Queued", HaveValue(BeEquivalentTo(size-3)))))
+		Expect(hold(ctx, namespace)(Default)).To(And(HaveField("HoldID", shown.HoldID), HaveField("Digest", shown.Digest), HaveField("Examples", shown.Examples)))
+		Eventually(warnings(ctx, namespace, v1alpha1.ReasonHoldOpened)).Should(HaveLen(1))
+
+		By("naming the hold without its digest, or with another")
+		for _, verdict := range []string{shown.HoldID, v1alpha1.HoldRef(shown.HoldID, "00000000000000000000000000000000")} {
+			annotate(ctx, ep, v1alpha1.ApproveHeldAnnotation, verdict)
+			Eventually(hold(ctx, namespace)).Should(HaveField("RefusedVerdict", verdict))
+		}
+		Consistently(standing(ctx, namespace), testenv.Quiet).Should(Equal(map[string]int{heldByGuard: size}))
+		Eventually(warnings(ctx, namespace, v1alpha1.ReasonVerdictRefused)).Should(HaveLen(2))
+
+		By("approving what was shown, after one of them has come back")
+		testenv.Change(ctx, env, userNamed(namespace, 0), func(u *v1alpha1.ScimUser) { u.Spec.Active = ptr.To(true) })
+		Eventually(hold(ctx, namespace), 2*reportInterval).Should(And(holding(2), HaveField("Digest", shown.Digest), HaveField("Members", HaveValue(BeEquivalentTo(3)))))
+		annotate(ctx, ep, v1alpha1.ApproveHeldAnnotation, refTo(shown))
+		want := map[string]int{provisioned: 1, stoppedFor: 2, heldByGuard: size - 3}
+		Eventually(standing(ctx, namespace)).Should(Equal(want))
+		Eventually(hold(ctx, namespace), 2*reportInterval).Should(And(holding(size-3), HaveField("HoldID", Not(Equal(shown.HoldID))), HaveField("Queued", BeNil()), HaveField("RefusedVerdict", BeEmpty())))
+		Consistently(standing(ctx, namespace), testenv.Quiet).Should(Equal(want))
+	})
+
+	It("call for a person again when ten times as many are held as were", func(ctx SpecContext) {
+		env.Create(ctx, endpointLeaving(namespace, guardOf(0)))
+		staff(ctx, namespace, 14)
+		stop(ctx, namespace, 0, 1)
+		Eventually(hold(ctx, namespace), 2*reportInterval).Should(holding(1))
+		stop(ctx, namespace, 1, 2)
+		Eventually(hold(ctx, namespace), 2*reportInterval).Should(waiting(2))
+		Eventually(warnings(ctx, namespace, v1alpha1.ReasonHoldOpened)).Should(HaveLen(1))
+		stopManager()
+		startManager()
+		stop(ctx, namespace, 2, 14)
+		Eventually(hold(ctx, namespace), 2*reportInterval).Should(waiting(14))
+		Eventually(warnings(ctx, namespace, v1alpha1.ReasonHoldGrown)).Should(HaveLen(1))
+		Expect(warnings(ctx, namespace, v1alpha1.ReasonHoldOpened)(Default)).To(HaveLen(1))
+	})
+
 	It("stay once a person rejects it, until the identity provider wants them or asks for more", func(ctx SpecContext) {
 		ep := endpointLeaving(namespace, guardOf(0))
 		env.Create(ctx, ep)
@@ -188,9 +240,9 @@ var _ = Describe("People who leave", func() {
 		stop(ctx, namespace, 0, 4)
 		Eventually(hold(ctx, namespace), 2*reportInterval).Should(holding(4))
 		first := hold(ctx, namespace)(Default).HoldID
-		annotate(ctx, ep, v1alpha1.RejectHeldAnnotation, first)
+		annotate(ctx, ep, v1alpha1.RejectHeldAnnotation, refTo(hold(ctx, namespace)(Default)))
 		Eventually(standing(ctx, namespace)).Should(Equal(map[string]int{rejectedFor: 4}))
-		Eventually(hold(ctx, namespace)).Should(holdingNobody())
+		Eventually(hold(ctx, namespace), 2*reportInterval).Should(And(holdingNobody(), HaveField("Rejected", HaveValue(BeEquivalentTo(4)))), "who was rejected stays in sight")
 
 		By("being wanted again, and then not")
 		testenv.Change(ctx, env, userNamed(namespace, 0), func(u *v1alpha1.ScimUser) { u.Spec.Active = ptr.To(true) })
@@ -279,7 +331,7 @@ var _ = Describe("People who leave", func() {
 		Eventually(standing(ctx, namespace)).Should(Equal(map[string]int{stoppedFor: 2, last: 1}))
 		Eventually(warnings(ctx, namespace, v1alpha1.ReasonLastProtectedRoleHolder)).Should(HaveLen(1))
 		Eventually(hold(ctx, namespace)).Should(holding(1))
-		annotate(ctx, ep, v1alpha1.ApproveHeldAnnotation, hold(ctx, namespace)(Default).HoldID)
+		annotate(ctx, ep, v1alpha1.ApproveHeldAnnotation, refTo(hold(ctx, namespace)(Default)))
 		Eventually(standing(ctx, namespace)).Should(Equal(map[string]int{stoppedFor: 3}))
 	})
 

@@ -47,6 +47,8 @@ type options struct {
 	now func() time.Time
 	// rate is the number of users a second.
 	rate float64
+	// gather is how long users join a hold before it is sealed.
+	gather time.Duration
 }
 
 // CacheByObject keeps users small in the manager's cache.
@@ -58,7 +60,7 @@ func CacheByObject() map[client.Object]cache.ByObject {
 // of package members. Users come in thousands, so there are no events about them but of
 // what a person should notice: the conditions say it all.
 func SetupWithManager(ctx context.Context, mgr ctrl.Manager) error {
-	return setup(ctx, mgr, options{now: time.Now, rate: defaultRate})
+	return setup(ctx, mgr, options{now: time.Now, rate: defaultRate, gather: gather})
 }
 
 func setup(ctx context.Context, mgr ctrl.Manager, o options) error {
@@ -80,7 +82,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, o options) error {
 	d := &decider{reader: mgr.GetClient(), rules: newRulebook()}
 	users, sweeps := &enqueue.Outlet{}, &enqueue.Outlet{}
 	s := &sweeper{client: mgr.GetClient(), decider: d, users: users, requests: sweeps, now: o.now, rate: o.rate, states: map[client.ObjectKey]*state{}}
-	u := &usher{client: mgr.GetClient(), events: mgr.GetEventRecorder("scim-operator"), users: users, requests: &enqueue.Outlet{}, now: o.now, rate: o.rate, walks: map[client.ObjectKey]*walk{}}
+	u := &usher{client: mgr.GetClient(), events: mgr.GetEventRecorder("scim-operator"), users: users, requests: &enqueue.Outlet{}, now: o.now, rate: o.rate, gather: o.gather, walks: map[client.ObjectKey]*walk{}}
 	u.census = newCensus(u.changed)
 	informer, err := mgr.GetCache().GetInformer(ctx, &v1alpha1.ScimUser{})
 	if err != nil {

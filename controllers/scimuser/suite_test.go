@@ -26,6 +26,9 @@ var (
 // rate is how many users a second are decided anew after rules have changed.
 const rate = 400
 
+// gathering is how long users join a hold before it is sealed.
+const gathering = 3 * time.Second
+
 func TestScimUser(t *testing.T) {
 	RegisterFailHandler(Fail)
 	RunSpecs(t, "ScimUser controller")
@@ -50,6 +53,6 @@ func startManager() {
 		if err := members.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 			return err
 		}
-		return setup(ctx, mgr, options{now: now, rate: rate})
+		return setup(ctx, mgr, options{now: now, rate: rate, gather: gathering})
 	})
 }

@@ -35,7 +35,7 @@ func termsOf(ctx context.Context, reader client.Reader, key client.ObjectKey) (*
 		t.Served = t.Served && !ends // its endpoint may be there for a moment
 		t.Ended = ends && idp.EffectiveOnDisable() == v1alpha1.OnDisableDeactivate
 	}
-	t.Approved, t.Rejected = identity.Verdicts(annotations)
+	t.Judge(annotations)
 	switch {
 	case served:
 		t.Deprovisioning, t.ProtectedRoles = ep.Spec.Deprovisioning, ep.Spec.ProtectedRoles
@@ -43,6 +43,27 @@ func termsOf(ctx context.Context, reader client.Reader, key client.ObjectKey) (*
 		t.Deprovisioning, t.ProtectedRoles = idp.Spec.SCIM.Deprovisioning, idp.Spec.SCIM.ProtectedRoles
 	}
 	return t, nil
+}
+
+// anchorOf is the object in whose annotations a person decides about the users of an endpoint,
+// and which holds were shown is on record; nil when there is neither provider nor endpoint.
+func anchorOf(ctx context.Context, reader client.Reader, key client.ObjectKey) (client.Object, error) {
+	ep, idp := &v1alpha1.ScimEndpoint{}, &v1alpha1.IdentityProvider{}
+	served, err := read(ctx, reader, key, ep)
+	if err != nil {
+		return nil, err
+	}
+	provided, err := read(ctx, reader, key, idp)
+	switch {
+	case err != nil:
+		return nil, err
+	case provided && (!served || metav1.IsControlledBy(ep, idp)):
+		return idp.DeepCopy(), nil
+	case served:
+		return ep.DeepCopy(), nil
+	default:
+		return nil, nil
+	}
 }
 
 func read(ctx context.Context, reader client.Reader, key client.ObjectKey, obj client.Object) (found bool, err error) {

@@ -36,6 +36,8 @@ type usher struct {
 	users, requests *enqueue.Outlet
 	now             func() time.Time
 	rate            float64
+	// gather is how long users join a hold before it is sealed.
+	gather time.Duration
 
 	mu    sync.Mutex
 	walks map[client.ObjectKey]*walk
@@ -55,8 +57,9 @@ type walk struct {
 	pass, bucket, differing int
 
 	reported time.Time
-	// announced are the holds about which an event has been sent.
-	announced map[string]bool
+	// announced is what events have said of the hold announcedOf.
+	announcedOf string
+	announced   map[identity.News]bool
 }
 
 // Reconcile takes the next step of an endpoint's walk and says when the one after is due.
@@ -77,10 +80,11 @@ func (u *usher) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, e
 
 // begin starts anew when the terms are others.
 func (w *walk) begin(terms *identity.Terms) {
-	if w.terms != nil && equality.Semantic.DeepEqual(w.terms, terms) {
+	if w.terms != nil && w.terms.SameFor(terms) {
+		w.terms = terms
 		return
 	}
-	next := walk{terms: terms, reported: w.reported, announced: w.announced, everyRecord: w.everyRecord && !w.settled}
+	next := walk{terms: terms, reported: w.reported, announcedOf: w.announcedOf, announced: w.announced, everyRecord: w.everyRecord && !w.settled}
 	if last := w.terms; last != nil && (last.Served != terms.Served || !equality.Semantic.DeepEqual(last.Deprovisioning, terms.Deprovisioning)) {
 		next.everyRecord = true
 	}
@@ -169,12 +173,13 @@ func (u *usher) of(endpoint client.ObjectKey) *walk {
 }
 
 // decisions passes what a person decides about a provider or an endpoint: its spec, its
-// annotations, its deletion.
+// annotations, its deletion, and whose an endpoint is.
 func decisions() predicate.Predicate {
 	return predicate.Or(predicate.GenerationChangedPredicate{}, predicate.Funcs{
 		UpdateFunc: func(e event.UpdateEvent) bool {
 			return !maps.Equal(e.ObjectOld.GetAnnotations(), e.ObjectNew.GetAnnotations()) ||
-				e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero()
+				e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero() ||
+				!equality.Semantic.DeepEqual(metav1.GetControllerOf(e.ObjectOld), metav1.GetControllerOf(e.ObjectNew))
 		},
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -20,8 +21,11 @@ type Terms struct {
 	// Ended: provisioning is disabled, or its provider is being deleted, and users are to be
 	// inactive meanwhile.
 	Ended bool
-	// Approved and Rejected are the holds about which a person has decided, if any.
-	Approved, Rejected []string
+	// Approved and Rejected are the holds about which a person has decided, if any. Refused are
+	// verdicts that do not count: their hold was shown with another digest, or is not known.
+	Approved, Rejected, Refused []string
+	// Sealed are the holds that were shown to a person.
+	Sealed []SealedHold
 
 	Deprovisioning *v1alpha1.Deprovisioning
 	ProtectedRoles []string
@@ -44,9 +48,44 @@ func verdict(holdID string, approved, rejected []string) v1alpha1.HoldVerdict {
 	}
 }
 
-// Verdicts are the holds about which the annotations of an object decide.
-func Verdicts(annotations map[string]string) (approved, rejected []string) {
-	return v1alpha1.HoldIDs(annotations[v1alpha1.ApproveHeldAnnotation]), v1alpha1.HoldIDs(annotations[v1alpha1.RejectHeldAnnotation])
+// Judge takes what a person has decided from the annotations of the provider or endpoint.
+func (t *Terms) Judge(annotations map[string]string) {
+	t.Sealed, t.Refused = SealedHolds(annotations), nil
+	t.Approved = t.matching(annotations[v1alpha1.ApproveHeldAnnotation])
+	t.Rejected = t.matching(annotations[v1alpha1.RejectHeldAnnotation])
+}
+
+// matching returns the holds of verdicts that name the digest with which the hold was shown.
+func (t *Terms) matching(annotation string) (holdIDs []string) {
+	for _, ref := range v1alpha1.HoldRefs(annotation) {
+		holdID, digest := v1alpha1.ParseHoldRef(ref)
+		if sealed := t.SealedAs(holdID); sealed != nil && sealed.Digest == digest {
+			holdIDs = append(holdIDs, holdID)
+		} else {
+			t.Refused = append(t.Refused, ref)
+		}
+	}
+	return holdIDs
+}
+
+// verdictAbout is what a person has decided about one user in the user's annotations.
+func verdictAbout(user *v1alpha1.ScimUser, holdID string) v1alpha1.HoldVerdict {
+	named := func(annotation string) (holdIDs []string) {
+		for _, ref := range v1alpha1.HoldRefs(user.Annotations[annotation]) {
+			id, _ := v1alpha1.ParseHoldRef(ref)
+			holdIDs = append(holdIDs, id)
+		}
+		return holdIDs
+	}
+	return verdict(holdID, named(v1alpha1.ApproveHeldAnnotation), named(v1alpha1.RejectHeldAnnotation))
+}
+
+// SameFor reports whether both mean the same for every user: which holds were shown decides
+// about nobody.
+func (t *Terms) SameFor(other *Terms) bool {
+	a, b := *t, *other
+	a.Sealed, a.Refused, b.Sealed, b.Refused = nil, nil, nil, nil
+	return equality.Semantic.DeepEqual(a, b)
 }
 
 // Standing is whether a user may sign in, and why.
@@ -63,15 +102,15 @@ type Standing struct {
 // became of that so far, what a person decided and whether provisioning goes on.
 func Stand(user *v1alpha1.ScimUser, t *Terms, now time.Time) Standing {
 	active, reason, message := Active(user)
-	before := meta.FindStatusCondition(user.Status.Conditions, v1alpha1.ConditionActive)
-	switchedOff := before != nil && before.Reason == v1alpha1.ReasonProvisioningDisabled
-	wasActive := switchedOff || before != nil && before.Status == metav1.ConditionTrue
+	known, switchedOff := Recall(user)
+	wasActive := switchedOff || known != nil && !known.Gone() ||
+		meta.IsStatusConditionTrue(user.Status.Conditions, v1alpha1.ConditionActive)
 	// Only being served again brings back who was switched off: that the provider has
 	// another onDisable by now, or is gone, is no reason to let anybody in.
 	ended := t.Ended || switchedOff && !t.Served
 	var departure *v1alpha1.Departure
 	if !active {
-		departure = decided(user, t, now)
+		departure = decided(user, known, t, now)
 	}
 	inactive := Standing{Reason: reason, Message: message, Departure: departure}
 	switch {
@@ -93,13 +132,12 @@ func Stand(user *v1alpha1.ScimUser, t *Terms, now time.Time) Standing {
 }
 
 // decided is the user's departure after what a person decided about it.
-func decided(user *v1alpha1.ScimUser, t *Terms, now time.Time) *v1alpha1.Departure {
-	if user.Status.Departure == nil {
+func decided(user *v1alpha1.ScimUser, known *v1alpha1.Departure, t *Terms, now time.Time) *v1alpha1.Departure {
+	if known == nil {
 		return nil
 	}
-	d := *user.Status.Departure
-	approved, rejections := Verdicts(user.Annotations)
-	said := verdict(d.HoldID, approved, rejections)
+	d := *known
+	said := verdictAbout(user, d.HoldID)
 	if said == "" {
 		said = t.Verdict(d.HoldID)
 	}
@@ -142,13 +180,6 @@ func kept(d *v1alpha1.Departure) Standing {
 		message = fmt.Sprintf("The identity provider %s this user, and a person has rejected that with hold %s.", wants, d.HoldID)
 	}
 	return Standing{Active: true, Reason: d.HeldBecause, Message: message, Departure: d}
-}
-
-// HeldMessage calls a person to decide about a hold.
-func HeldMessage(holdID string) string {
-	return fmt.Sprintf("The identity provider wants users to be inactive who are held and stay active: more than the guard lets go, or the last holder of a protected role. "+
-		"status.deprovisioning names them. Approve or reject that with the annotation %s: %s or %s: %[2]s.",
-		v1alpha1.ApproveHeldAnnotation, holdID, v1alpha1.RejectHeldAnnotation)
 }
 
 // Leave is the standing of a user who is let go, or, with a reason, held.

@@ -36,6 +36,9 @@ func requireAnnotations(t *testing.T, o *unstructured.Unstructured, want map[str
 	}
 }
 
+// shown is the batch of okta with the digest of who was in it.
+const shown = "hold-1@5feceb66ffc86f38d952786c6d696c79"
+
 func TestApproveAndReject(t *testing.T) {
 	namespace := tenant(t)
 	_, notes, err := kubectlScim(namespace, "n\n", "approve", "okta")
@@ -50,13 +53,13 @@ func TestApproveAndReject(t *testing.T) {
 
 	out, _ := must(t, namespace, "y\n", "approve okta")
 	golden(t, "approve.txt", out)
-	requireAnnotations(t, read(t, namespace, kindIdentityProvider, "okta"), map[string]string{v1alpha1.ApproveHeldAnnotation: "hold-1"})
+	requireAnnotations(t, read(t, namespace, kindIdentityProvider, "okta"), map[string]string{v1alpha1.ApproveHeldAnnotation: shown})
 	requireAnnotations(t, read(t, namespace, kindScimEndpoint, "okta"), nil)
 
 	// Another mind: of two contrary decisions about one batch, only the last is left.
 	out, _ = must(t, namespace, "", "reject okta --yes -o json")
 	golden(t, "reject.json", strings.ReplaceAll(out, namespace, "acme"))
-	requireAnnotations(t, read(t, namespace, kindIdentityProvider, "okta"), map[string]string{v1alpha1.RejectHeldAnnotation: "hold-1"})
+	requireAnnotations(t, read(t, namespace, kindIdentityProvider, "okta"), map[string]string{v1alpha1.RejectHeldAnnotation: shown})
 }
 
 func TestApproveSomeUsers(t *testing.T) {
@@ -81,10 +84,11 @@ func TestVerdictsBesideOthers(t *testing.T) {
 		approved, rejected        string // before
 		wantApproved, wantRejects string
 	}{
-		{"another was approved", "approve okta", "hold-0", "", "hold-0,hold-1", ""},
-		{"another was rejected", "reject okta", "", "hold-0", "", "hold-0,hold-1"},
-		{"another mind about this one alone", "reject okta", "hold-0,hold-1,hold-2", "hold-3", "hold-0,hold-2", "hold-3,hold-1"},
-		{"the same again", "approve okta", "hold-1", "", "hold-1", ""},
+		{"another was approved", "approve okta", "hold-0@aa", "", "hold-0@aa," + shown, ""},
+		{"another was rejected", "reject okta", "", "hold-0@aa", "", "hold-0@aa," + shown},
+		{"another mind about this one alone", "reject okta", "hold-0@aa,hold-1@bb,hold-2@cc", "hold-3@dd", "hold-0@aa,hold-2@cc", "hold-3@dd," + shown},
+		{"the same again", "approve okta", shown, "", shown, ""},
+		{"what was refused, once more as it is shown", "approve okta", "hold-1", "", shown, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			idp := read(t, namespace, kindIdentityProvider, "okta")
@@ -110,9 +114,33 @@ func TestVerdictsAtOnce(t *testing.T) {
 	if err := g.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	got := v1alpha1.HoldIDs(read(t, namespace, kindIdentityProvider, "okta").GetAnnotations()[v1alpha1.ApproveHeldAnnotation])
+	got := v1alpha1.HoldRefs(read(t, namespace, kindIdentityProvider, "okta").GetAnnotations()[v1alpha1.ApproveHeldAnnotation])
 	if slices.Sort(got); !slices.Equal(got, []string{"hold-1", "hold-2"}) {
 		t.Errorf("approved: %v", got)
+	}
+}
+
+// TestDecideAboutOthersThanShown: what is held changes while a person reads the question.
+func TestDecideAboutOthersThanShown(t *testing.T) {
+	namespace := tenant(t)
+	s := &session{client: api, namespace: namespace}
+	for _, row := range []struct{ name, ref string }{
+		{"another digest", "hold-1@00000000000000000000000000000000"},
+		{"decided or gone", "hold-0@5feceb66ffc86f38d952786c6d696c79"},
+	} {
+		if err := s.give(t.Context(), approve, target{kindIdentityProvider, "okta", row.ref}); !errors.Is(err, errChanged) {
+			t.Errorf("%s: %v", row.name, err)
+		}
+	}
+	requireAnnotations(t, read(t, namespace, kindIdentityProvider, "okta"), nil)
+
+	idp := read(t, namespace, kindIdentityProvider, "okta")
+	unstructured.RemoveNestedField(idp.Object, "status", "deprovisioning", "digest")
+	if err := api.Status().Update(t.Context(), idp); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := kubectlScim(namespace, "", "approve", "okta", "--yes"); err == nil || !strings.Contains(err.Error(), "does not say with which digest") {
+		t.Error(err)
 	}
 }
 
@@ -138,14 +166,14 @@ func TestDecideAboutOneWhenNothingIsServed(t *testing.T) {
 func TestApproveAnEndpoint(t *testing.T) {
 	namespace := tenant(t)
 	ep := read(t, namespace, kindScimEndpoint, "tools")
-	if err := unstructured.SetNestedMap(ep.Object, map[string]any{"holdID": "hold-7", "held": int64(1), "examples": []any{"x@acme.com"}}, "status", "deprovisioning"); err != nil {
+	if err := unstructured.SetNestedMap(ep.Object, map[string]any{"holdID": "hold-7", "digest": "77", "held": int64(1), "examples": []any{"x@acme.com"}}, "status", "deprovisioning"); err != nil {
 		t.Fatal(err)
 	}
 	if err := api.Status().Update(t.Context(), ep); err != nil {
 		t.Fatal(err)
 	}
 	must(t, namespace, "", "approve tools --yes")
-	requireAnnotations(t, read(t, namespace, kindScimEndpoint, "tools"), map[string]string{v1alpha1.ApproveHeldAnnotation: "hold-7"})
+	requireAnnotations(t, read(t, namespace, kindScimEndpoint, "tools"), map[string]string{v1alpha1.ApproveHeldAnnotation: "hold-7@77"})
 }
 
 func TestApproveAnAdoption(t *testing.T) {

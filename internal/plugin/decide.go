@@ -110,14 +110,17 @@ type Decision struct {
 	Provider  string `json:"provider"`
 	// HoldID is the batch, of several named users that of the first.
 	HoldID string `json:"holdID"`
+	// Digest is of who was in the batch when it was first shown; left out when users are named.
+	Digest string `json:"digest,omitempty"`
 	// Held is how many users the decision is about.
 	Held int64 `json:"held"`
 	// UserNames are all of them when they were named, else the first few.
 	UserNames []string `json:"userNames"`
 }
 
-// target is what a decision is written to, and the batch that it is about.
-type target struct{ kind, name, holdID string }
+// target is what a decision is written to, and the batch that it is about: with the digest of
+// what was shown, or the holdID for a single user.
+type target struct{ kind, name, ref string }
 
 func (s *session) decide(ctx context.Context, d decision, name string, chosen choice) error {
 	if len(chosen.users) > maxChosen {
@@ -129,8 +132,8 @@ func (s *session) decide(ctx context.Context, d decision, name string, chosen ch
 	}
 	batch := p.held()
 	answer := Decision{Decision: d.done, Kind: p.kind(), Namespace: s.namespace, Provider: p.name,
-		HoldID: batch.HoldID, Held: batch.Held, UserNames: batch.Examples}
-	targets := []target{{p.kind(), p.name, batch.HoldID}}
+		HoldID: batch.HoldID, Digest: batch.Digest, Held: batch.Held, UserNames: batch.Examples}
+	targets := []target{{p.kind(), p.name, batch.ref()}}
 	switch {
 	case len(chosen.users) > 0:
 		if targets, err = s.chosen(ctx, p, chosen.users, &answer); err != nil {
@@ -138,6 +141,8 @@ func (s *session) decide(ctx context.Context, d decision, name string, chosen ch
 		}
 	case batch.HoldID == "" || batch.Held == 0:
 		return fmt.Errorf("nothing is held for %s: there is nothing to %s", p, d.verb)
+	case batch.Digest == "":
+		return fmt.Errorf("%s does not say with which digest hold %s was shown: its operator is older than the plugin, or has not looked yet", p, batch.HoldID)
 	}
 	if err := s.mayDecide(ctx, targets[0].kind, targets[0].name); err != nil {
 		return err
@@ -164,7 +169,7 @@ func (s *session) chosen(ctx context.Context, p *provider, names []string, answe
 		return nil, err
 	}
 	targets := make([]target, 0, len(users))
-	answer.HoldID, answer.UserNames, answer.Held = users[0].holdID(), nil, int64(len(users))
+	answer.HoldID, answer.Digest, answer.UserNames, answer.Held = users[0].holdID(), "", nil, int64(len(users))
 	for _, u := range users {
 		targets = append(targets, target{kindScimUser, u.Name, u.holdID()})
 		answer.UserNames = append(answer.UserNames, u.Spec.UserName)
@@ -180,9 +185,21 @@ func (s *session) introduce(d decision, p *provider, batch heldBatch, answer Dec
 	if batch.Verdict != "" {
 		s.note("It has been %s already, which is being carried out.", strings.ToLower(batch.Verdict))
 	}
+	if batch.RefusedVerdict != "" {
+		s.note("The verdict %q was refused: it names other users than were shown.", batch.RefusedVerdict)
+	}
+	if answer.Digest != "" {
+		s.note("Hold %s was shown with %s, digest %s.", batch.HoldID, counted(batch.Members, "user"), batch.Digest)
+	}
+	if batch.Queued > 0 {
+		s.note("%s held since then wait in another hold: this decides nothing about them.", counted(batch.Queued, "user"))
+	}
 	s.note("%s: %s", strings.ToUpper(d.verb[:1])+d.verb[1:]+" for", someOf(answer.UserNames, int(answer.Held)))
 	s.note("%s", d.means)
 }
+
+// errChanged says that somebody would decide about other users than they were shown.
+var errChanged = errors.New("what is held has changed since it was shown, and nothing was decided; look again and repeat the command")
 
 // give writes a verdict about one hold beside those about others, which may be being carried
 // out; and over the version that it was read in, since somebody else may decide as well.
@@ -192,9 +209,14 @@ func (s *session) give(ctx context.Context, d decision, t target) error {
 		if err != nil {
 			return err
 		}
+		holdID, digest := v1alpha1.ParseHoldRef(t.ref)
+		now := fieldsOf(o).held()
+		if digest != "" && now.HoldID != "" && now.ref() != t.ref {
+			return errChanged
+		}
 		before := o.GetAnnotations()
-		after := map[string]any{d.annotation: v1alpha1.WithHoldID(before[d.annotation], t.holdID), d.contrary: nil}
-		if others := v1alpha1.WithoutHoldID(before[d.contrary], t.holdID); others != "" {
+		after := map[string]any{d.annotation: v1alpha1.WithHold(before[d.annotation], t.ref), d.contrary: nil}
+		if others := v1alpha1.WithoutHold(before[d.contrary], holdID); others != "" {
 			after[d.contrary] = others
 		}
 		return s.merge(ctx, o, map[string]any{"metadata": map[string]any{"resourceVersion": o.GetResourceVersion(), "annotations": after}})

@@ -68,12 +68,23 @@ func (f fields) number(path ...string) (value int64, ok bool) {
 // heldBatch is status.deprovisioning: what the guard against mass deprovisioning holds.
 type heldBatch struct {
 	HoldID string `json:"holdID,omitempty"`
+	// Digest and Members are of who was in it when it was first shown.
+	Digest  string `json:"digest,omitempty"`
+	Members int64  `json:"members,omitempty"`
 	// Verdict is what has been decided and is being carried out.
 	Verdict  string       `json:"verdict,omitempty"`
 	Held     int64        `json:"held,omitempty"`
 	Since    *metav1.Time `json:"since,omitempty"`
 	Examples []string     `json:"examples,omitempty"`
+	// Queued are held since, Rejected stay active because a person decided that.
+	Queued   int64 `json:"queued,omitempty"`
+	Rejected int64 `json:"rejected,omitempty"`
+	// RefusedVerdict is a verdict that does not count.
+	RefusedVerdict string `json:"refusedVerdict,omitempty"`
 }
+
+// ref is what a verdict about the batch names.
+func (b *heldBatch) ref() string { return v1alpha1.HoldRef(b.HoldID, b.Digest) }
 
 func (f fields) held() heldBatch {
 	var batch heldBatch

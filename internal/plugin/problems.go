@@ -69,6 +69,25 @@ func (s *session) problems(p *provider) []Problem {
 			Message: fmt.Sprintf("the deactivation of %s is held: %s", counted(batch.Held, "user"), someOf(batch.Examples, int(batch.Held))),
 			Do:      fmt.Sprintf("kubectl scim approve %s, or kubectl scim reject %s", p.name, p.name)})
 	}
+	add(heldBesides(p.held())...)
+	return found
+}
+
+// heldBesides is what else a person should know of who is held or was.
+func heldBesides(batch heldBatch) (found []Problem) {
+	if batch.Queued > 0 {
+		found = append(found, Problem{Subject: "Guard", Reason: v1alpha1.ReasonHoldOpened,
+			Message: fmt.Sprintf("%s held since then wait in another hold, which is shown when this one is decided", counted(batch.Queued, "user"))})
+	}
+	if batch.RefusedVerdict != "" {
+		found = append(found, Problem{Subject: "Guard", Reason: v1alpha1.ReasonVerdictRefused,
+			Message: fmt.Sprintf("the verdict %q does not count: it names other users than were shown", batch.RefusedVerdict)})
+	}
+	if batch.Rejected > 0 {
+		found = append(found, Problem{Subject: "Guard", Reason: v1alpha1.ReasonDeprovisioningRejected,
+			Message: fmt.Sprintf("%s stay active although the identity provider wants them inactive: a person rejected that", counted(batch.Rejected, "user")),
+			Do:      "have the identity provider say that they are active, or approve the hold after all"})
+	}
 	return found
 }
 

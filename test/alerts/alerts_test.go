@@ -92,6 +92,7 @@ func TestAlerts(t *testing.T) {
 		expiring  = `scim_operator_token_expiring{namespace="acme",name="okta"}`
 		forever   = `scim_operator_token_must_not_expire{namespace="acme",name="okta"}`
 		held      = `scim_operator_held_users{namespace="acme",name="okta",`
+		rejected  = `scim_operator_rejected_users{namespace="acme",name="okta",`
 		requests  = `scim_http_requests_total{namespace="acme",scim_operator_io_endpoint="okta",`
 		strangers = `scim_http_authentication_failures_total{namespace="acme",scim_operator_io_endpoint="okta",pod="1"}`
 	)
@@ -118,6 +119,7 @@ func TestAlerts(t *testing.T) {
 		{"the token of Entra ID ends in ten years", []string{running, token + ` 315360000x60`, expiring + ` 0x60`, forever + ` 1x60`}, nil},
 		{"a token that lives for a day is renewed by itself", []string{running, token + ` 50000x60`, expiring + ` 0x60`}, nil},
 		{"users are held, as two managers see", []string{running, held + `pod="1"} 7x60`, held + `pod="2"} 7x60`}, []string{"ScimDeprovisioningHeld"}},
+		{"users stay whose leaving was rejected", []string{running, rejected + `pod="1"} 2x60`, held + `pod="1"} 0x60`}, []string{"ScimDeprovisioningRejected"}},
 		{"nobody is held any more", []string{running, held + `pod="1"} 7x30 0x30`}, nil},
 		{"one answer in fifty is 500", []string{running, requests + `pod="1",code="500"} 0+1x60`, requests + `pod="2",code="200"} 0+49x60`}, []string{"ScimServerFaults"}},
 		{"the token is an old one", []string{running, strangers + ` 0+1x60`, requests + `pod="1",code="401"} 0+1x60`}, []string{"ScimAuthenticationFailures"}},

@@ -19,7 +19,9 @@ func ObserveHeld(obj Object, d *v1alpha1.DeprovisioningStatus) {
 	case d.Verdict != "":
 		Set(obj, v1alpha1.ConditionHeld, true, v1alpha1.ReasonApplyingVerdict,
 			fmt.Sprintf("Hold %s is %s; status.deprovisioning says how many users are left of it.", d.HoldID, d.Verdict))
+	case d.RefusedVerdict != "":
+		Set(obj, v1alpha1.ConditionHeld, true, v1alpha1.ReasonVerdictRefused, identity.RefusedMessage(d)+" "+identity.HeldMessage(d))
 	default:
-		Set(obj, v1alpha1.ConditionHeld, true, v1alpha1.ReasonDeprovisioningHeld, identity.HeldMessage(d.HoldID))
+		Set(obj, v1alpha1.ConditionHeld, true, v1alpha1.ReasonDeprovisioningHeld, identity.HeldMessage(d))
 	}
 }

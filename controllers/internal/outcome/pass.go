@@ -10,6 +10,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -173,6 +174,33 @@ func (p *Pass) Save(ctx context.Context, change func(Object)) error {
 	p.before = saved
 	change(p.object)
 	p.object.SetResourceVersion(target.GetResourceVersion())
+	return nil
+}
+
+// Annotate writes an annotation at once, over the version that was read and no other; ""
+// takes it away. It is for what must outlive the status.
+func (p *Pass) Annotate(ctx context.Context, name, value string) error {
+	if p.object.GetAnnotations()[name] == value {
+		return nil
+	}
+	annotated := p.before.DeepCopyObject().(Object)
+	annotations := maps.Clone(annotated.GetAnnotations())
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	if annotations[name] = value; value == "" {
+		delete(annotations, name)
+	}
+	annotated.SetAnnotations(annotations)
+	patch := client.MergeFromWithOptions(p.before, client.MergeFromWithOptimisticLock{})
+	if err := p.reporter.client.Patch(ctx, annotated, patch, Owner); err != nil {
+		return fmt.Errorf("write the annotation %s: %w", name, err)
+	}
+	p.reporter.wrote(annotated)
+	for _, obj := range []Object{p.before, p.object} {
+		obj.SetAnnotations(maps.Clone(annotations))
+		obj.SetResourceVersion(annotated.GetResourceVersion())
+	}
 	return nil
 }
 

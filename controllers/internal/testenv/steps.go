@@ -53,15 +53,20 @@ func Change[T client.Object](ctx context.Context, e *Env, obj T, how func(T)) {
 	gomega.ExpectWithOffset(1, e.Client.Patch(ctx, obj, patch)).To(gomega.Succeed())
 }
 
+// Annotate sets an annotation beside those that are there.
+func Annotate(obj client.Object, name, value string) {
+	annotations := maps.Clone(obj.GetAnnotations())
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[name] = value
+	obj.SetAnnotations(annotations)
+}
+
 // Touch makes the controller look at an object.
 func (e *Env) Touch(ctx context.Context, obj client.Object) {
 	Change(ctx, e, obj, func(obj client.Object) {
-		annotations := maps.Clone(obj.GetAnnotations())
-		if annotations == nil {
-			annotations = map[string]string{}
-		}
-		annotations["example.com/touched"] = string(obj.GetUID()) + obj.GetResourceVersion()
-		obj.SetAnnotations(annotations)
+		Annotate(obj, "example.com/touched", string(obj.GetUID())+obj.GetResourceVersion())
 	})
 }
 

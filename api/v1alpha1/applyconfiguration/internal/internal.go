@@ -411,6 +411,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: io.scim-operator.api.v1alpha1.DeprovisioningStatus
   map:
     fields:
+    - name: digest
+      type:
+        scalar: string
     - name: examples
       type:
         list:
@@ -423,9 +426,21 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: holdID
       type:
         scalar: string
+    - name: members
+      type:
+        scalar: numeric
     - name: policy
       type:
         namedType: io.scim-operator.api.v1alpha1.DeprovisioningPolicy
+    - name: queued
+      type:
+        scalar: numeric
+    - name: refusedVerdict
+      type:
+        scalar: string
+    - name: rejected
+      type:
+        scalar: numeric
     - name: since
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time

@@ -18,17 +18,33 @@ type DeprovisioningStatusApplyConfiguration struct {
 	Policy *apiv1alpha1.DeprovisioningPolicy `json:"policy,omitempty"`
 	// window is that of the guard in force; there is none without a guard.
 	Window *v1.Duration `json:"window,omitempty"`
-	// holdID names the users who are held now. A person approves or rejects it with one of
-	// the annotations scim-operator.io/approve-held and scim-operator.io/reject-held.
+	// holdID names users who are held, and whom nobody joins any more. A person approves or
+	// rejects it with one of the annotations scim-operator.io/approve-held and
+	// scim-operator.io/reject-held, whose value is holdID@digest.
 	HoldID *string `json:"holdID,omitempty"`
+	// digest is made of the ids of the users who were in the hold when it was first shown. A
+	// verdict that does not name it is refused.
+	Digest *string `json:"digest,omitempty"`
+	// members is the number of those users.
+	Members *int64 `json:"members,omitempty"`
 	// verdict is what a person has decided about the hold while it is being carried out.
 	Verdict *apiv1alpha1.HoldVerdict `json:"verdict,omitempty"`
-	// held is the number of users whom the hold keeps active.
+	// held is the number of users whom the hold keeps active: those of its members who have
+	// not come back.
 	Held *int64 `json:"held,omitempty"`
 	// since is when the first of them was held.
 	Since *v1.Time `json:"since,omitempty"`
 	// examples are the first of them by userName, at most 10.
 	Examples []string `json:"examples,omitempty"`
+	// queued is the number of users who are held since the hold was shown. They are in another
+	// hold, which is shown when this one is decided.
+	Queued *int64 `json:"queued,omitempty"`
+	// rejected is the number of users who stay active because a person rejected that they
+	// leave.
+	Rejected *int64 `json:"rejected,omitempty"`
+	// refusedVerdict is a verdict that does not count, because it names a hold of these users
+	// with another digest.
+	RefusedVerdict *string `json:"refusedVerdict,omitempty"`
 }
 
 // DeprovisioningStatusApplyConfiguration constructs a declarative configuration of the DeprovisioningStatus type for use with
@@ -58,6 +74,22 @@ func (b *DeprovisioningStatusApplyConfiguration) WithWindow(value v1.Duration) *
 // If called multiple times, the HoldID field is set to the value of the last call.
 func (b *DeprovisioningStatusApplyConfiguration) WithHoldID(value string) *DeprovisioningStatusApplyConfiguration {
 	b.HoldID = &value
+	return b
+}
+
+// WithDigest sets the Digest field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Digest field is set to the value of the last call.
+func (b *DeprovisioningStatusApplyConfiguration) WithDigest(value string) *DeprovisioningStatusApplyConfiguration {
+	b.Digest = &value
+	return b
+}
+
+// WithMembers sets the Members field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Members field is set to the value of the last call.
+func (b *DeprovisioningStatusApplyConfiguration) WithMembers(value int64) *DeprovisioningStatusApplyConfiguration {
+	b.Members = &value
 	return b
 }
 
@@ -92,5 +124,29 @@ func (b *DeprovisioningStatusApplyConfiguration) WithExamples(values ...string) 
 	for i := range values {
 		b.Examples = append(b.Examples, values[i])
 	}
+	return b
+}
+
+// WithQueued sets the Queued field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Queued field is set to the value of the last call.
+func (b *DeprovisioningStatusApplyConfiguration) WithQueued(value int64) *DeprovisioningStatusApplyConfiguration {
+	b.Queued = &value
+	return b
+}
+
+// WithRejected sets the Rejected field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Rejected field is set to the value of the last call.
+func (b *DeprovisioningStatusApplyConfiguration) WithRejected(value int64) *DeprovisioningStatusApplyConfiguration {
+	b.Rejected = &value
+	return b
+}
+
+// WithRefusedVerdict sets the RefusedVerdict field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RefusedVerdict field is set to the value of the last call.
+func (b *DeprovisioningStatusApplyConfiguration) WithRefusedVerdict(value string) *DeprovisioningStatusApplyConfiguration {
+	b.RefusedVerdict = &value
 	return b
 }
