@@ -48,9 +48,9 @@ var _ = Describe("A backup that is restored without any status", func() {
 		idp := &v1alpha1.IdentityProvider{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: endpointName},
 			Spec: v1alpha1.IdentityProviderSpec{
-				Type: v1alpha1.ProviderOkta,
-				SAML: v1alpha1.SAMLSpec{Metadata: v1alpha1.SAMLMetadataSource{XML: "<E/>"}},
-				SCIM: &v1alpha1.SCIMSpec{Provisioning: v1alpha1.ProvisioningEnabled, DirectoryPolicy: v1alpha1.DirectoryPolicy{Deprovisioning: guardOf(1)}},
+				Type:   v1alpha1.ProviderOkta,
+				SignOn: v1alpha1.SignOnSpec{SAML: &v1alpha1.SAMLSpec{Metadata: v1alpha1.SAMLMetadataSource{XML: "<E/>"}}},
+				SCIM:   &v1alpha1.SCIMSpec{Provisioning: v1alpha1.ProvisioningEnabled, DirectoryPolicy: v1alpha1.DirectoryPolicy{Deprovisioning: guardOf(1)}},
 			},
 		}
 		env.Create(ctx, idp)
@@ -116,9 +116,9 @@ var _ = Describe("A backup that is restored without any status", func() {
 		env.Create(ctx, &v1alpha1.IdentityProvider{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: endpointName},
 			Spec: v1alpha1.IdentityProviderSpec{
-				Type: v1alpha1.ProviderOkta,
-				SAML: v1alpha1.SAMLSpec{Metadata: v1alpha1.SAMLMetadataSource{XML: "<E/>"}},
-				SCIM: &v1alpha1.SCIMSpec{Provisioning: v1alpha1.ProvisioningEnabled, OnDisable: v1alpha1.OnDisableDeactivate},
+				Type:   v1alpha1.ProviderOkta,
+				SignOn: v1alpha1.SignOnSpec{SAML: &v1alpha1.SAMLSpec{Metadata: v1alpha1.SAMLMetadataSource{XML: "<E/>"}}},
+				SCIM:   &v1alpha1.SCIMSpec{Provisioning: v1alpha1.ProvisioningEnabled, OnDisable: v1alpha1.OnDisableDeactivate},
 			},
 		})
 		staff(ctx, namespace, 2)

@@ -132,7 +132,7 @@ func TestMetrics(t *testing.T) {
 
 // TestAlerts: docs/operations.md names every alert, and no other.
 func TestAlerts(t *testing.T) {
-	compare(t, "alert", names(t, `alert: (\w+)`, "config/prometheus/rules.yaml"), names(t, "`(Scim[A-Z][A-Za-z]+(?:Down|Ready|Unavailable|Ends|Expire|Faults|Failures|Held))`", "docs/operations.md"))
+	compare(t, "alert", names(t, `alert: (\w+)`, "config/prometheus/rules.yaml"), names(t, "`(Scim[A-Z][A-Za-z]+(?:Down|Ready|Unavailable|Ends|Expire|Faults|Failures|Held|Rejected))`", "docs/operations.md"))
 }
 
 // TestReasons: docs/kinds.md names every reason of the conditions but those that any
