@@ -37,6 +37,17 @@ const (
 	OnDisableDeactivate OnDisable = "Deactivate"
 )
 
+// GuardOnDisable says what a guard does with users whose provisioning ends.
+// +kubebuilder:validation:Enum=Ignore;Hold
+type GuardOnDisable string
+
+const (
+	// GuardOnDisableIgnore lets all of them go.
+	GuardOnDisableIgnore GuardOnDisable = "Ignore"
+	// GuardOnDisableHold counts them as any others who leave.
+	GuardOnDisableHold GuardOnDisable = "Hold"
+)
+
 // Deprovisioning says how people leave.
 // +kubebuilder:validation:MinProperties=1
 // +kubebuilder:validation:XValidation:rule="!has(self.retention) || !has(self.policy) || self.policy == 'Deactivate'",message="retention is how long Deactivate keeps a record; with the policy Delete there is none"
@@ -84,6 +95,14 @@ type DeprovisioningGuard struct {
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}[hms])+$') && duration(self) >= duration('1m') && duration(self) <= duration('168h')",message="window must be a duration such as 1h, from 1m to 168h"
 	Window *metav1.Duration `json:"window,omitempty"`
+
+	// onDisable is what the guard does with the users whom onDisable: Deactivate of an
+	// IdentityProvider makes inactive. Hold counts them as any others who leave, and holds the
+	// rest: a pipeline that deletes the IdentityProvider by mistake does not lock everybody out,
+	// and the IdentityProvider goes once a person has decided. Ignore lets all of them go. Left
+	// out, it is Ignore.
+	// +optional
+	OnDisable GuardOnDisable `json:"onDisable,omitempty"`
 }
 
 // EffectiveWindow is the window in force.

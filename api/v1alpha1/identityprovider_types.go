@@ -137,6 +137,11 @@ type IdentityProviderStatus struct {
 	// +kubebuilder:validation:Minimum=0
 	Held *int64 `json:"held,omitempty"`
 
+	// rejected is the number of users who are active because a person rejected that they leave.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Rejected *int64 `json:"rejected,omitempty"`
+
 	// unresolvedMembers is the number of members of groups that name nobody yet.
 	// +optional
 	// +kubebuilder:validation:Minimum=0

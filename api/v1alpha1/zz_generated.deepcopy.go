@@ -676,6 +676,11 @@ func (in *IdentityProviderStatus) DeepCopyInto(out *IdentityProviderStatus) {
 		*out = new(int64)
 		**out = **in
 	}
+	if in.Rejected != nil {
+		in, out := &in.Rejected, &out.Rejected
+		*out = new(int64)
+		**out = **in
+	}
 	if in.UnresolvedMembers != nil {
 		in, out := &in.UnresolvedMembers, &out.UnresolvedMembers
 		*out = new(int64)

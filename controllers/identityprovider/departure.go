@@ -5,6 +5,7 @@ package identityprovider
 import (
 	"context"
 	"fmt"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -38,7 +39,7 @@ func (r *Reconciler) keep(ctx context.Context, idp *v1alpha1.IdentityProvider) e
 
 // terminate lets a provider go that is being deleted: one with onDisable: Deactivate once
 // nothing is served and its users are inactive.
-func (r *Reconciler) terminate(ctx context.Context, idp *v1alpha1.IdentityProvider) (outcome.Result, error) {
+func (r *Reconciler) terminate(ctx context.Context, pass *outcome.Pass, idp *v1alpha1.IdentityProvider) (outcome.Result, error) {
 	going := outcome.Waiting(v1alpha1.ReasonTerminating,
 		"The identity provider is being deleted, and its endpoint with it. Users and groups stay.")
 	if !controllerutil.ContainsFinalizer(idp, v1alpha1.DepartureFinalizer) {
@@ -51,7 +52,7 @@ func (r *Reconciler) terminate(ctx context.Context, idp *v1alpha1.IdentityProvid
 			return outcome.Result{}, err
 		}
 		idp.Status.Connection = nil
-		next := r.showProgress(idp, unserved(idp))
+		next := r.showUsers(pass, idp, unserved(idp))
 		if err := r.awaitDepartures(ctx, idp, v1alpha1.ReasonTerminating); err != nil {
 			return outcome.Result{Next: next}, err
 		}
@@ -73,7 +74,7 @@ func (r *Reconciler) terminate(ctx context.Context, idp *v1alpha1.IdentityProvid
 // an endpoint that is somebody else's are not waited for.
 func (r *Reconciler) awaitDepartures(ctx context.Context, idp *v1alpha1.IdentityProvider, reason string) error {
 	key := client.ObjectKeyFromObject(idp)
-	if idp.EffectiveOnDisable() != v1alpha1.OnDisableDeactivate || r.tally.get(key).active == 0 {
+	if idp.EffectiveOnDisable() != v1alpha1.OnDisableDeactivate || leavers(idp, r.tally.get(key)) == 0 {
 		return nil
 	}
 	err := r.client.Get(ctx, key, &v1alpha1.ScimEndpoint{}, client.UnsafeDisableDeepCopy)
@@ -84,6 +85,33 @@ func (r *Reconciler) awaitDepartures(ctx context.Context, idp *v1alpha1.Identity
 		return fmt.Errorf("look whether there is an endpoint: %w", err)
 	}
 	return outcome.Waiting(reason, "Provisioning has ended, and users become inactive; status.active says how many are left.")
+}
+
+// leavers counts the users who have yet to become inactive. Where the guard holds them, a
+// provider that is disabled does not wait for a person; one that is deleted does, since
+// nobody could decide without it, and goes when those are left whose leaving was rejected.
+func leavers(idp *v1alpha1.IdentityProvider, c counts) int64 {
+	var guard *v1alpha1.DeprovisioningGuard
+	if idp.Spec.SCIM != nil {
+		guard = idp.Spec.SCIM.Deprovisioning.Guarded()
+	}
+	switch {
+	case guard == nil || guard.OnDisable != v1alpha1.GuardOnDisableHold:
+		return c.active
+	case idp.DeletionTimestamp.IsZero():
+		return c.active - c.rejected - c.held
+	default:
+		return c.active - c.rejected
+	}
+}
+
+// showUsers brings what the status says of users up to date, and tells of holds.
+func (r *Reconciler) showUsers(pass *outcome.Pass, idp *v1alpha1.IdentityProvider, said mirrored) time.Duration {
+	before := mirrorIn(idp)
+	next := r.showProgress(idp, said)
+	warnOfHolds(pass, idp, before)
+	outcome.ObserveHeld(idp, idp.Status.Deprovisioning)
+	return next
 }
 
 // warnOfHolds sends the events for what the status comes to say of holds.

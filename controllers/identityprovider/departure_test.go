@@ -100,6 +100,31 @@ var _ = Describe("An identity provider whose users are to be inactive when it en
 		Expect(env.Client.Get(ctx, client.ObjectKeyFromObject(ada), ada)).To(Succeed(), "people stay")
 	})
 
+	It("waits for a person when it is deleted and a guard covers that, and not when it is disabled", func(ctx SpecContext) {
+		hold := &v1alpha1.Deprovisioning{Guard: &v1alpha1.DeprovisioningGuard{MaxUsers: ptr.To[int32](0), OnDisable: v1alpha1.GuardOnDisableHold}}
+		testenv.Change(ctx, env, idp, func(idp *v1alpha1.IdentityProvider) { idp.Spec.SCIM.Deprovisioning = hold })
+		setProvision(ctx, v1alpha1.ProvisioningDisabled, v1alpha1.OnDisableDeactivate)
+		Eventually(observed(ctx, idp)).Should(deactivating)
+		held := func(because string) *v1alpha1.Departure {
+			return &v1alpha1.Departure{Wish: v1alpha1.DeprovisioningDeactivate, HeldBecause: because, HoldID: "h1", Time: metav1.Now().Rfc3339Copy()}
+		}
+		isActive(ctx, ada, true, held(v1alpha1.ReasonHeldByGuard))
+		isActive(ctx, bob, true, held(v1alpha1.ReasonHeldByGuard))
+		patch := client.MergeFrom(observed(ctx, idp)(Default).DeepCopy())
+		shows := observed(ctx, idp)(Default)
+		shows.Status.Deprovisioning = &v1alpha1.DeprovisioningStatus{HoldID: "h1", Digest: "d1", Held: ptr.To[int64](2)}
+		Expect(env.Client.Status().Patch(ctx, shows, patch)).To(Succeed())
+		waits := testenv.IsTrue(v1alpha1.ConditionHeld, v1alpha1.ReasonDeprovisioningHeld)
+		Eventually(observed(ctx, idp)).Should(And(testenv.IsTrue(v1alpha1.ConditionReady, v1alpha1.ReasonProvisioningDisabled), waits))
+
+		env.Remove(ctx, idp)
+		Eventually(observed(ctx, idp)).Should(And(testenv.ReconcilingBecause(v1alpha1.ReasonTerminating), waits))
+		isActive(ctx, ada, false, nil)
+		Consistently(providerIs(ctx), testenv.Quiet).Should(Succeed())
+		isActive(ctx, bob, true, held(v1alpha1.ReasonDeprovisioningRejected))
+		Eventually(providerIs(ctx)).Should(beGone)
+	})
+
 	It("goes at once when somebody changes their mind, or never asked for it", func(ctx SpecContext) {
 		setProvision(ctx, v1alpha1.ProvisioningEnabled, v1alpha1.OnDisableDeactivate)
 		Eventually(observed(ctx, idp)).Should(hasFinalizer)

@@ -56,7 +56,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 
 func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, idp *v1alpha1.IdentityProvider) (outcome.Result, error) {
 	if !idp.DeletionTimestamp.IsZero() {
-		return r.terminate(ctx, idp)
+		return r.terminate(ctx, pass, idp)
 	}
 	if err := r.keep(ctx, idp); err != nil {
 		return outcome.Result{}, err
@@ -74,10 +74,7 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, idp *v1a
 	signOn := r.checkSignOn(ctx, idp)
 	warnOfSignOn(pass, idp)
 	said, err := r.provision(ctx, idp, signOn)
-	before := mirrorIn(idp)
-	next := r.showProgress(idp, said)
-	warnOfHolds(pass, idp, before)
-	outcome.ObserveHeld(idp, idp.Status.Deprovisioning)
+	next := r.showUsers(pass, idp, said)
 	err = outcome.Join(signOn.err, err, observeRules(idp), domainsErr)
 	result := success(idp)
 	result.Next = outcome.Earliest(signOn.next, next)

@@ -29,7 +29,7 @@ const (
 )
 
 // counts of an endpoint's directory.
-type counts struct{ users, active, held, technicians, groups, unresolved int64 }
+type counts struct{ users, active, held, rejected, technicians, groups, unresolved int64 }
 
 // tally counts users and groups as they come and go. Counting them anew would copy the
 // whole directory for every change of it.
@@ -50,6 +50,7 @@ func (t *tally) add(endpoint client.ObjectKey, c counts, sign int64) {
 	sum.users += sign * c.users
 	sum.active += sign * c.active
 	sum.held += sign * c.held
+	sum.rejected += sign * c.rejected
 	sum.technicians += sign * c.technicians
 	sum.groups += sign * c.groups
 	sum.unresolved += sign * c.unresolved
@@ -127,7 +128,8 @@ func (r *Reconciler) showProgress(idp *v1alpha1.IdentityProvider, said mirrored)
 	}
 	s := &idp.Status
 	s.Rules, s.Deprovisioning = said.rules, said.deprovisioning
-	s.Users, s.Active, s.Held, s.Technicians = ptr.To(c.users), ptr.To(c.active), ptr.To(c.held), ptr.To(c.technicians)
+	s.Users, s.Active, s.Technicians = ptr.To(c.users), ptr.To(c.active), ptr.To(c.technicians)
+	s.Held, s.Rejected = ptr.To(c.held), ptr.To(c.rejected)
 	s.Groups, s.UnresolvedMembers = ptr.To(c.groups), ptr.To(c.unresolved)
 	return 0
 }
@@ -135,7 +137,7 @@ func (r *Reconciler) showProgress(idp *v1alpha1.IdentityProvider, said mirrored)
 func countsIn(idp *v1alpha1.IdentityProvider) (c counts, ok bool) {
 	s := idp.Status
 	for _, field := range []struct{ from, to *int64 }{
-		{s.Users, &c.users}, {s.Active, &c.active}, {s.Held, &c.held}, {s.Technicians, &c.technicians}, {s.Groups, &c.groups}, {s.UnresolvedMembers, &c.unresolved},
+		{s.Users, &c.users}, {s.Active, &c.active}, {s.Held, &c.held}, {s.Rejected, &c.rejected}, {s.Technicians, &c.technicians}, {s.Groups, &c.groups}, {s.UnresolvedMembers, &c.unresolved},
 	} {
 		if field.from == nil {
 			return counts{}, false
@@ -172,8 +174,10 @@ func userWeight(obj client.Object) (client.ObjectKey, counts) {
 	if outcome.IsTrue(user, v1alpha1.ConditionActive) {
 		c.active = 1
 	}
-	if c.active == 1 && user.Status.Departure.Held() {
-		c.held = 1
+	if d := user.Status.Departure; c.active == 1 && d != nil {
+		if c.rejected = 1; d.Held() {
+			c.held, c.rejected = 1, 0
+		}
 	}
 	return key, c
 }

@@ -122,6 +122,46 @@ var _ = Describe("The end of provisioning", func() {
 		Expect(warnings(ctx, namespace, v1alpha1.ReasonDeprovisioningHeld)(Default)).To(HaveLen(2), "one at the endpoint, one at the provider")
 	})
 
+	It("is held by a guard that covers it, until a person decides, and stays decided when the provider is gone", func(ctx SpecContext) {
+		guarded := guardOf(1)
+		guarded.Guard.OnDisable = v1alpha1.GuardOnDisableHold
+		idp.Spec.SCIM.Deprovisioning, idp.Spec.SCIM.OnDisable = guarded, v1alpha1.OnDisableDeactivate
+		idp.Finalizers = []string{v1alpha1.DepartureFinalizer}
+		env.Create(ctx, idp)
+		staff(ctx, namespace, 5)
+		env.Remove(ctx, idp)
+		Eventually(standing(ctx, namespace)).Should(Equal(map[string]int{disabledFor: 1, heldByGuard: 4}))
+		var now v1alpha1.IdentityProvider
+		shown := func(g Gomega) *v1alpha1.DeprovisioningStatus {
+			g.Expect(env.Get(ctx, namespace, endpointName, &now)).To(Succeed())
+			return now.Status.Deprovisioning
+		}
+		Eventually(shown, 2*reportInterval).Should(HaveValue(holding(4)))
+		stopManager()
+		startManager()
+		Consistently(standing(ctx, namespace), testenv.Quiet).Should(Equal(map[string]int{disabledFor: 1, heldByGuard: 4}))
+
+		By("approving for one and rejecting for the others")
+		var held []string
+		for _, user := range users(ctx, namespace)(Default) {
+			if user.Status.Departure.Held() {
+				held = append(held, user.Name)
+			}
+		}
+		one := &v1alpha1.ScimUser{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: held[0]}}
+		annotate(ctx, one, v1alpha1.ApproveHeldAnnotation, now.Status.Deprovisioning.HoldID)
+		Eventually(standing(ctx, namespace)).Should(Equal(map[string]int{disabledFor: 2, heldByGuard: 3}))
+		annotate(ctx, idp, v1alpha1.RejectHeldAnnotation, refTo(*now.Status.Deprovisioning))
+		Eventually(standing(ctx, namespace)).Should(Equal(map[string]int{disabledFor: 2, rejectedFor: 3}))
+		testenv.Change(ctx, env, idp, func(idp *v1alpha1.IdentityProvider) { idp.Finalizers = nil })
+		Eventually(standing(ctx, namespace)).Should(Equal(map[string]int{disabledFor: 2, provisioned: 3}))
+		Expect(users(ctx, namespace)(Default)).To(HaveEach(HaveField("Status.Departure", BeNil())))
+
+		By("an endpoint of that name coming back")
+		env.Create(ctx, newEndpoint(namespace, "42"))
+		Eventually(standing(ctx, namespace)).Should(Equal(map[string]int{provisioned: 5}))
+	})
+
 	It("goes on after a restart of the manager, and stays when the provider is gone", func(ctx SpecContext) {
 		const size = 1200
 		env.Create(ctx, idp)

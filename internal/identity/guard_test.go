@@ -170,6 +170,17 @@ func TestStand(t *testing.T) {
 		{"the same for one who was held", deletes, disabled, under(reasonHeld, deleted), Terms{}, nil, disabled, false, ptr.To(reasonHeld)},
 		{"the same for one who has been approved meanwhile", deletes, disabled, under(reasonHeld, deleted), Terms{Approved: []string{"h1"}}, nil,
 			v1alpha1.ReasonDeletedByProvider, false, ptr.To(reasonNone)},
+		{"provisioning ends, which the guard covers", stays, active, nil, guardedEnd(), nil, "ask", false, nil},
+		{"the same for one who is held", stays, reasonHeld, under(reasonHeld, deactivate), guardedEnd(), nil, reasonHeld, true, ptr.To(reasonHeld)},
+		{"the same, and approved", stays, reasonHeld, under(reasonHeld, deactivate), guardedEnd("h1"), nil, disabled, false, ptr.To(reasonNone)},
+		{"the same for one who is off", stays, disabled, gone(""), guardedEnd(), nil, disabled, false, ptr.To(reasonNone)},
+		{"the same for one whose leaving was rejected", stays, reasonRejected, under(reasonRejected, deactivate), guardedEnd(), nil, reasonRejected, true, ptr.To(reasonRejected)},
+		{"the same for a new user", stays, unknown, nil, guardedEnd(), nil, disabled, false, nil},
+		{"the same for one whom the identity provider wants to be inactive", deletes, active, nil, guardedEnd(), nil, "ask", false, nil},
+		{"the same for one who has left", deactivates, v1alpha1.ReasonDeactivatedByProvider, gone(""), guardedEnd(), nil, v1alpha1.ReasonDeactivatedByProvider, false, ptr.To(reasonNone)},
+		{"the provider is gone after that was rejected", stays, reasonRejected, under(reasonRejected, deactivate), Terms{}, nil, active, true, nil},
+		{"the provider is gone after that was approved", stays, disabled, gone("h1"), Terms{}, nil, disabled, false, nil},
+		{"provisioning begins again for one who was held at its end", stays, reasonHeld, under(reasonHeld, deactivate), Terms{Served: true}, nil, active, true, nil},
 		{"the provider is gone, and users were to stay as they are", stays, active, nil, Terms{}, nil, active, true, nil},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -197,6 +208,13 @@ func TestStand(t *testing.T) {
 			}
 		})
 	}
+}
+
+// guardedEnd is that provisioning has ended while the guard covers that.
+func guardedEnd(approved ...string) Terms {
+	return Terms{Ended: true, Approved: approved, Deprovisioning: &v1alpha1.Deprovisioning{
+		Guard: &v1alpha1.DeprovisioningGuard{MaxUsers: ptr.To[int32](1), OnDisable: v1alpha1.GuardOnDisableHold},
+	}}
 }
 
 func activeWhen(reason string) metav1.ConditionStatus {

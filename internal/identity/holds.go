@@ -64,7 +64,7 @@ func (t *Terms) SealedAs(holdID string) *SealedHold {
 
 // HeldMessage calls a person to decide about a hold.
 func HeldMessage(d *v1alpha1.DeprovisioningStatus) string {
-	return fmt.Sprintf("The identity provider wants users to be inactive who are held and stay active: more than the guard lets go, or the last holder of a protected role. "+
+	return fmt.Sprintf("Users are to become inactive who are held and stay active: more than the guard lets go, or the last holder of a protected role. "+
 		"status.deprovisioning names them. Approve or reject that with the annotation %s: %s or %s: %[2]s.",
 		v1alpha1.ApproveHeldAnnotation, v1alpha1.HoldRef(d.HoldID, d.Digest), v1alpha1.RejectHeldAnnotation)
 }

@@ -109,26 +109,40 @@ func Stand(user *v1alpha1.ScimUser, t *Terms, now time.Time) Standing {
 	// another onDisable by now, or is gone, is no reason to let anybody in.
 	ended := t.Ended || switchedOff && !t.Served
 	var departure *v1alpha1.Departure
-	if !active {
+	if !active || t.GuardsEnd() {
 		departure = decided(user, known, t, now)
 	}
-	inactive := Standing{Reason: reason, Message: message, Departure: departure}
+	inactive, off := Standing{Reason: reason, Message: message, Departure: departure}, switchedOffWith(departure)
 	switch {
-	case departure.Gone(), !active && !wasActive:
+	case !active && (departure.Gone() || !wasActive):
 		return inactive
-	case ended:
-		return Standing{
-			Reason: v1alpha1.ReasonProvisioningDisabled, Departure: departure,
-			Message: "Provisioning by the user's identity provider has ended with onDisable: Deactivate. Enabling it again takes this back.",
-		}
-	case active:
+	case ended && (!t.GuardsEnd() || switchedOff || departure.Gone() || !wasActive):
+		return off
+	case active && !ended:
 		return Standing{Active: true, Reason: reason, Message: message}
 	case departure != nil:
-		return kept(departure)
+		return kept(user, departure)
+	case active:
+		off.Ask = true
+		return off
 	default:
 		inactive.Ask = true
 		return inactive
 	}
+}
+
+// switchedOffWith is the standing of a user whose provisioning has ended.
+func switchedOffWith(departure *v1alpha1.Departure) Standing {
+	return Standing{
+		Reason: v1alpha1.ReasonProvisioningDisabled, Departure: departure,
+		Message: "Provisioning by the user's identity provider has ended with onDisable: Deactivate. Enabling it again takes this back.",
+	}
+}
+
+// GuardsEnd reports whether provisioning has ended and the guard holds whom that makes inactive.
+func (t *Terms) GuardsEnd() bool {
+	guard := t.Deprovisioning.Guarded()
+	return t.Ended && guard != nil && guard.OnDisable == v1alpha1.GuardOnDisableHold
 }
 
 // decided is the user's departure after what a person decided about it.
@@ -166,18 +180,22 @@ func wish(user *v1alpha1.ScimUser) v1alpha1.DeprovisioningPolicy {
 
 // kept is the standing of a user who is active although the identity provider wants
 // something else.
-func kept(d *v1alpha1.Departure) Standing {
+func kept(user *v1alpha1.ScimUser, d *v1alpha1.Departure) Standing {
 	wants := map[v1alpha1.DeprovisioningPolicy]string{
 		v1alpha1.DeprovisioningDeactivate: "has deactivated", v1alpha1.DeprovisioningDelete: "has deleted",
 	}[d.Wish]
+	who := "The identity provider " + wants + " this user"
+	if active, _, _ := Active(user); active {
+		who = "Provisioning by the user's identity provider has ended with onDisable: Deactivate"
+	}
 	var message string
 	switch d.HeldBecause {
 	case v1alpha1.ReasonHeldByGuard:
-		message = fmt.Sprintf("The identity provider %s this user, and more users than the guard lets go. Hold %s waits for a person.", wants, d.HoldID)
+		message = fmt.Sprintf("%s, and more users are to leave than the guard lets go. Hold %s waits for a person.", who, d.HoldID)
 	case v1alpha1.ReasonLastProtectedRoleHolder:
-		message = fmt.Sprintf("The identity provider %s this user, the last active one with a protected role. Hold %s waits for a person.", wants, d.HoldID)
+		message = fmt.Sprintf("%s, the last active one with a protected role. Hold %s waits for a person.", who, d.HoldID)
 	default:
-		message = fmt.Sprintf("The identity provider %s this user, and a person has rejected that with hold %s.", wants, d.HoldID)
+		message = fmt.Sprintf("%s, and a person has rejected that with hold %s.", who, d.HoldID)
 	}
 	return Standing{Active: true, Reason: d.HeldBecause, Message: message, Departure: d}
 }
@@ -186,9 +204,12 @@ func kept(d *v1alpha1.Departure) Standing {
 func Leave(user *v1alpha1.ScimUser, heldBecause, holdID string, now time.Time) Standing {
 	d := &v1alpha1.Departure{Wish: wish(user), HeldBecause: heldBecause, HoldID: holdID, Time: metav1.Time{Time: now.Truncate(time.Second)}}
 	if heldBecause != "" {
-		return kept(d)
+		return kept(user, d)
 	}
-	_, reason, message := Active(user)
+	active, reason, message := Active(user)
+	if active {
+		return switchedOffWith(d) // nobody but the end of provisioning wants that
+	}
 	return Standing{Reason: reason, Message: message, Departure: d}
 }
 

@@ -403,6 +403,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: maxUsers
       type:
         scalar: numeric
+    - name: onDisable
+      type:
+        namedType: io.scim-operator.api.v1alpha1.GuardOnDisable
     - name: window
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
@@ -538,6 +541,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: value
       type:
         scalar: string
+- name: io.scim-operator.api.v1alpha1.GuardOnDisable
+  scalar: string
 - name: io.scim-operator.api.v1alpha1.HTTPRouteExposure
   map:
     fields:
@@ -640,6 +645,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: provisioning
       type:
         namedType: io.scim-operator.api.v1alpha1.Provisioning
+    - name: rejected
+      type:
+        scalar: numeric
     - name: rules
       type:
         namedType: io.scim-operator.api.v1alpha1.RulesStatus

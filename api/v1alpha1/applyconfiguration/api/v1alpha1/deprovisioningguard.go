@@ -6,6 +6,7 @@ package v1alpha1
 
 import (
 	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	apiv1alpha1 "scim-operator.io/api/v1alpha1"
 )
 
 // DeprovisioningGuardApplyConfiguration represents a declarative configuration of the DeprovisioningGuard type for use
@@ -21,6 +22,12 @@ type DeprovisioningGuardApplyConfiguration struct {
 	MaxPercent *int32 `json:"maxPercent,omitempty"`
 	// window is the time, from 1m to 168h. Left out, it is 1h.
 	Window *v1.Duration `json:"window,omitempty"`
+	// onDisable is what the guard does with the users whom onDisable: Deactivate of an
+	// IdentityProvider makes inactive. Hold counts them as any others who leave, and holds the
+	// rest: a pipeline that deletes the IdentityProvider by mistake does not lock everybody out,
+	// and the IdentityProvider goes once a person has decided. Ignore lets all of them go. Left
+	// out, it is Ignore.
+	OnDisable *apiv1alpha1.GuardOnDisable `json:"onDisable,omitempty"`
 }
 
 // DeprovisioningGuardApplyConfiguration constructs a declarative configuration of the DeprovisioningGuard type for use with
@@ -50,5 +57,13 @@ func (b *DeprovisioningGuardApplyConfiguration) WithMaxPercent(value int32) *Dep
 // If called multiple times, the Window field is set to the value of the last call.
 func (b *DeprovisioningGuardApplyConfiguration) WithWindow(value v1.Duration) *DeprovisioningGuardApplyConfiguration {
 	b.Window = &value
+	return b
+}
+
+// WithOnDisable sets the OnDisable field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OnDisable field is set to the value of the last call.
+func (b *DeprovisioningGuardApplyConfiguration) WithOnDisable(value apiv1alpha1.GuardOnDisable) *DeprovisioningGuardApplyConfiguration {
+	b.OnDisable = &value
 	return b
 }

@@ -37,6 +37,8 @@ type IdentityProviderStatusApplyConfiguration struct {
 	Active *int64 `json:"active,omitempty"`
 	// held is the number of users who are active only until a person has decided about it.
 	Held *int64 `json:"held,omitempty"`
+	// rejected is the number of users who are active because a person rejected that they leave.
+	Rejected *int64 `json:"rejected,omitempty"`
 	// unresolvedMembers is the number of members of groups that name nobody yet.
 	UnresolvedMembers *int64 `json:"unresolvedMembers,omitempty"`
 	// onDisable is the value in force.
@@ -146,6 +148,14 @@ func (b *IdentityProviderStatusApplyConfiguration) WithActive(value int64) *Iden
 // If called multiple times, the Held field is set to the value of the last call.
 func (b *IdentityProviderStatusApplyConfiguration) WithHeld(value int64) *IdentityProviderStatusApplyConfiguration {
 	b.Held = &value
+	return b
+}
+
+// WithRejected sets the Rejected field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Rejected field is set to the value of the last call.
+func (b *IdentityProviderStatusApplyConfiguration) WithRejected(value int64) *IdentityProviderStatusApplyConfiguration {
+	b.Rejected = &value
 	return b
 }
 
