@@ -12,6 +12,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
@@ -99,6 +100,63 @@ var _ = Describe("who decides with kubectl scim about people who are held", Orde
 			"True Provisioned": size + 1 - leavers, "False DeletedByProvider": leavers - 1, "True DeprovisioningRejected": 1,
 		}))
 		t.awaitReady(ctx)
+	})
+
+	It("approves what was shown, and nobody who is held later", func(ctx context.Context) {
+		var later []string
+		for i := range 6 {
+			later = append(later, scim.mustDo("POST", "/Users", userBody(fmt.Sprintf("later-%d@e2e.example", i)), 201).id())
+		}
+		Eventually(t.standing(ctx)).Should(HaveKeyWithValue("True Provisioned", size+1-leavers+6))
+		for _, id := range later[:2] {
+			scim.mustDo("DELETE", "/Users/"+id, "", 204)
+		}
+		Eventually(get(ctx, t.provider)).Should(HaveField("Status.Deprovisioning.Held", HaveValue(BeEquivalentTo(2))))
+		for _, id := range later[2:] {
+			scim.mustDo("DELETE", "/Users/"+id, "", 204)
+		}
+		Eventually(get(ctx, t.provider)).Should(HaveField("Status.Deprovisioning.Queued", HaveValue(BeEquivalentTo(4))))
+		Expect(plugin(ctx, t.namespace, "status", "okta")).To(ContainSubstring("4 users held since then wait in another hold"))
+
+		Expect(plugin(ctx, t.namespace, "approve", "okta", "--yes")).To(ContainSubstring("Approved: the deactivation of 2 users"))
+		Eventually(t.standing(ctx)).Should(And(HaveKeyWithValue("False DeletedByProvider", leavers-1+2), HaveKeyWithValue("True HeldByGuard", 4)))
+		Consistently(t.standing(ctx), 5*time.Second).Should(HaveKeyWithValue("True HeldByGuard", 4))
+		Eventually(get(ctx, t.provider)).Should(HaveField("Status.Deprovisioning.Held", HaveValue(BeEquivalentTo(4))))
+		plugin(ctx, t.namespace, "approve", "okta", "--yes")
+		Eventually(t.standing(ctx)).Should(HaveKeyWithValue("False DeletedByProvider", leavers-1+6))
+	})
+
+	It("is nobody who lacks the verb approve, which kubectl scim says", func(ctx context.Context) {
+		grant := func(name string, verbs ...string) {
+			GinkgoHelper()
+			for _, o := range []client.Object{
+				&rbacv1.Role{
+					ObjectMeta: metav1.ObjectMeta{Namespace: t.namespace, Name: name},
+					Rules: []rbacv1.PolicyRule{{
+						APIGroups: []string{scimv1.GroupVersion.Group}, Resources: []string{"identityproviders", "scimendpoints", "scimusers"}, Verbs: verbs,
+					}},
+				},
+				&rbacv1.RoleBinding{
+					ObjectMeta: metav1.ObjectMeta{Namespace: t.namespace, Name: name},
+					RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name},
+					Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "jane"}},
+				},
+			} {
+				Expect(k8s.Create(ctx, o)).To(Succeed())
+			}
+		}
+		scim.mustDo("DELETE", "/Users/"+ids[leavers], "", 204)
+		Eventually(get(ctx, t.provider)).Should(HaveField("Status.Deprovisioning.Held", HaveValue(BeEquivalentTo(1))))
+		grant("writer", "get", "list", "patch")
+		jane := func() string {
+			out, _ := pluginCommand(ctx, t.namespace, "approve", "okta", "--yes", "--as", "jane").CombinedOutput()
+			return string(out)
+		}
+		Eventually(jane).Should(ContainSubstring(`you lack the verb "approve" on identityproviders.scim-operator.io`))
+		Expect(t.standing(ctx)()).To(HaveKeyWithValue("True HeldByGuard", 1))
+		grant("approver", "approve")
+		Eventually(jane).Should(ContainSubstring("Approved: the deactivation of 1 user"))
+		Eventually(t.standing(ctx)).ShouldNot(HaveKey("True HeldByGuard"))
 	})
 
 	It("approves that the last one goes who has a protected role", func(ctx context.Context) {
