@@ -103,20 +103,16 @@ type Standing struct {
 func Stand(user *v1alpha1.ScimUser, t *Terms, now time.Time) Standing {
 	active, reason, message := Active(user)
 	known, switchedOff := Recall(user)
-	wasActive := switchedOff || known != nil && !known.Gone() ||
-		meta.IsStatusConditionTrue(user.Status.Conditions, v1alpha1.ConditionActive)
 	// Only being served again brings back who was switched off: that the provider has
 	// another onDisable by now, or is gone, is no reason to let anybody in.
 	ended := t.Ended || switchedOff && !t.Served
-	var departure *v1alpha1.Departure
-	if !active || t.GuardsEnd() {
-		departure = decided(user, known, t, now)
-	}
+	departure := decided(user, known, t, now)
 	inactive, off := Standing{Reason: reason, Message: message, Departure: departure}, switchedOffWith(departure)
+	left := departure.Gone() || !switchedOff && !wasActive(user, known)
 	switch {
-	case !active && (departure.Gone() || !wasActive):
+	case !active && left:
 		return inactive
-	case ended && (!t.GuardsEnd() || switchedOff || departure.Gone() || !wasActive):
+	case ended && (!t.GuardsEnd() || switchedOff || left):
 		return off
 	case active && !ended:
 		return Standing{Active: true, Reason: reason, Message: message}
@@ -129,6 +125,11 @@ func Stand(user *v1alpha1.ScimUser, t *Terms, now time.Time) Standing {
 		inactive.Ask = true
 		return inactive
 	}
+}
+
+// wasActive reports whether a user could sign in so far: who is held or was rejected could.
+func wasActive(user *v1alpha1.ScimUser, known *v1alpha1.Departure) bool {
+	return known != nil && !known.Gone() || meta.IsStatusConditionTrue(user.Status.Conditions, v1alpha1.ConditionActive)
 }
 
 // switchedOffWith is the standing of a user whose provisioning has ended.
@@ -145,9 +146,9 @@ func (t *Terms) GuardsEnd() bool {
 	return t.Ended && guard != nil && guard.OnDisable == v1alpha1.GuardOnDisableHold
 }
 
-// decided is the user's departure after what a person decided about it.
+// decided is the user's departure after what a person decided about it; nil of a user who is not to leave.
 func decided(user *v1alpha1.ScimUser, known *v1alpha1.Departure, t *Terms, now time.Time) *v1alpha1.Departure {
-	if known == nil {
+	if active, _, _ := Active(user); known == nil || active && !t.GuardsEnd() {
 		return nil
 	}
 	d := *known
