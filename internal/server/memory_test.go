@@ -286,6 +286,7 @@ func (m *memoryStore) resource(r *record) *store.Resource {
 	object := r.object.With(r.rt.Attribute("id"), r.id).With(r.rt.Attribute("meta"), meta.Object())
 	if groups := r.rt.Attribute("groups"); groups != nil {
 		object = object.With(groups, m.groupsOf(r))
+		object = m.withManager(r.rt, object)
 	}
 	var members scim.MemberReader
 	if r.rt.Members() != nil {
@@ -296,6 +297,25 @@ func (m *memoryStore) resource(r *record) *store.Resource {
 	resource := store.NewResource(r.rt, m.version(r), object, members)
 	resource.Generation, resource.Refused = int64(r.generation), r.refused
 	return resource
+}
+
+// withManager fills in the reference to a user's manager who exists.
+func (m *memoryStore) withManager(rt *scim.ResourceType, user *scim.Object) *scim.Object {
+	container := rt.Attribute(scim.EnterpriseUserSchema)
+	attribute := rt.Attribute(scim.EnterpriseUserSchema + ":manager")
+	if container == nil || attribute == nil {
+		return user
+	}
+	enterprise := user.Object(container)
+	manager := enterprise.Object(attribute)
+	id := manager.Text(rt.Attribute(scim.EnterpriseUserSchema + ":manager.value"))
+	for _, other := range m.records {
+		if other.rt == rt && other.id == id && !other.deleted {
+			manager = manager.With(rt.Attribute(scim.EnterpriseUserSchema+":manager.$ref"), m.baseURL+rt.Endpoint+"/"+id)
+			return user.With(container, enterprise.With(attribute, manager))
+		}
+	}
+	return user
 }
 
 func (m *memoryStore) groupsOf(r *record) scim.List {
