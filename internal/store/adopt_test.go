@@ -501,7 +501,7 @@ func TestAClaimOfAUserWhoWentElsewhereIsTakenOver(t *testing.T) {
 	forbidding := &forbidden{users: map[string]bool{}}
 	r := w.start(nil, forbidding.wrap)
 	entra := w.start(func(c *Config) { linkingBy(api.LinkingByUserName)(c); c.Endpoint = "entra" }, nil)
-	release := stalling.block(usersResource, "patch")
+	release := stalling.block(usersResource, "update")
 	done := make(chan error, 1)
 	go func() { done <- errorOf(late.tryUser(spokenFor("v"))) }()
 	eventually(t, "the adoption is under way", func() bool { return stalling.blocked() == 1 })
@@ -572,7 +572,7 @@ func TestAnEditWhileAnAdoptionIsUnderWay(t *testing.T) {
 			w.unlinked("ada", api.ScimUserSpec{UserName: "ada", Emails: emails("ada@acme.com")})
 			f := &faults{}
 			r := w.start(linkingBy(api.LinkingByUserName), f.wrap)
-			release := f.block(usersResource, "patch")
+			release := f.block(usersResource, "update")
 			type result struct {
 				user *Resource
 				err  error

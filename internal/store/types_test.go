@@ -158,7 +158,7 @@ func TestExtensionsThatCannotBe(t *testing.T) {
 // What clients cannot set is shown to them as the cluster has it; what is not kept, is not.
 func TestDeclaredMutability(t *testing.T) {
 	w := newWorld(t)
-	north := api.ScimUserSpec{UserName: "eve", Extensions: map[string]apiextensionsv1.JSON{badgeSchema: {Raw: []byte(`{"zone":"north"}`)}}}
+	north := api.ScimUserSpec{UserName: "eve", Emails: emails("eve@acme.com"), Extensions: map[string]apiextensionsv1.JSON{badgeSchema: {Raw: []byte(`{"zone":"north"}`)}}}
 	w.unlinked("eve", north)
 	r := w.start(func(c *Config) {
 		c.Types = declaredTypes(t)
