@@ -166,7 +166,7 @@ lint-shell: ## Run shellcheck over every script.
 	hack/shellcheck.sh
 
 .PHONY: vulncheck
-vulncheck: ## Run govulncheck where its database can be reached.
+vulncheck: ## Run govulncheck, or say that its database cannot be reached.
 	hack/vulncheck.sh
 
 .PHONY: clean

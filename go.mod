@@ -4,6 +4,9 @@ go 1.26.0
 
 replace scim-operator.io/api => ./api
 
+// The newest Go of that line. Where GOTOOLCHAIN is local, the machine's own is used.
+toolchain go1.26.11
+
 require (
 	cel.dev/cel-go v0.33.2
 	github.com/anishathalye/porcupine v1.3.1
