@@ -14,6 +14,7 @@ import (
 
 	"scim-operator.io/controllers/identityprovider"
 	"scim-operator.io/controllers/internal/members"
+	"scim-operator.io/controllers/internal/policies"
 	"scim-operator.io/controllers/scimendpoint"
 	"scim-operator.io/controllers/scimgroup"
 	"scim-operator.io/controllers/scimresource"
@@ -28,6 +29,8 @@ import (
 type Options struct {
 	// Servers is how the servers of endpoints run.
 	Servers render.Options
+	// Exposure is how endpoints may be exposed.
+	Exposure scimendpoint.ExposureRules
 	// Metadata gets the metadata of sign-on from URLs.
 	Metadata identityprovider.Fetcher
 }
@@ -53,13 +56,17 @@ func CacheOptions(namespaces []string) cache.Options {
 
 // Setup registers every controller with a manager that was made with CacheOptions.
 func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
+	verifier, err := verifyPolicies(mgr)
+	if err != nil {
+		return err
+	}
 	if err := members.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
 	if err := identityprovider.SetupWithManager(ctx, mgr, options.Metadata); err != nil {
 		return fmt.Errorf("set up the controller of IdentityProviders: %w", err)
 	}
-	if err := scimendpoint.SetupWithManager(ctx, mgr, options.Servers); err != nil {
+	if err := scimendpoint.SetupWithManager(ctx, mgr, options.Servers, options.Exposure, verifier); err != nil {
 		return fmt.Errorf("set up the controller of ScimEndpoints: %w", err)
 	}
 	if err := scimuser.SetupWithManager(ctx, mgr); err != nil {
@@ -75,4 +82,22 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		return fmt.Errorf("register the metrics of providers and endpoints: %w", err)
 	}
 	return nil
+}
+
+// verifyPolicies has the manager compare the admission policies with those of its build.
+func verifyPolicies(mgr ctrl.Manager) (*policies.Verifier, error) {
+	verifier, err := policies.NewVerifier(mgr.GetAPIReader(), policies.Interval)
+	if err != nil {
+		return nil, err
+	}
+	if err := mgr.Add(verifier); err != nil {
+		return nil, err
+	}
+	if err := mgr.AddReadyzCheck("policies", verifier.Ready); err != nil {
+		return nil, err
+	}
+	if err := metrics.Registry.Register(verifier); err != nil {
+		return nil, fmt.Errorf("register the metrics of admission policies: %w", err)
+	}
+	return verifier, nil
 }

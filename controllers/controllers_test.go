@@ -72,7 +72,7 @@ func newProvider(namespace string) *v1alpha1.IdentityProvider {
 				Provisioning:    v1alpha1.ProvisioningEnabled,
 				DirectoryPolicy: v1alpha1.DirectoryPolicy{OrganizationID: "42"},
 				Endpoint: &v1alpha1.ScimEndpointTemplate{
-					Exposure:      &v1alpha1.Exposure{Ingress: &v1alpha1.IngressExposure{Host: namespace + ".example.com"}},
+					Exposure:      &v1alpha1.Exposure{Ingress: &v1alpha1.IngressExposure{Host: namespace + ".example.com", TLSSecretName: "scim-tls"}},
 					ResourceTypes: []v1alpha1.SchemaResourceType{newResourceType()},
 					Me:            &v1alpha1.MeReference{UserName: "svc-okta@example.com"},
 				},

@@ -3,12 +3,14 @@
 package controllers
 
 import (
+	"context"
 	"encoding/json"
 	"reflect"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -245,6 +247,43 @@ var _ = Describe("What the identity provider said of a user", Ordered, func() {
 		withoutFinalizer := mergePatch(map[string]any{"metadata": map[string]any{"finalizers": nil}})
 		Expect(as("admin").Patch(ctx, user.DeepCopy(), withoutFinalizer)).To(Satisfy(apierrors.IsForbidden))
 		Expect(as(serverOf(namespace, "entra")).Patch(ctx, user.DeepCopy(), set("title", "x"))).To(Satisfy(apierrors.IsForbidden))
+	})
+})
+
+var _ = Describe("Who releases claims", func() {
+	// account gives a ServiceAccount of a namespace a ClusterRole everywhere, and returns it as a client.
+	account := func(ctx context.Context, namespace, role string) client.Client {
+		user := "system:serviceaccount:" + namespace + ":scim-operator"
+		Expect(env.Client.Create(ctx, &rbacv1.ClusterRoleBinding{
+			ObjectMeta: metav1.ObjectMeta{GenerateName: "releases-"},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
+			Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: "scim-operator"}},
+		})).To(Succeed())
+		as := env.As(user)
+		Eventually(func() error { return as.List(ctx, &v1alpha1.ScimUserList{}) }).Should(Succeed())
+		return as
+	}
+	kept := func(ctx context.Context) *v1alpha1.ScimUser {
+		u := &v1alpha1.ScimUser{
+			ObjectMeta: metav1.ObjectMeta{Namespace: env.Namespace(ctx), GenerateName: "id-", Finalizers: []string{v1alpha1.ClaimsFinalizer, "example.com/hold"}},
+			Spec:       v1alpha1.ScimUserSpec{EndpointRef: v1alpha1.EndpointReference{Name: name}, UserName: "ada"},
+		}
+		Expect(env.Client.Create(ctx, u)).To(Succeed())
+		return u
+	}
+	release := mergePatch(map[string]any{"metadata": map[string]any{"finalizers": []string{"example.com/hold"}}})
+
+	It("is a manager, in whatever namespace it is installed", func(ctx SpecContext) {
+		Expect(account(ctx, "elsewhere", "scim-operator-manager").Patch(ctx, kept(ctx), release)).To(Succeed())
+	})
+
+	It("is nobody by name, nor by a wildcard", func(ctx SpecContext) {
+		Expect(env.Client.Create(ctx, &rbacv1.ClusterRole{
+			ObjectMeta: metav1.ObjectMeta{Name: "everything"},
+			Rules:      []rbacv1.PolicyRule{{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"*"}}},
+		})).To(Succeed())
+		Expect(account(ctx, "gitops", "everything").Patch(ctx, kept(ctx), release)).To(Satisfy(apierrors.IsForbidden))
+		Expect(env.As(manager, "system:masters").Patch(ctx, kept(ctx), release)).To(Satisfy(apierrors.IsForbidden))
 	})
 })
 

@@ -8,6 +8,7 @@ cd "$REPO_DIR"
 # room: the rooms of this project that it may import, without tests.
 declare -A may=(
   [api]=""
+  [config]=""
   [internal/scim]=""
   [internal/token]="api"
   [internal/guard]=""
@@ -21,7 +22,7 @@ declare -A may=(
   [internal/replica]="internal/store internal/token api"
   [internal/server]="internal/scim internal/store internal/token"
   [internal/plugin]="internal/idp api"
-  [controllers]="internal/render internal/identity internal/idp internal/token internal/saml internal/oidc internal/oauth api test" # test: controllers/internal/testenv
+  [controllers]="internal/render internal/identity internal/idp internal/token internal/saml internal/oidc internal/oauth api config test" # test: controllers/internal/testenv
   [internal/cmd]="controllers internal/oauth internal/replica internal/scim internal/server internal/store internal/token internal/saml internal/render internal/identity internal/plugin api"
 )
 

@@ -25,8 +25,9 @@ const (
 	// ConditionAvailable (ScimEndpoint) is True when at least one replica serves and
 	// no rollout is under way without one.
 	ConditionAvailable = "Available"
-	// ConditionExposed (ScimEndpoint) is True when the Ingress or HTTPRoute exists as
-	// asked for, or none was asked for. It never waits for a load balancer's address.
+	// ConditionExposed (ScimEndpoint) is True when the Ingress exists as asked for, when
+	// every Gateway has accepted the HTTPRoute, or when neither was asked for. It never
+	// waits for a load balancer's address.
 	ConditionExposed = "Exposed"
 
 	// ConditionLinkingBlocked (IdentityProvider, ScimEndpoint) is present, and True, while
@@ -46,6 +47,10 @@ const (
 	// ConditionHeld (IdentityProvider, ScimEndpoint) is present, and True, while users are held
 	// until a person decides about them. Ready does not depend on it.
 	ConditionHeld = "Held"
+	// ConditionPolicyMissing (ScimEndpoint) is present, and True, while an admission policy
+	// that protects users and groups is missing from the cluster, or says something else
+	// than the manager's release needs.
+	ConditionPolicyMissing = "PolicyMissing"
 
 	// ConditionActive (ScimUser) is True when the person may sign in.
 	ConditionActive = "Active"
@@ -91,6 +96,9 @@ const (
 	ReasonMetadataURLForbidden = "MetadataURLForbidden"
 )
 
+// ReasonPolicyNotInForce is that of the condition PolicyMissing.
+const ReasonPolicyNotInForce = "PolicyNotInForce"
+
 // Reasons of ScimReady and of the Ready condition it leads to.
 const (
 	ReasonSSONotConfigured     = "SSONotConfigured"
@@ -132,12 +140,27 @@ const ReasonTypeChanged = "TypeChanged"
 
 // Reasons of Exposed.
 const (
-	ReasonIngressApplied    = "IngressApplied"
-	ReasonHTTPRouteApplied  = "HTTPRouteApplied"
-	ReasonNotExposed        = "NotExposed"
-	ReasonGatewayAPIMissing = "GatewayAPIMissing"
+	ReasonIngressApplied = "IngressApplied"
+	// ReasonHTTPRouteAccepted: every Gateway that the spec names has accepted the HTTPRoute.
+	ReasonHTTPRouteAccepted = "HTTPRouteAccepted"
+	// ReasonHTTPRoutePending: a Gateway has not said yet whether it accepts the HTTPRoute.
+	ReasonHTTPRoutePending = "HTTPRoutePending"
+	// ReasonHTTPRouteNotAccepted: a Gateway does not accept the HTTPRoute.
+	ReasonHTTPRouteNotAccepted = "HTTPRouteNotAccepted"
+	// ReasonHTTPRouteNotResolved: a Gateway has accepted the HTTPRoute and cannot follow its
+	// references.
+	ReasonHTTPRouteNotResolved = "HTTPRouteNotResolved"
+	ReasonNotExposed           = "NotExposed"
+	ReasonGatewayAPIMissing    = "GatewayAPIMissing"
 	// ReasonHostInUse: another ScimEndpoint is exposed under the same host and path.
 	ReasonHostInUse = "HostInUse"
+	// ReasonHostNotAllowed: the annotation AllowedHostsAnnotation of the namespace does not
+	// name the host.
+	ReasonHostNotAllowed = "HostNotAllowed"
+	// ReasonAnnotationNotAllowed: the manager does not allow an annotation of the Ingress.
+	ReasonAnnotationNotAllowed = "AnnotationNotAllowed"
+	// ReasonTLSRequired: the Ingress has no certificate, and the spec has no word for that.
+	ReasonTLSRequired = "TLSRequired"
 )
 
 // Reasons of a ScimUser's Active condition.
@@ -259,6 +282,10 @@ const (
 const (
 	ManagedByLabel = "app.kubernetes.io/managed-by"
 	ManagedByValue = "scim-operator"
+	// AllowedHostsAnnotation of a Namespace lists, with commas between them, the hosts under
+	// which endpoints of the namespace may be exposed; *.acme.com allows every host below
+	// acme.com. Whoever may change Namespaces decides it.
+	AllowedHostsAnnotation = "scim-operator.io/allowed-hosts"
 	// EndpointLabel names the ScimEndpoint an object belongs to.
 	EndpointLabel = "scim-operator.io/endpoint"
 	// ProviderLabel names the IdentityProvider that a ScimEndpoint was made for.

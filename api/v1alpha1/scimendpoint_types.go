@@ -135,7 +135,22 @@ type Exposure struct {
 	HTTPRoute *HTTPRouteExposure `json:"httpRoute,omitempty"`
 }
 
+// IngressTLS says what encrypts the requests to an Ingress that has no certificate of the spec's.
+// +kubebuilder:validation:Enum=ControllerCertificate;InsecurePlaintext
+type IngressTLS string
+
+const (
+	// IngressControllerCertificate is TLS with a certificate that the Ingress controller
+	// has for the host.
+	IngressControllerCertificate IngressTLS = "ControllerCertificate"
+	// IngressInsecurePlaintext is no TLS at the Ingress: requests, and the tokens in them,
+	// can be read on their way unless something in front of the Ingress controller
+	// encrypts them.
+	IngressInsecurePlaintext IngressTLS = "InsecurePlaintext"
+)
+
 // IngressExposure describes the Ingress to make.
+// +kubebuilder:validation:XValidation:rule="has(self.tlsSecretName) != has(self.tls)",message="name the host's certificate in tlsSecretName, or give in tls, instead of it, ControllerCertificate where the Ingress controller has one, or InsecurePlaintext to expose tokens to whoever can read the traffic"
 type IngressExposure struct {
 	// className of the Ingress. Left out, the cluster's default class takes it.
 	// +optional
@@ -152,14 +167,22 @@ type IngressExposure struct {
 	Host string `json:"host,omitempty"`
 
 	// tlsSecretName names the Secret of type kubernetes.io/tls with the host's
-	// certificate. Left out, the Ingress controller's own certificate is used.
+	// certificate. Either tlsSecretName or tls is given.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="tlsSecretName must have only lower case letters, digits, hyphens and dots, and begin and end with a letter or digit"
 	TLSSecretName string `json:"tlsSecretName,omitempty"`
 
-	// annotations for the Ingress, such as a cert-manager issuer.
+	// tls is ControllerCertificate or InsecurePlaintext. With ControllerCertificate the
+	// Ingress asks for TLS with a certificate that the Ingress controller has for the host.
+	// With InsecurePlaintext it asks for none: requests, and the tokens in them, can be read
+	// on their way, unless something in front of the Ingress controller encrypts them.
+	// +optional
+	TLS IngressTLS `json:"tls,omitempty"`
+
+	// annotations for the Ingress, such as a cert-manager issuer. The manager's flag
+	// --allowed-ingress-annotations says which may be given.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=32
 	Annotations map[string]string `json:"annotations,omitempty"`
@@ -225,7 +248,7 @@ type ScimEndpointSpec struct {
 // ScimEndpointStatus is what became of a ScimEndpoint's spec.
 type ScimEndpointStatus struct {
 	// conditions are TokenReady, Available, Exposed and Ready, and Reconciling, Stalled,
-	// LinkingBlocked, UnreadableValues or Held when True.
+	// LinkingBlocked, PolicyMissing, UnreadableValues or Held when True.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

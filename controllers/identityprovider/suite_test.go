@@ -139,7 +139,7 @@ func newProvider(namespace string, source v1alpha1.SAMLMetadataSource, provision
 				DirectoryPolicy: v1alpha1.DirectoryPolicy{OrganizationID: "42"},
 				Endpoint: &v1alpha1.ScimEndpointTemplate{
 					Replicas: ptr.To[int32](2),
-					Exposure: &v1alpha1.Exposure{Ingress: &v1alpha1.IngressExposure{Host: "scim.example.com"}},
+					Exposure: &v1alpha1.Exposure{Ingress: &v1alpha1.IngressExposure{Host: "scim.example.com", TLSSecretName: "scim-tls"}},
 				},
 			},
 		},

@@ -55,7 +55,11 @@ func (r *Reconciler) route(ctx context.Context, pass *outcome.Pass, ep *v1alpha1
 	if err := r.finishMove(ctx, ep); err != nil {
 		return "", "", err
 	}
-	if err := r.claimRoute(ctx, pass, ep); err != nil {
+	err = r.checkExposure(ctx, ep)
+	if err == nil {
+		err = r.claimRoute(ctx, pass, ep)
+	}
+	if err != nil {
 		var failure *outcome.Failure
 		if !errors.As(err, &failure) {
 			return "", "", err
@@ -64,7 +68,7 @@ func (r *Reconciler) route(ctx context.Context, pass *outcome.Pass, ep *v1alpha1
 	}
 	exposure := ep.Spec.Exposure
 	withdrawn, err := r.remove(ctx, ep, exposure == nil || exposure.Ingress == nil, exposure == nil || exposure.HTTPRoute == nil)
-	reason, message, applied := r.applyExposure(ctx, ep)
+	exposed, applied := r.applyExposure(ctx, ep)
 	err = outcome.Join(err, applied)
 	if err == nil && withdrawn {
 		ep.Status.Routes = nil
@@ -72,7 +76,10 @@ func (r *Reconciler) route(ctx context.Context, pass *outcome.Pass, ep *v1alpha1
 			ep.Status.Routes = []string{route}
 		}
 	}
-	return reason, message, err
+	if err == nil && exposed.refused != nil {
+		err = exposed.refused
+	}
+	return exposed.reason, exposed.message, err
 }
 
 // finishMove withdraws an endpoint that is to move on before its last move has come to an
@@ -111,30 +118,42 @@ func (r *Reconciler) remove(ctx context.Context, ep *v1alpha1.ScimEndpoint, ingr
 	return gone && err == nil, err
 }
 
-func (r *Reconciler) applyExposure(ctx context.Context, ep *v1alpha1.ScimEndpoint) (reason, message string, err error) {
+// exposed is how the servers are reached once what leads to them is applied.
+type exposed struct {
+	reason, message string
+	// refused is what keeps requests from them nevertheless, or nil.
+	refused *outcome.Failure
+}
+
+func (r *Reconciler) applyExposure(ctx context.Context, ep *v1alpha1.ScimEndpoint) (exposed, error) {
 	exposure := ep.Spec.Exposure
 	switch {
 	case exposure != nil && exposure.Ingress != nil:
-		err = r.children.Apply(ctx, owner(ep), child.Metadata(ingressKind), render.Ingress(ep))
-		return v1alpha1.ReasonIngressApplied, fmt.Sprintf("Ingress %s routes %s to the servers.", ep.ChildName(), ep.BaseURL()), err
+		err := r.children.Apply(ctx, owner(ep), child.Metadata(ingressKind), render.Ingress(ep))
+		return exposed{v1alpha1.ReasonIngressApplied, fmt.Sprintf("Ingress %s routes %s to the servers.", ep.ChildName(), ep.BaseURL()), nil}, err
 	case exposure != nil && exposure.HTTPRoute != nil:
-		err = r.applyHTTPRoute(ctx, ep)
-		return v1alpha1.ReasonHTTPRouteApplied, fmt.Sprintf("HTTPRoute %s routes %s to the servers.", ep.ChildName(), ep.BaseURL()), err
+		refused, err := r.applyHTTPRoute(ctx, ep)
+		return exposed{v1alpha1.ReasonHTTPRouteAccepted, fmt.Sprintf("HTTPRoute %s routes %s to the servers.", ep.ChildName(), ep.BaseURL()), refused}, err
 	default:
-		return v1alpha1.ReasonNotExposed, fmt.Sprintf("Neither Ingress nor HTTPRoute is asked for; Service %s leads to the servers.", ep.ChildName()), nil
+		return exposed{v1alpha1.ReasonNotExposed, fmt.Sprintf("Neither Ingress nor HTTPRoute is asked for; Service %s leads to the servers.", ep.ChildName()), nil}, nil
 	}
 }
 
-func (r *Reconciler) applyHTTPRoute(ctx context.Context, ep *v1alpha1.ScimEndpoint) error {
+// applyHTTPRoute returns, beside errors, what the Gateways' controllers have against the route.
+func (r *Reconciler) applyHTTPRoute(ctx context.Context, ep *v1alpha1.ScimEndpoint) (refused *outcome.Failure, err error) {
 	installed, err := r.routes.start()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if !installed {
-		return outcome.Stalled(v1alpha1.ReasonGatewayAPIMissing,
+		return nil, outcome.Stalled(v1alpha1.ReasonGatewayAPIMissing,
 			"The spec asks for an HTTPRoute, but the Gateway API is not installed in this cluster; install it or use an Ingress.").After(gatewayAPIRetry)
 	}
-	return r.children.Apply(ctx, owner(ep), &gatewayv1.HTTPRoute{}, render.HTTPRoute(ep))
+	route := &gatewayv1.HTTPRoute{}
+	if err := r.children.Apply(ctx, owner(ep), route, render.HTTPRoute(ep)); err != nil {
+		return nil, err
+	}
+	return acceptance(ep, route), nil
 }
 
 func (r *Reconciler) removeHTTPRoute(ctx context.Context, ep *v1alpha1.ScimEndpoint) (gone bool, err error) {

@@ -5,6 +5,7 @@ package scimendpoint
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -93,9 +94,27 @@ func (r *Reconciler) neighbours(ctx context.Context, ep *v1alpha1.ScimEndpoint, 
 				continue
 			}
 		}
+		other, err := r.withoutRefused(ctx, other)
+		if err != nil {
+			return nil, err
+		}
 		neighbours = append(neighbours, other)
 	}
 	return neighbours, nil
+}
+
+// withoutRefused returns an endpoint that asks for no host if it may not be exposed as it asks:
+// it has what it has until it is withdrawn, and nobody waits for it.
+func (r *Reconciler) withoutRefused(ctx context.Context, ep *v1alpha1.ScimEndpoint) (*v1alpha1.ScimEndpoint, error) {
+	var failure *outcome.Failure
+	switch err := r.checkExposure(ctx, ep); {
+	case errors.As(err, &failure):
+		ep = ep.DeepCopy()
+		ep.Spec.Exposure = nil
+		return ep, nil
+	default:
+		return ep, err
+	}
 }
 
 // givesWay says whether an endpoint may not be exposed where it asks for: who is there

@@ -211,7 +211,7 @@ var _ = Describe("A host that two namespaces ask for", func() {
 		rivals := make([]*v1alpha1.ScimEndpoint, many)
 		var creations sync.WaitGroup
 		for i := range rivals {
-			rivals[i] = newEndpoint(env.Namespace(ctx), &v1alpha1.Exposure{Ingress: &v1alpha1.IngressExposure{Host: host}})
+			rivals[i] = newEndpoint(env.Namespace(ctx), &v1alpha1.Exposure{Ingress: &v1alpha1.IngressExposure{Host: host, TLS: v1alpha1.IngressControllerCertificate}})
 			creations.Go(func() {
 				defer GinkgoRecover()
 				env.Create(ctx, rivals[i])
@@ -255,7 +255,7 @@ var _ = Describe("A host that two namespaces ask for", func() {
 		Eventually(observed(ctx, second)).Should(givesWay)
 		testenv.Change(ctx, env, first, func(ep *v1alpha1.ScimEndpoint) {
 			ep.Spec.Exposure.Ingress.Host = "elsewhere." + ep.Namespace
-			ep.Spec.Exposure.Ingress.Annotations = map[string]string{"no such/annotation/name": "x"}
+			ep.Spec.Exposure.Ingress.Annotations = map[string]string{"example.com/no such name": "x"}
 		})
 		Eventually(observed(ctx, first)).Should(And(
 			testenv.StalledBecause(v1alpha1.ReasonInvalidSpec),

@@ -51,6 +51,8 @@ type Reconciler struct {
 	// claiming is held from the look at who has a host until it is written down whose it is.
 	claiming sync.Mutex
 	options  render.Options
+	exposure ExposureRules
+	policies Policies
 	now      func() time.Time
 }
 
@@ -92,6 +94,7 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, ep *v1al
 	conflictsNext, conflictsErr := r.observeConflicts(ctx, pass, ep)
 	observeUnreadable(ep)
 	outcome.ObserveHeld(ep, ep.Status.Deprovisioning)
+	r.observePolicies(ep)
 	errs = append(errs, conflictsErr, err, observeAvailability(ep, deployment), r.observeRules(ep), observeOAuth(ep), r.keepRecord(ctx, ep))
 	result := success(ep)
 	result.Next = outcome.Earliest(outcome.Earliest(next, tokensNext), conflictsNext)

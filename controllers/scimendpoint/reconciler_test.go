@@ -21,7 +21,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"scim-operator.io/api/v1alpha1"
 	v1alpha1ac "scim-operator.io/api/v1alpha1/applyconfiguration/api/v1alpha1"
@@ -435,60 +434,5 @@ var _ = Describe("The list of servers", func() {
 			Eventually(observed(ctx, ep)).Should(HaveField("Status.Replicas", HaveValue(Equal(n))))
 		}
 		Expect(servers(ctx)(Default)).To(ConsistOf(HaveField("Address", "10.0.0.1:8081")))
-	})
-})
-
-// The Gateway API is installed in the course of this.
-var _ = Describe("An HTTPRoute", Ordered, func() {
-	var (
-		namespace string
-		ep        *v1alpha1.ScimEndpoint
-	)
-
-	BeforeAll(func(ctx SpecContext) {
-		namespace = env.Namespace(ctx)
-		ep = newEndpoint(namespace, throughHTTPRoute(namespace))
-		env.Create(ctx, ep)
-	})
-
-	It("is missed when the Gateway API is not installed", func(ctx SpecContext) {
-		Eventually(observed(ctx, ep)).Should(And(
-			testenv.IsFalse(v1alpha1.ConditionExposed, v1alpha1.ReasonGatewayAPIMissing),
-			testenv.StalledBecause(v1alpha1.ReasonGatewayAPIMissing),
-		))
-	})
-
-	It("is made once the Gateway API is there", func(ctx SpecContext) {
-		env.InstallCRDs("sigs.k8s.io/gateway-api", "config/crd/standard/gateway.networking.k8s.io_httproutes.yaml")
-		env.Touch(ctx, ep)
-		Eventually(observed(ctx, ep)).Should(testenv.IsTrue(v1alpha1.ConditionExposed, v1alpha1.ReasonHTTPRouteApplied))
-		var route gatewayv1.HTTPRoute
-		Expect(env.Get(ctx, namespace, ep.ChildName(), &route)).To(Succeed())
-		Expect(metav1.IsControlledBy(&route, ep)).To(BeTrue())
-		Expect(route.Spec.Hostnames).To(ConsistOf(BeEquivalentTo(hostFor(namespace))))
-	})
-
-	It("is corrected when somebody changes or deletes it", func(ctx SpecContext) {
-		route := &gatewayv1.HTTPRoute{ObjectMeta: objectMeta(namespace, ep.ChildName())}
-		testenv.Change(ctx, env, route, func(r *gatewayv1.HTTPRoute) { r.Spec.Hostnames = []gatewayv1.Hostname{"elsewhere.example.com"} })
-		scim := HaveField("Spec.Hostnames", ConsistOf(BeEquivalentTo(hostFor(namespace))))
-		Eventually(fetch(ctx, namespace, ep.ChildName(), route)).Should(scim)
-		env.Remove(ctx, route)
-		Eventually(fetch(ctx, namespace, ep.ChildName(), route)).Should(scim)
-	})
-
-	It("is left alone at rest", func(ctx SpecContext) {
-		reportDeployment(ctx, ep, 1)
-		Eventually(observed(ctx, ep)).Should(ready())
-		kinds := append(childLists(), &gatewayv1.HTTPRouteList{})
-		rest := env.ResourceVersions(ctx, namespace, kinds...)
-		Consistently(func() map[string]string { return env.ResourceVersions(ctx, namespace, kinds...) },
-			testenv.Quiet, 500*time.Millisecond).Should(Equal(rest))
-	})
-
-	It("gives way to an Ingress", func(ctx SpecContext) {
-		testenv.Change(ctx, env, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.Exposure = throughIngress(namespace) })
-		Eventually(observed(ctx, ep)).Should(testenv.IsTrue(v1alpha1.ConditionExposed, v1alpha1.ReasonIngressApplied))
-		Eventually(gone(ctx, namespace, ep.ChildName(), &gatewayv1.HTTPRoute{})).Should(Satisfy(apierrors.IsNotFound))
 	})
 })

@@ -50,6 +50,7 @@ func CacheByObject() map[client.Object]cache.ByObject {
 		byObject[kind] = cache.ByObject{Label: managed}
 	}
 	byObject[&appsv1.Deployment{}] = cache.ByObject{Label: managed, Transform: withoutSpec}
+	byObject[&corev1.Namespace{}] = cache.ByObject{Transform: onlyAllowedHosts}
 	byObject[&corev1.Pod{}] = cache.ByObject{Label: withEndpoint(), Field: fields.AndSelectors(
 		fields.OneTermNotEqualSelector("status.phase", string(corev1.PodFailed)),
 		fields.OneTermNotEqualSelector("status.phase", string(corev1.PodSucceeded)),
@@ -75,17 +76,19 @@ func withEndpoint() labels.Selector {
 
 // SetupWithManager registers the controller. The manager's cache must be limited by
 // CacheByObject.
-func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options render.Options) error {
-	return setup(ctx, mgr, options, time.Now)
+func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options render.Options, exposure ExposureRules, policies Policies) error {
+	return setup(ctx, mgr, options, exposure, policies, time.Now)
 }
 
-func setup(ctx context.Context, mgr ctrl.Manager, options render.Options, now func() time.Time) error {
+func setup(ctx context.Context, mgr ctrl.Manager, options render.Options, exposure ExposureRules, policies Policies, now func() time.Time) error {
 	r := &Reconciler{
 		client:   mgr.GetClient(),
 		live:     mgr.GetAPIReader(),
 		children: child.Client{Client: mgr.GetClient(), Live: mgr.GetAPIReader()},
 		reporter: outcome.NewReporter(mgr.GetClient(), mgr.GetEventRecorder("scim-operator")),
 		options:  options,
+		exposure: exposure,
+		policies: policies,
 		now:      now,
 	}
 	if err := mgr.GetFieldIndexer().IndexField(ctx, &v1alpha1.ScimEndpoint{}, hostIndex, indexHost); err != nil {
@@ -101,6 +104,12 @@ func setup(ctx context.Context, mgr ctrl.Manager, options render.Options, now fu
 		b = b.Owns(kind, builder.OnlyMetadata).WatchesMetadata(kind, orphans)
 	}
 	b = b.Owns(&appsv1.Deployment{}).Watches(&appsv1.Deployment{}, orphans)
+	if !exposure.Namespaced {
+		b = b.WatchesMetadata(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.endpointsIn), builder.WithPredicates(allowedHostsChanged()))
+	}
+	if policies != nil {
+		b = b.WatchesRawSource(r.policyChanges())
+	}
 	c, err := b.Build(r)
 	if err != nil {
 		return err

@@ -28,6 +28,9 @@ import (
 
 const name = "okta"
 
+// exposureRules are those of the suite's managers.
+var exposureRules = ExposureRules{Annotations: []string{"cert-manager.io/issuer", "example.com/*"}}
+
 var (
 	env *testenv.Env
 	// stopManager stops the running manager.
@@ -43,10 +46,12 @@ func TestScimEndpoint(t *testing.T) {
 	RunSpecs(t, "ScimEndpoint controller")
 }
 
+func setupWith(options render.Options, exposure ExposureRules) testenv.Setup {
+	return func(ctx context.Context, mgr ctrl.Manager) error { return setup(ctx, mgr, options, exposure, nil, now) }
+}
+
 func startManager() {
-	stopManager = env.Run(func(ctx context.Context, mgr ctrl.Manager) error {
-		return setup(ctx, mgr, render.Options{Image: "registry.example.com/scim-operator:v1"}, now)
-	})
+	stopManager = env.Run(setupWith(render.Options{Image: "registry.example.com/scim-operator:v1"}, exposureRules))
 }
 
 var _ = BeforeSuite(func() {
@@ -79,7 +84,7 @@ func newEndpoint(namespace string, exposure *v1alpha1.Exposure) *v1alpha1.ScimEn
 func hostFor(namespace string) string { return namespace + ".example.com" }
 
 func throughIngress(namespace string) *v1alpha1.Exposure {
-	return &v1alpha1.Exposure{Ingress: &v1alpha1.IngressExposure{Host: hostFor(namespace), ClassName: "nginx"}}
+	return &v1alpha1.Exposure{Ingress: &v1alpha1.IngressExposure{Host: hostFor(namespace), ClassName: "nginx", TLSSecretName: "scim-tls"}}
 }
 
 func throughHTTPRoute(namespace string) *v1alpha1.Exposure {

@@ -29,6 +29,7 @@ import (
 
 	"scim-operator.io/api/v1alpha1"
 	"scim-operator.io/controllers"
+	"scim-operator.io/controllers/scimendpoint"
 	"scim-operator.io/internal/render"
 	"scim-operator.io/internal/saml"
 )
@@ -57,6 +58,7 @@ type managerOptions struct {
 	namespaces        []string
 	internalAddresses bool
 	internalIssuers   bool
+	exposure          scimendpoint.ExposureRules
 	logLevel          string
 }
 
@@ -72,7 +74,8 @@ and, where asked for, an Ingress or HTTPRoute; the status of every ScimUser and
 ScimGroup says what became of it.
 
 Two ports are served: Prometheus metrics at /metrics, and probes at /healthz (200 while
-the process works) and /readyz (200 once the caches have synced).
+the process works) and /readyz (200 once the caches have synced and no admission policy
+is missing).
 
 On SIGTERM it finishes the reconciles under way and gives up its lease, so that another
 manager takes over at once. A second signal ends it at once.`,
@@ -93,6 +96,10 @@ func (o *managerOptions) addFlags(f *pflag.FlagSet) {
 		"least severe entries that servers log: debug, info or error; left out, the servers' default")
 	f.StringSliceVar(&o.namespaces, "watch-namespaces", nil,
 		"comma-separated namespaces to work in; left out, all of them")
+	f.StringSliceVar(&o.exposure.Annotations, "allowed-ingress-annotations", scimendpoint.DefaultIngressAnnotations,
+		"comma-separated annotations that an endpoint may give its Ingress; one that ends in * allows all that begin so, and * alone allows all")
+	f.BoolVar(&o.exposure.RequireAllowedHosts, "require-allowed-hosts", false,
+		"expose endpoints only under the hosts that the annotation "+v1alpha1.AllowedHostsAnnotation+" of their Namespace lists; left out, a Namespace without the annotation may use every host")
 	f.BoolVar(&o.internalIssuers, "allow-internal-oauth-urls", false,
 		"let the URLs of OAuth issuers lead to internal addresses; whoever may write a ScimEndpoint can then make its servers send requests into the cluster's network")
 	f.BoolVar(&o.internalAddresses, "allow-internal-metadata-urls", false,
@@ -205,6 +212,7 @@ func (o *managerOptions) newManager(ctx context.Context, config *rest.Config, lo
 			LogLevel:        o.serverLogLevel,
 			InternalIssuers: o.internalIssuers,
 		},
+		Exposure: o.exposure,
 		Metadata: saml.NewFetcher(saml.FetcherOptions{
 			AllowInternal: o.internalAddresses,
 			UserAgent:     "scim-operator/" + buildVersion(),

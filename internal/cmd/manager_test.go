@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,6 +20,8 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"scim-operator.io/config/policy"
 )
 
 func TestManagerFlags(t *testing.T) {
@@ -55,6 +58,7 @@ func TestManagerRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	expectOwnImage(t, config)
+	installPolicies(t, config)
 	var o managerOptions
 	flags := pflag.NewFlagSet("manager", pflag.ContinueOnError)
 	o.addFlags(flags)
@@ -97,6 +101,30 @@ func TestManagerRuns(t *testing.T) {
 	}
 	if holder, err := lease(); err != nil || holder != "" {
 		t.Errorf("the lease is held by %q (error %v), so that the next manager has to wait", holder, err)
+	}
+}
+
+// installPolicies puts the admission policies in force, without which a manager is not ready.
+func installPolicies(t *testing.T, config *rest.Config) {
+	t.Helper()
+	c, err := client.New(config, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	required, err := policy.Required()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range required {
+		meta := metav1.ObjectMeta{Name: p.Name}
+		for _, object := range []client.Object{
+			&admissionv1.ValidatingAdmissionPolicy{ObjectMeta: meta, Spec: p.Spec},
+			&admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: meta, Spec: p.Binding},
+		} {
+			if err := c.Create(t.Context(), object); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
 

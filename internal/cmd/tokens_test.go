@@ -81,7 +81,7 @@ func startEndpointManager(t *testing.T, config *rest.Config) context.Context {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	if err := scimendpoint.SetupWithManager(ctx, mgr, render.Options{Image: "registry.example.com/scim-operator:v1"}); err != nil {
+	if err := scimendpoint.SetupWithManager(ctx, mgr, render.Options{Image: "registry.example.com/scim-operator:v1"}, scimendpoint.ExposureRules{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)

@@ -31,6 +31,8 @@ func Ingress(ep *v1alpha1.ScimEndpoint) *networkingv1ac.IngressApplyConfiguratio
 	}
 	if asked.TLSSecretName != "" {
 		spec.WithTLS(networkingv1ac.IngressTLS().WithHosts(asked.Host).WithSecretName(asked.TLSSecretName))
+	} else if asked.TLS == v1alpha1.IngressControllerCertificate {
+		spec.WithTLS(networkingv1ac.IngressTLS().WithHosts(asked.Host))
 	}
 	return networkingv1ac.Ingress(ep.ChildName(), ep.Namespace).
 		WithLabels(Labels(ep)).

@@ -59,7 +59,7 @@ func rules(t *testing.T) []rulefmt.Rule {
 // TestMetricsExist: an alert on a metric that nobody has never fires.
 func TestMetricsExist(t *testing.T) {
 	var sources strings.Builder
-	for _, file := range []string{"../../controllers/metrics.go", "../../internal/server/metrics.go"} {
+	for _, file := range []string{"../../controllers/metrics.go", "../../controllers/internal/policies/verifier.go", "../../internal/server/metrics.go"} {
 		content, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -107,6 +107,7 @@ func TestAlerts(t *testing.T) {
 		{"a paused endpoint answers 503", []string{running, requests + `pod="1",code="503"} 0+60x60`}, nil},
 		{"no manager runs", nil, []string{"ScimOperatorDown"}},
 		{"a manager cannot be scraped", []string{strings.Replace(running, " 1x", " 0x", 1)}, []string{"ScimOperatorDown"}},
+		{"a policy is missing", []string{running, `scim_operator_policy_in_force{policy="a"} 1x60`, `scim_operator_policy_in_force{policy="b"} 0x60`}, []string{"ScimPolicyNotInForce"}},
 		{"a provider is not ready", []string{running, idp + `type="Ready"} 0x60`, idp + `type="SSOConfigured"} 1x60`}, []string{"ScimProviderNotReady"}},
 		{"an endpoint is not ready", []string{running, endpoint + `type="Ready"} 0x60`, endpoint + `type="Available"} 1x60`}, []string{"ScimEndpointNotReady"}},
 		{"no server takes requests, as two managers see", []string{running, endpoint + `pod="1",type="Available"} 0x60`, endpoint + `pod="2",type="Available"} 0x60`},

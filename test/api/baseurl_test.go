@@ -87,7 +87,7 @@ func TestBasePathsWithoutABaseURL(t *testing.T) {
 	if got := ep.BasePath(); got != v1alpha1.DefaultBasePath {
 		t.Errorf("inside the cluster it is %q", got)
 	}
-	ep.Spec.Exposure = &v1alpha1.Exposure{Ingress: &v1alpha1.IngressExposure{Host: "scim.example.com"}}
+	ep.Spec.Exposure = &v1alpha1.Exposure{Ingress: &v1alpha1.IngressExposure{Host: "scim.example.com", TLSSecretName: "scim-tls"}}
 	if got := ep.BasePath(); got != v1alpha1.DefaultBasePath {
 		t.Errorf("behind an Ingress it is %q", got)
 	}

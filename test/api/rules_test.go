@@ -136,8 +136,16 @@ func TestScimEndpoints(t *testing.T) {
 	add("disabled", "{provisioning: Disabled}", "to disable a ScimEndpoint delete it; its users and groups stay")
 
 	add("through an Ingress", "{exposure: {ingress: {host: scim.example.com, className: nginx, tlsSecretName: scim-tls}}}", "")
+	for given, words := range map[string]string{
+		"tlsSecretName: scim-tls": "", "tls: ControllerCertificate": "", "tls: InsecurePlaintext": "",
+		"className: nginx": "name the host's certificate in tlsSecretName",
+		"tls: InsecurePlaintext, tlsSecretName: scim-tls": "name the host's certificate in tlsSecretName",
+		"tls: Plaintext": `tls: Unsupported value: "Plaintext"`,
+	} {
+		add("an Ingress with "+given, "{exposure: {ingress: {host: scim.example.com, "+given+"}}}", words)
+	}
 	add("through an HTTPRoute", "{exposure: {httpRoute: {host: scim.example.com, parentRefs: [{name: public, namespace: gateways, sectionName: https}]}}}", "")
-	add("through both", "{exposure: {ingress: {host: a.example.com}, httpRoute: {host: a.example.com, parentRefs: [{name: public}]}}}", either)
+	add("through both", "{exposure: {ingress: {host: a.example.com, tlsSecretName: a}, httpRoute: {host: a.example.com, parentRefs: [{name: public}]}}}", either)
 	add("through nothing", "{exposure: {}}", any1)
 	add("through an HTTPRoute without a Gateway", "{exposure: {httpRoute: {host: a.example.com, parentRefs: []}}}", "parentRefs in body should have at least 1 items")
 	add("through nine Gateways", "{exposure: {httpRoute: {host: a.example.com, parentRefs: ["+strings.Repeat("{name: a},", 9)+"]}}}", "must have at most 8 items")
@@ -147,7 +155,7 @@ func TestScimEndpoints(t *testing.T) {
 		"SCIM.example.com": host, "scim.example.com:8443": host, "https://scim.example.com": host,
 		"*.example.com": host, "a..b": host, "-a.example": host, "a_b.example": host, "10.0.0.1": host, "[::1]": host,
 	} {
-		add("an Ingress for "+given, "{exposure: {ingress: {host: '"+given+"'}}}", words)
+		add("an Ingress for "+given, "{exposure: {ingress: {host: '"+given+"', tls: ControllerCertificate}}}", words)
 		add("an HTTPRoute for "+given, "{exposure: {httpRoute: {host: '"+given+"', parentRefs: [{name: a}]}}}", words)
 	}
 	check(t, rows)
@@ -158,7 +166,7 @@ func TestNamesOfOtherObjects(t *testing.T) {
 	ingress := func(field string) string { return "{exposure: {ingress: {host: a.example, " + field + ": '%s'}}}" }
 	var rows []row
 	for field, of := range map[string]struct{ spec, words string }{
-		"className":          {ingress("className"), "className" + form},
+		"className":          {ingress("tls: InsecurePlaintext, className"), "className" + form},
 		"tlsSecretName":      {ingress("tlsSecretName"), "tlsSecretName" + form},
 		"the Gateway's name": {"{exposure: {httpRoute: {host: a.example, parentRefs: [{name: '%s'}]}}}", "the Gateway's name" + form},
 		"sectionName":        {"{exposure: {httpRoute: {host: a.example, parentRefs: [{name: a, sectionName: '%s'}]}}}", "sectionName" + form},

@@ -20,7 +20,7 @@ import (
 func TestNothingIsAddedToASpec(t *testing.T) {
 	for _, r := range []row{
 		{"the least provider", "IdentityProvider", "{type: Okta, signOn: {saml: {metadata: {xml: '<E/>'}}}}", ""},
-		{"a provider that provisions", "IdentityProvider", "{type: Okta, signOn: {saml: {metadata: {configMapKeyRef: {name: a, key: b}}}}, scim: {endpoint: {exposure: {ingress: {host: a.example}}}}}", ""},
+		{"a provider that provisions", "IdentityProvider", "{type: Okta, signOn: {saml: {metadata: {configMapKeyRef: {name: a, key: b}}}}, scim: {endpoint: {exposure: {ingress: {host: a.example, tlsSecretName: a}}}}}", ""},
 		{"a provider with an empty endpoint", "IdentityProvider", "{type: Okta, signOn: {saml: {metadata: {xml: '<E/>'}}}, scim: {endpoint: {}}}", ""},
 		{"the least endpoint", "ScimEndpoint", "", ""},
 		{"an endpoint with resources", "ScimEndpoint", "{resources: {limits: {memory: 1Gi}}, exposure: {httpRoute: {host: a.example, parentRefs: [{name: a}]}}}", ""},

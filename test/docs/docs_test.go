@@ -126,13 +126,13 @@ func TestCommands(t *testing.T) {
 
 // TestMetrics: docs/operations.md names every metric, and no other.
 func TestMetrics(t *testing.T) {
-	inCode := names(t, `"(scim_[a-z_]+)"`, "internal/server/metrics.go", "controllers/metrics.go")
+	inCode := names(t, `"(scim_[a-z_]+)"`, "internal/server/metrics.go", "controllers/metrics.go", "controllers/internal/policies/verifier.go")
 	compare(t, "metric", inCode, names(t, "(?m)^\\| `(scim_[a-z_]+)`", "docs/operations.md"))
 }
 
 // TestAlerts: docs/operations.md names every alert, and no other.
 func TestAlerts(t *testing.T) {
-	compare(t, "alert", names(t, `alert: (\w+)`, "config/prometheus/rules.yaml"), names(t, "`(Scim[A-Z][A-Za-z]+(?:Down|Ready|Unavailable|Ends|Expire|Faults|Failures|Held|Rejected))`", "docs/operations.md"))
+	compare(t, "alert", names(t, `alert: (\w+)`, "config/prometheus/rules.yaml"), names(t, "`(Scim[A-Z][A-Za-z]+(?:Down|Ready|Unavailable|Ends|Expire|Faults|Failures|Held|Rejected|InForce))`", "docs/operations.md"))
 }
 
 // TestReasons: docs/kinds.md names every reason of the conditions but those that any

@@ -27,6 +27,9 @@ const namespaceRetry = 10 * time.Second
 
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get
 
+// Only who may release takes the finalizer away and deletes claims (config/policy/directory.yaml).
+// +kubebuilder:rbac:groups=scim-operator.io,resources=scimusers;scimgroups;scimresources;scimgroupslices;scimclaims,verbs=release
+
 const abandonedMessage = "A creation under this id was given up; this object keeps it from succeeding late, and goes by itself an hour after it was made."
 
 // Keep says whether an abandoned user or group has to stay, and what to report of it. It

@@ -59,12 +59,15 @@ func Remove(obj Object, conditionType string) {
 }
 
 // Clip cuts a message to what a condition holds, between characters.
-func Clip(message string) string {
-	if len(message) <= maxMessage {
+func Clip(message string) string { return ClipTo(message, maxMessage) }
+
+// ClipTo cuts a message to so many bytes, between characters.
+func ClipTo(message string, limit int) string {
+	if len(message) <= limit {
 		return message
 	}
 	const ellipsis = "…"
-	end := maxMessage - len(ellipsis)
+	end := limit - len(ellipsis)
 	for !utf8.RuneStart(message[end]) {
 		end--
 	}

@@ -682,9 +682,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: host
       type:
         scalar: string
+    - name: tls
+      type:
+        namedType: io.scim-operator.api.v1alpha1.IngressTLS
     - name: tlsSecretName
       type:
         scalar: string
+- name: io.scim-operator.api.v1alpha1.IngressTLS
+  scalar: string
 - name: io.scim-operator.api.v1alpha1.LinkConflict
   map:
     fields:

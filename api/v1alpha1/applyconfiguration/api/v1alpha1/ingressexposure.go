@@ -4,6 +4,10 @@
 
 package v1alpha1
 
+import (
+	apiv1alpha1 "scim-operator.io/api/v1alpha1"
+)
+
 // IngressExposureApplyConfiguration represents a declarative configuration of the IngressExposure type for use
 // with apply.
 //
@@ -14,9 +18,15 @@ type IngressExposureApplyConfiguration struct {
 	// host name under which the endpoint is reached.
 	Host *string `json:"host,omitempty"`
 	// tlsSecretName names the Secret of type kubernetes.io/tls with the host's
-	// certificate. Left out, the Ingress controller's own certificate is used.
+	// certificate. Either tlsSecretName or tls is given.
 	TLSSecretName *string `json:"tlsSecretName,omitempty"`
-	// annotations for the Ingress, such as a cert-manager issuer.
+	// tls is ControllerCertificate or InsecurePlaintext. With ControllerCertificate the
+	// Ingress asks for TLS with a certificate that the Ingress controller has for the host.
+	// With InsecurePlaintext it asks for none: requests, and the tokens in them, can be read
+	// on their way, unless something in front of the Ingress controller encrypts them.
+	TLS *apiv1alpha1.IngressTLS `json:"tls,omitempty"`
+	// annotations for the Ingress, such as a cert-manager issuer. The manager's flag
+	// --allowed-ingress-annotations says which may be given.
 	Annotations map[string]string `json:"annotations,omitempty"`
 }
 
@@ -47,6 +57,14 @@ func (b *IngressExposureApplyConfiguration) WithHost(value string) *IngressExpos
 // If called multiple times, the TLSSecretName field is set to the value of the last call.
 func (b *IngressExposureApplyConfiguration) WithTLSSecretName(value string) *IngressExposureApplyConfiguration {
 	b.TLSSecretName = &value
+	return b
+}
+
+// WithTLS sets the TLS field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the TLS field is set to the value of the last call.
+func (b *IngressExposureApplyConfiguration) WithTLS(value apiv1alpha1.IngressTLS) *IngressExposureApplyConfiguration {
+	b.TLS = &value
 	return b
 }
 

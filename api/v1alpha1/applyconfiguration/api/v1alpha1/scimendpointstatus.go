@@ -16,7 +16,7 @@ import (
 // ScimEndpointStatus is what became of a ScimEndpoint's spec.
 type ScimEndpointStatusApplyConfiguration struct {
 	// conditions are TokenReady, Available, Exposed and Ready, and Reconciling, Stalled,
-	// LinkingBlocked, UnreadableValues or Held when True.
+	// LinkingBlocked, PolicyMissing, UnreadableValues or Held when True.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// observedGeneration is the newest metadata.generation this status speaks of.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
