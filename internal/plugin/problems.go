@@ -25,6 +25,11 @@ var wanted = []string{
 	v1alpha1.ConditionExposed, v1alpha1.ConditionScimReady, v1alpha1.ConditionReady,
 }
 
+// unwanted are conditions that are present only while something is wrong. Held has lines of its own.
+var unwanted = []string{
+	v1alpha1.ConditionPolicyMissing, v1alpha1.ConditionLinkingBlocked, v1alpha1.ConditionLinkConflict, v1alpha1.ConditionUnreadableValues,
+}
+
 // warnings are reasons of a condition that is True and yet asks for a person.
 var warnings = []string{v1alpha1.ReasonCertificateExpiring, reasonTokenExpiring}
 
@@ -119,7 +124,7 @@ func amiss(kind string, conditions []metav1.Condition) (found []Problem) {
 		}
 		found = append(found, problem)
 	}
-	for _, conditionType := range []string{v1alpha1.ConditionLinkingBlocked, v1alpha1.ConditionUnreadableValues} {
+	for _, conditionType := range unwanted {
 		if c := meta.FindStatusCondition(conditions, conditionType); c != nil && c.Status == metav1.ConditionTrue {
 			found = append(found, Problem{Subject: kind + "/" + c.Type, Reason: c.Reason, Message: c.Message, Since: &c.LastTransitionTime})
 		}

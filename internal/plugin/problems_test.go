@@ -12,16 +12,22 @@ import (
 	"scim-operator.io/api/v1alpha1"
 )
 
-// TestBlockedLinkingIsAProblem: of a condition that is there only when something is amiss.
-func TestBlockedLinkingIsAProblem(t *testing.T) {
+// TestUnwantedConditionsAreProblems covers each condition that is present only while something is wrong.
+func TestUnwantedConditionsAreProblems(t *testing.T) {
 	ready := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonSucceeded}
-	blocked := metav1.Condition{Type: v1alpha1.ConditionLinkingBlocked, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonEmailDomainsMissing}
-	if found := amiss(kindIdentityProvider, []metav1.Condition{ready}); len(found) > 0 {
-		t.Errorf("nothing is amiss, and found is %v", found)
+	if found := amiss(kindScimEndpoint, []metav1.Condition{ready}); len(found) > 0 {
+		t.Errorf("without any, found is %v", found)
 	}
-	found := amiss(kindIdentityProvider, []metav1.Condition{ready, blocked})
-	if len(found) != 1 || found[0].Subject != "IdentityProvider/LinkingBlocked" || found[0].Reason != v1alpha1.ReasonEmailDomainsMissing {
-		t.Errorf("found is %v", found)
+	for conditionType, reason := range map[string]string{
+		v1alpha1.ConditionLinkingBlocked:   v1alpha1.ReasonEmailDomainsMissing,
+		v1alpha1.ConditionLinkConflict:     v1alpha1.ReasonProvisionedElsewhere,
+		v1alpha1.ConditionPolicyMissing:    v1alpha1.ReasonPolicyNotInForce,
+		v1alpha1.ConditionUnreadableValues: v1alpha1.ReasonTypeChanged,
+	} {
+		found := amiss(kindScimEndpoint, []metav1.Condition{ready, {Type: conditionType, Status: metav1.ConditionTrue, Reason: reason}})
+		if len(found) != 1 || found[0].Subject != "ScimEndpoint/"+conditionType || found[0].Reason != reason {
+			t.Errorf("of %s, found is %v", conditionType, found)
+		}
 	}
 }
 
