@@ -97,6 +97,28 @@ var _ = Describe("who was here before", Ordered, func() {
 		})
 	})
 
+	It("is adopted by userName alone only once an administrator has approved", func(ctx context.Context) {
+		third := t.second(ctx, "onelogin", func(s *scimv1.IdentityProviderSpec) {
+			s.Type, s.SCIM.Linking = scimv1.ProviderOneLogin, scimv1.LinkingByUserName
+		})
+		linus := &scimv1.ScimUser{
+			ObjectMeta: metav1.ObjectMeta{Name: "linus", Namespace: t.namespace},
+			Spec:       scimv1.ScimUserSpec{UserName: "linus"}, // there is no address that could agree
+		}
+		Expect(k8s.Create(ctx, linus.DeepCopy())).To(Succeed())
+		const body = `{"userName":"linus","emails":[{"value":"linus@e2e.example"}]}`
+		// The server learns of the record a moment later.
+		Eventually(get(ctx, linus)).Should(HaveField("Status.Conditions", Not(BeEmpty())))
+		refusal := third.scim().mustDo("POST", "/Users", body, http.StatusConflict)
+		Expect(refusal.Body).To(HaveKeyWithValue("detail", ContainSubstring("once the administrator of this service approves")))
+		Expect(get(ctx, linus)()).To(HaveField("Spec.EndpointRef.Name", BeEmpty()))
+
+		approval := `{"metadata":{"annotations":{"` + scimv1.ApproveAdoptionAnnotation + `":"onelogin"}}}`
+		Expect(k8s.Patch(ctx, linus.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(approval)))).To(Succeed())
+		Eventually(func() (answer, error) { return third.scim().do("POST", "/Users", body) }).Should(HaveField("Status", http.StatusCreated))
+		Eventually(get(ctx, linus)).Should(And(HaveField("Spec.EndpointRef.Name", "onelogin"), HaveField("Status.Origin", scimv1.OriginAdopted)))
+	})
+
 	It("belongs to the IdP from then on, but for her preferences", func(ctx context.Context) {
 		patch := func(spec string) error {
 			return k8s.Patch(ctx, ada.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(`{"spec":`+spec+`}`)))
