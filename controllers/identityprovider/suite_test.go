@@ -30,6 +30,7 @@ import (
 	"scim-operator.io/api/v1alpha1"
 	"scim-operator.io/controllers/internal/compact"
 	"scim-operator.io/controllers/internal/testenv"
+	"scim-operator.io/internal/guard"
 	"scim-operator.io/internal/saml"
 )
 
@@ -57,7 +58,7 @@ func TestIdentityProvider(t *testing.T) {
 func now() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 
 func startManager() {
-	fetcher := saml.NewFetcher(saml.FetcherOptions{AllowInternal: true, RootCAs: website.roots()})
+	fetcher := saml.NewFetcher(saml.FetcherOptions{AllowInternal: true, Egress: guard.Egress{Roots: website.roots()}})
 	stopManager = env.Run(func(ctx context.Context, mgr ctrl.Manager) error { return setup(ctx, mgr, fetcher, now) })
 }
 

@@ -58,6 +58,7 @@ type managerOptions struct {
 	namespaces        []string
 	internalAddresses bool
 	internalIssuers   bool
+	egress            egressOptions
 	exposure          scimendpoint.ExposureRules
 	logLevel          string
 }
@@ -104,6 +105,7 @@ func (o *managerOptions) addFlags(f *pflag.FlagSet) {
 		"let the URLs of OAuth issuers lead to internal addresses; whoever may write a ScimEndpoint can then make its servers send requests into the cluster's network")
 	f.BoolVar(&o.internalAddresses, "allow-internal-metadata-urls", false,
 		"let the URLs of sign-on metadata and OpenID issuers lead to loopback, link-local, private and other internal addresses; whoever may write an IdentityProvider can then make the manager send requests into the cluster's network")
+	o.egress.addFlags(f)
 	f.BoolVar(&o.leaderElect, "leader-elect", true,
 		"work only while holding a lease, so that several managers may run and one works; switch it off only where no second manager can ever run")
 	f.StringVar(&o.leaderNamespace, "leader-election-namespace", "",
@@ -186,6 +188,13 @@ func (o *managerOptions) newManager(ctx context.Context, config *rest.Config, lo
 	if err != nil {
 		return nil, err
 	}
+	egress, err := o.egress.load()
+	if err != nil {
+		return nil, err
+	}
+	if egress.Proxy != nil {
+		log.Info("requests to identity providers leave through a proxy", "proxy", egress.Proxy.String())
+	}
 	shutdown := managerShutdown
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                        scheme,
@@ -211,10 +220,12 @@ func (o *managerOptions) newManager(ctx context.Context, config *rest.Config, lo
 			ImagePullPolicy: corev1.PullPolicy(o.serverPullPolicy),
 			LogLevel:        o.serverLogLevel,
 			InternalIssuers: o.internalIssuers,
+			Egress:          egress.servers,
 		},
 		Exposure: o.exposure,
 		Metadata: saml.NewFetcher(saml.FetcherOptions{
 			AllowInternal: o.internalAddresses,
+			Egress:        egress.Egress,
 			UserAgent:     "scim-operator/" + buildVersion(),
 		}),
 	})

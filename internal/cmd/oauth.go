@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/internal/guard"
 	"scim-operator.io/internal/oauth"
 	"scim-operator.io/internal/server"
 )
@@ -35,7 +36,7 @@ func (n notedAccessTokens) Verify(ctx context.Context, presented string) (id str
 
 // accessTokens verifies those of the endpoint's issuer, and tells of each that is let in;
 // nil when there is none.
-func (o *serveOptions) accessTokens(definition *v1alpha1.ScimEndpointSpec, note func()) server.AccessTokens {
+func (o *serveOptions) accessTokens(definition *v1alpha1.ScimEndpointSpec, way guard.Egress, note func()) server.AccessTokens {
 	given := definition.OAuth
 	if given == nil {
 		return nil
@@ -48,7 +49,7 @@ func (o *serveOptions) accessTokens(definition *v1alpha1.ScimEndpointSpec, note 
 		policy.Claims = append(policy.Claims, oauth.Claim{Name: c.Name, Values: c.Values})
 	}
 	return notedAccessTokens{note: note, Verifier: oauth.New(policy, oauth.Options{
-		AllowInternal: o.internalIssuers, UserAgent: "scim-operator-serve/" + buildVersion(),
+		AllowInternal: o.internalIssuers, Egress: way, UserAgent: "scim-operator-serve/" + buildVersion(),
 	})}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/internal/guard"
 	"scim-operator.io/internal/oauth"
 	"scim-operator.io/internal/oauth/issuertest"
 )
@@ -24,7 +25,7 @@ func TestAnIssuerOfAPrivateCA(t *testing.T) {
 		definition.OAuth = &v1alpha1.OAuthPolicy{
 			Issuer: issuer.URL, CACertificates: certificates, Audiences: []string{"scim"}, Subjects: []string{"okta"},
 		}
-		_, ok, err := options.accessTokens(definition, func() { noted++ }).Verify(t.Context(), token)
+		_, ok, err := options.accessTokens(definition, guard.Egress{}, func() { noted++ }).Verify(t.Context(), token)
 		var later *oauth.Unavailable
 		switch {
 		case certificates != "" && (!ok || err != nil || noted != 1):

@@ -54,6 +54,7 @@ type serveOptions struct {
 	maxStaleness              time.Duration
 	trustedProxies            []string
 	internalIssuers           bool
+	egress                    egressOptions
 }
 
 // NewServeCommand is `scim-operator serve`.
@@ -115,6 +116,7 @@ func (o *serveOptions) addFlags(f *pflag.FlagSet) {
 		"networks such as 10.0.0.0/8 of the proxies that say in X-Forwarded-For, or else in Forwarded, where a request comes from; without any, that is the other end of its connection")
 	f.BoolVar(&o.internalIssuers, "allow-internal-oauth-urls", false,
 		"let the URLs of an OAuth issuer lead to loopback, link-local, private and other internal addresses")
+	o.egress.addFlags(f)
 	f.StringVar(&o.logLevel, "log-level", "info", "least severe entries to log: debug, info or error; info logs every request")
 
 	l := &o.limits
@@ -237,6 +239,10 @@ func (o *serveOptions) newProcess(ctx context.Context, config *rest.Config, log,
 	if err != nil {
 		return nil, err
 	}
+	egress, err := o.egress.load()
+	if err != nil {
+		return nil, err
+	}
 	types, err := store.NewTypes(&definition.ScimEndpointTemplate)
 	if err != nil {
 		return nil, fmt.Errorf("ScimEndpoint %s/%s: spec.resourceTypes and spec.extensions: %w", o.namespace, o.endpoint, err)
@@ -259,7 +265,7 @@ func (o *serveOptions) newProcess(ctx context.Context, config *rest.Config, log,
 		return nil, err
 	}
 	p.server, err = server.New(server.Config{
-		BaseURL: o.baseURL, Types: types, Store: p.store, Tokens: p.replica, AccessTokens: o.accessTokens(definition, p.replica.NoteOAuth), State: p.replica, Cursors: p.replica, Peers: p.replica,
+		BaseURL: o.baseURL, Types: types, Store: p.store, Tokens: p.replica, AccessTokens: o.accessTokens(definition, egress.Egress, p.replica.NoteOAuth), State: p.replica, Cursors: p.replica, Peers: p.replica,
 		Limits: withinLimits(o.limits, definition.Limits), Metrics: p.registry, Log: log.WithName("server"), Me: me(definition), MeOfTokens: meOfTokens(definition), Issuer: issuer(definition), Proxies: proxies,
 		Audit: server.Audit{Log: audit, Namespace: o.namespace, Endpoint: o.endpoint, Settings: auditSettings{p.replica}},
 		Notes: p.replica,

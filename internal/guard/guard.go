@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package guard keeps requests to URLs that tenants give from going where they must not
-// go: without TLS, or to what is inside of the cluster and its network.
+// go: without TLS, or to what is inside of the cluster and its network. That holds with and
+// without a proxy.
 package guard
 
 import (
@@ -26,23 +27,51 @@ type Forbidden struct{ Reason string }
 // Error implements error.
 func (f *Forbidden) Error() string { return f.Reason }
 
-// NewTransport makes a transport, and the dialer that it dials with. It takes no proxy from
-// the environment: a proxy would resolve the host name itself, and the check of the address
-// would be void. It follows no redirects; whoever does checks each URL.
-func NewTransport(allowInternal bool, roots *x509.CertPool) (*http.Transport, *net.Dialer) {
+// Egress is the way that requests take out of the cluster. Its zero value is the direct one.
+type Egress struct {
+	// Proxy that requests go through; nil for none.
+	Proxy *Proxy
+	// Roots are trusted as CAs; nil for the system's.
+	Roots *x509.CertPool
+}
+
+// Options configure a transport.
+type Options struct {
+	Egress Egress
+	// AllowInternal lets it ask loopback, private and other internal addresses too.
+	AllowInternal bool
+	// Roots are trusted for the target instead of those of Egress, unless nil.
+	Roots *x509.CertPool
+}
+
+// NewTransport makes a transport, and the dialer that it dials targets with. It takes no
+// proxy from the environment and follows no redirects; callers that follow them check each
+// URL.
+func NewTransport(options Options) (*http.Transport, *net.Dialer) {
 	dialer := &net.Dialer{Timeout: dialTimeout}
-	if !allowInternal {
+	if !options.AllowInternal {
 		// Checked on the address that is dialled and not on the name, so that a name
 		// that resolves to something else the second time gains nothing.
 		dialer.Control = refuseInternal
 	}
-	return &http.Transport{
+	roots := options.Roots
+	if roots == nil {
+		roots = options.Egress.Roots
+	}
+	transport := &http.Transport{
 		DialContext:            dialer.DialContext,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 		ForceAttemptHTTP2:      true,
 		DisableKeepAlives:      true,
 		MaxResponseHeaderBytes: maxResponseHeaders,
-	}, dialer
+	}
+	if options.Egress.Proxy != nil {
+		transport.DialContext = (&tunneller{
+			proxy: options.Egress.Proxy, roots: options.Egress.Roots,
+			allowInternal: options.AllowInternal, direct: dialer,
+		}).DialContext
+	}
+	return transport, dialer
 }
 
 // CheckURL holds for a URL that was given and for those it redirects to. The error is a
@@ -65,8 +94,13 @@ func refuseInternal(_, address string, _ syscall.RawConn) error {
 	if err != nil {
 		return &Forbidden{"its address cannot be checked"}
 	}
-	if !Public(target.Addr()) {
-		return &Forbidden{target.Addr().Unmap().String() + " is an internal address"}
+	return refuse(target.Addr())
+}
+
+// refuse returns a *Forbidden for an address that is not on the public Internet.
+func refuse(address netip.Addr) error {
+	if !Public(address) {
+		return &Forbidden{address.Unmap().String() + " is an internal address"}
 	}
 	return nil
 }

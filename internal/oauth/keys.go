@@ -72,7 +72,7 @@ func newKeySource(p *Policy, o Options) *keySource {
 	if err != nil {
 		err = fmt.Errorf("the CA certificates for it: %w", err)
 	}
-	transport, _ := guard.NewTransport(o.AllowInternal, roots)
+	transport, _ := guard.NewTransport(guard.Options{Egress: o.Egress, AllowInternal: o.AllowInternal, Roots: roots})
 	return &keySource{
 		issuer: p.Issuer, jwksURL: p.JWKSURL, userAgent: o.UserAgent, unusable: err, now: o.Now,
 		waiting: semaphore.NewWeighted(maxWaiting),

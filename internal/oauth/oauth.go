@@ -20,6 +20,8 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 	"golang.org/x/sync/semaphore"
 	"k8s.io/utils/lru"
+
+	"scim-operator.io/internal/guard"
 )
 
 const (
@@ -58,7 +60,8 @@ type Policy struct {
 	Subjects  []string // of which a token has one; nil for any
 	Claims    []Claim  // that a token has
 
-	// CACertificates in PEM are trusted for the issuer instead of the system's; "" for those.
+	// CACertificates in PEM are trusted for the issuer instead of those of Options.Egress; ""
+	// for those.
 	CACertificates string
 }
 
@@ -71,6 +74,7 @@ type Claim struct {
 // Options configure a Verifier.
 type Options struct {
 	AllowInternal bool             // the issuer may be at an internal address
+	Egress        guard.Egress     // the way to the issuer
 	UserAgent     string           // sent with each request
 	Now           func() time.Time // nil for the system's clock
 }

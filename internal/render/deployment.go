@@ -104,7 +104,7 @@ func container(ep *v1alpha1.ScimEndpoint, options Options) *corev1ac.ContainerAp
 		WithName(ContainerName).
 		WithImage(options.Image).
 		WithArgs(arguments(ep, options)...).
-		WithEnv(environment()...).
+		WithEnv(environment(ep, options)...).
 		WithPorts(
 			corev1ac.ContainerPort().WithName(HTTPPortName).WithContainerPort(HTTPPort).WithProtocol(corev1.ProtocolTCP),
 			corev1ac.ContainerPort().WithName(OpsPortName).WithContainerPort(OpsPort).WithProtocol(corev1.ProtocolTCP),
@@ -130,8 +130,8 @@ func arguments(ep *v1alpha1.ScimEndpoint, options Options) []string {
 	if len(ep.Spec.TrustedProxies) > 0 {
 		args = append(args, "--trusted-proxies="+strings.Join(ep.Spec.TrustedProxies, ","))
 	}
-	if ep.Spec.OAuth != nil && options.InternalIssuers {
-		args = append(args, "--allow-internal-oauth-urls")
+	if ep.Spec.OAuth != nil {
+		args = append(args, issuerArguments(options)...)
 	}
 	if options.LogLevel != "" {
 		args = append(args, "--log-level="+options.LogLevel)
@@ -139,15 +139,42 @@ func arguments(ep *v1alpha1.ScimEndpoint, options Options) []string {
 	return args
 }
 
+// issuerArguments are for servers that ask an OAuth issuer for its keys. The proxy is no
+// environment variable, which would count for the API server as well.
+func issuerArguments(options Options) []string {
+	var args []string
+	if options.InternalIssuers {
+		args = append(args, "--allow-internal-oauth-urls")
+	}
+	if options.Egress.Proxy == "" {
+		return args
+	}
+	args = append(args, "--egress-proxy="+literal(options.Egress.Proxy))
+	if options.Egress.NoProxy != "" {
+		args = append(args, "--egress-no-proxy="+literal(options.Egress.NoProxy))
+	}
+	if options.Egress.ProxyResolves {
+		args = append(args, "--egress-proxy-resolves")
+	}
+	return args
+}
+
 // environment holds no GOMEMLIMIT: the server reads the memory limit of its container
 // itself, also one that an admission webhook or a resize has set.
-func environment() []*corev1ac.EnvVarApplyConfiguration {
-	return []*corev1ac.EnvVarApplyConfiguration{
+func environment(ep *v1alpha1.ScimEndpoint, options Options) []*corev1ac.EnvVarApplyConfiguration {
+	variables := []*corev1ac.EnvVarApplyConfiguration{
 		fromField("POD_NAME", "metadata.name"),
 		fromField("POD_NAMESPACE", "metadata.namespace"),
 		fromField("POD_IP", "status.podIP"),
 	}
+	if ep.Spec.OAuth != nil && options.Egress.CABundle != "" {
+		variables = append(variables, corev1ac.EnvVar().WithName(CABundleVariable).WithValue(literal(options.Egress.CABundle)))
+	}
+	return variables
 }
+
+// literal keeps Kubernetes from expanding $(NAME) in the value of a variable or an argument.
+func literal(text string) string { return strings.ReplaceAll(text, "$", "$$") }
 
 func fromField(name, path string) *corev1ac.EnvVarApplyConfiguration {
 	return corev1ac.EnvVar().WithName(name).WithValueFrom(corev1ac.EnvVarSource().

@@ -24,6 +24,21 @@ type Options struct {
 	LogLevel string
 	// InternalIssuers lets the URLs of OAuth issuers lead to internal addresses.
 	InternalIssuers bool
+	// Egress is the way to OAuth issuers.
+	Egress Egress
+}
+
+// Egress is the way that servers take to OAuth issuers. Everybody who may read Deployments
+// sees it.
+type Egress struct {
+	// Proxy is the URL of an HTTP proxy, without a user name or password; empty for none.
+	Proxy string
+	// NoProxy lists the hosts that are asked without it, as the environment variable does.
+	NoProxy string
+	// ProxyResolves gives the proxy names instead of addresses.
+	ProxyResolves bool
+	// CABundle has CA certificates in PEM that are trusted beside the system's.
+	CABundle string
 }
 
 const (
@@ -45,6 +60,9 @@ const (
 	// DefinitionAnnotation on a pod is a digest of the definition of the endpoint that its
 	// server read when it was started.
 	DefinitionAnnotation = "scim-operator.io/definition"
+
+	// CABundleVariable is the environment variable of a server that has the CA bundle itself.
+	CABundleVariable = "EGRESS_CA_BUNDLE"
 
 	nameLabel      = "app.kubernetes.io/name"
 	instanceLabel  = "app.kubernetes.io/instance"

@@ -4,11 +4,13 @@ package render
 
 import (
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -270,5 +272,35 @@ func TestAChangeOfTheProvidersBehaviorRestartsTheServers(t *testing.T) {
 	})
 	if spelledOut != digest(v1alpha1.ProviderBehavior{}) {
 		t.Error("the servers are restarted for values that are in force already")
+	}
+}
+
+func TestTheWayToAnIssuerIsToldWhereThereIsOne(t *testing.T) {
+	options := testOptions
+	options.Egress = Egress{Proxy: "http://proxy:3128", NoProxy: ".corp,$(HOME)", ProxyResolves: true, CABundle: "PEM $(POD_IP)"}
+	flags := []string{"--egress-proxy=http://proxy:3128", "--egress-no-proxy=.corp,$$(HOME)", "--egress-proxy-resolves"}
+	for name, ep := range endpoints(t) {
+		for _, oauth := range []*v1alpha1.OAuthPolicy{nil, {Issuer: "https://login.example.com"}} {
+			ep.Spec.OAuth = oauth
+			container := Deployment(ep, options).Spec.Template.Spec.Containers[0]
+			for _, flag := range flags {
+				if slices.Contains(container.Args, flag) != (oauth != nil) {
+					t.Errorf("%s, issuer %v: the arguments are %v", name, oauth, container.Args)
+				}
+			}
+			bundle := ""
+			for _, variable := range container.Env {
+				if *variable.Name == CABundleVariable {
+					bundle = *variable.Value
+				}
+			}
+			if want := map[bool]string{true: "PEM $$(POD_IP)"}[oauth != nil]; bundle != want {
+				t.Errorf("%s, issuer %v: the CA bundle is %q", name, oauth, bundle)
+			}
+			// Neither the way to a proxy nor any other is closed.
+			if types := NetworkPolicy(ep).Spec.PolicyTypes; !slices.Equal(types, []networkingv1.PolicyType{networkingv1.PolicyTypeIngress}) {
+				t.Errorf("%s: the NetworkPolicy is about %v", name, types)
+			}
+		}
 	}
 }

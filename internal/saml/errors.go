@@ -84,6 +84,7 @@ func requestError(host string, err error) error {
 	var (
 		own       *failure
 		forbidden *guard.Forbidden
+		proxy     *guard.ProxyError
 		dns       *net.DNSError
 		operation *net.OpError
 	)
@@ -92,6 +93,8 @@ func requestError(host string, err error) error {
 		return fail(own.kind, "%s: %s", host, own.detail)
 	case errors.As(err, &forbidden):
 		return fail(ErrForbidden, "%s: %s", host, forbidden.Reason)
+	case errors.As(err, &proxy):
+		return fail(ErrUnreachable, "%s: %s", host, proxy.Error()).causedBy(err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return fail(ErrUnreachable, "%s did not answer in time", host).causedBy(err)
 	case errors.As(err, &dns) && dns.IsNotFound:

@@ -4,7 +4,6 @@ package saml
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"io"
 	"mime"
@@ -27,8 +26,8 @@ const (
 type FetcherOptions struct {
 	// AllowInternal lets it ask loopback, private and other internal addresses too.
 	AllowInternal bool
-	// RootCAs are trusted instead of the system's.
-	RootCAs *x509.CertPool
+	// Egress is the way to the URLs.
+	Egress guard.Egress
 	// UserAgent is sent with each request; empty means scim-operator.
 	UserAgent string
 }
@@ -48,7 +47,7 @@ func NewFetcher(options FetcherOptions) *Fetcher {
 	if f.userAgent == "" {
 		f.userAgent = "scim-operator"
 	}
-	f.transport, f.dialer = guard.NewTransport(options.AllowInternal, options.RootCAs)
+	f.transport, f.dialer = guard.NewTransport(guard.Options{Egress: options.Egress, AllowInternal: options.AllowInternal})
 	return f
 }
 

@@ -41,8 +41,8 @@ func newSite(t *testing.T, options FetcherOptions, handler http.HandlerFunc) *si
 	s.Config.ErrorLog = log.New(io.Discard, "", 0) // broken connections are on purpose here
 	s.StartTLS()
 	t.Cleanup(s.Close)
-	options.RootCAs = x509.NewCertPool()
-	options.RootCAs.AddCert(s.Certificate())
+	options.Egress.Roots = x509.NewCertPool()
+	options.Egress.Roots.AddCert(s.Certificate())
 	s.fetcher = NewFetcher(options)
 	return s
 }
@@ -297,7 +297,7 @@ func TestFetchSaysTheSameEveryTime(t *testing.T) {
 
 func TestFetcherTakesNoProxyFromTheEnvironment(t *testing.T) {
 	if NewFetcher(FetcherOptions{}).transport.Proxy != nil {
-		t.Error("a proxy would dial addresses that nobody has checked")
+		t.Error("that proxy would be given names, and dial addresses that have not been checked")
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/json"
 	"encoding/pem"
 	"io"
@@ -48,10 +49,26 @@ type Issuer struct {
 // New starts an issuer that ends with the test.
 func New(t testing.TB) *Issuer {
 	t.Helper()
+	i := newIssuer(t)
+	i.StartTLS()
+	return i
+}
+
+// NewAt starts an issuer that ends with the test and calls itself by another URL, for which
+// the configuration has a certificate. It is reached through a proxy.
+func NewAt(t testing.TB, url string, config *tls.Config) *Issuer {
+	t.Helper()
+	i := newIssuer(t)
+	i.TLS = config
+	i.StartTLS()
+	i.URL = url
+	return i
+}
+
+func newIssuer(t testing.TB) *Issuer {
 	i := &Issuer{t: t, Metadata: "/.well-known/openid-configuration"}
 	i.Server = httptest.NewUnstartedServer(http.HandlerFunc(i.serve))
 	i.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that are meant to fail
-	i.StartTLS()
 	t.Cleanup(i.Close)
 	t.Cleanup(i.CloseClientConnections) // before that: requests that hang end
 	return i
