@@ -156,7 +156,9 @@ func (s *Store) lookAgain(ctx context.Context, k *kind, sent object, carriedOut 
 		return cause
 	}
 	if !carriedOut(there) {
-		if sent.GetResourceVersion() == "" {
+		// Only what others have abandoned tells that a creation failed. Of anything else it may have made
+		// what somebody has changed since.
+		if sent.GetResourceVersion() == "" && there.GetAnnotations()[api.AbandonedAnnotation] != "" {
 			return apierrors.NewAlreadyExists(api.Resource(string(k.resource)), sent.GetName())
 		}
 		return cause

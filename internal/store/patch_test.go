@@ -63,3 +63,44 @@ func TestAWriteWhoseAnswerIsLostIsFound(t *testing.T) {
 		}
 	}
 }
+
+// The answer of a creation is lost, and by the time it is looked for others have changed what
+// it made: it is not known to have failed, and nothing of it is taken back.
+func TestACreationThatOthersHaveChangedIsNotRefused(t *testing.T) {
+	for _, row := range []struct {
+		name, body, change string
+		kind               func(*Store) *kind
+	}{
+		{"user", userBody("v"), `{"op":"replace","path":"title","value":"New"}`, func(s *Store) *kind { return s.users }},
+		{"group", groupBody("v", numbered(0, 2000)...), operation("add", "new"), func(s *Store) *kind { return s.groups }},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w, f := newWorld(t), &faults{}
+			creating, r := w.start(nil, f.wrap), w.replica()
+			k := row.kind(creating.Store)
+			f.mu.Lock()
+			f.lose = func(write string, _ int) (carriedOut, answered bool) {
+				return true, write != "create "+string(k.resource)
+			}
+			f.mu.Unlock()
+			release := f.block(k.resource, "get")
+			done := make(chan error, 1)
+			go func() { done <- errorOf(creating.Create(t.Context(), k.rt, parse(t, k.rt, row.body))) }()
+			var ids []string
+			eventually(t, "it is made", func() bool { ids = r.find(row.kind(r.Store).rt, ""); return len(ids) == 1 && f.blocked() > 0 })
+			changed := r.patch(row.kind(r.Store).rt, ids[0], row.change)
+			release()
+			answer := <-done
+			w.requireUnique()
+			later := w.replica()
+			read, err := later.Get(t.Context(), row.kind(later.Store).rt, ids[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, want := read.Members().Len(), changed.Members().Len(); got != want {
+				t.Errorf("of %d members that were acknowledged there are %d", want, got)
+			}
+			requireUnavailable(t, answer)
+		})
+	}
+}
