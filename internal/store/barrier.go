@@ -84,7 +84,7 @@ func (s *Store) behind(ctx context.Context, user string, kinds ...*kind) ([]*kin
 			behind = append(behind, k)
 			continue
 		}
-		if k == s.users && a.revisions.spares(user) {
+		if k == s.users && s.spares(&a.revisions, user) {
 			continue
 		}
 		if !s.index.waitUntil(ctx, late, k.shelf, a.revisions.of(s, k)) {
@@ -95,6 +95,16 @@ func (s *Store) behind(ctx context.Context, user string, kinds ...*kind) ([]*kin
 		return nil, unavailable(ctx.Err())
 	}
 	return behind, nil
+}
+
+// spares reports whether nothing has changed of what an answer about a user shows of users:
+// the user, and whether the manager exists.
+func (s *Store) spares(r *Revisions, user string) bool {
+	if !r.spares(user) {
+		return false
+	}
+	e, ok := s.index.view().users.live.find(user)
+	return !ok || e.manager == "" || r.spares(e.manager)
 }
 
 // question asks the peers, if there are any.

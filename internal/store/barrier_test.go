@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 
+	"scim-operator.io/internal/scim"
 	"scim-operator.io/internal/scim/scimtest"
 )
 
@@ -332,6 +333,41 @@ func TestAUserIsReadWithoutWaitingForOthers(t *testing.T) {
 	}
 	if lag.reads.Load() == before {
 		t.Error("after more changes than are remembered, a user was read as if none concerned her")
+	}
+}
+
+// Whether the manager of a user exists shows with the user, on every replica at once.
+func TestAUserIsReadWithWhoIsTheManager(t *testing.T) {
+	const manager = scim.EnterpriseUserSchema + ":manager"
+	w := newWorld(t)
+	writer, reader, peers, lag := pair(t, w)
+	boss := writer.user(userBody("boss"))
+	u := writer.user(userBody("ann", fmt.Sprintf(`%q:{"manager":{"value":%q}}`, scim.EnterpriseUserSchema, boss.ID)))
+	eventually(t, "the reader has caught up", func() bool {
+		return reader.index.seen(reader.users.shelf) >= writer.Revisions(0).Users
+	})
+	reference := func() scim.Value {
+		t.Helper()
+		read, err := reader.Get(t.Context(), reader.users.rt, u.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return scimtest.Value(read.Object(), manager+".$ref")
+	}
+	lag.gate.Lock()
+	defer lag.gate.Unlock()
+	if reference() == nil {
+		t.Error("there is no reference to the manager, who exists")
+	}
+	writer.delete(writer.users.rt, boss.ID)
+	if got := reference(); got != nil {
+		t.Errorf("after the manager was deleted the reference is %v", got)
+	}
+	peers.set(func() { peers.silent = true })
+	other := writer.user(userBody("other"))
+	writer.patch(writer.users.rt, u.ID, fmt.Sprintf(`{"op":"replace","path":%q,"value":%q}`, manager, other.ID))
+	if reference() == nil {
+		t.Error("while a peer is silent there is no reference to the new manager")
 	}
 }
 

@@ -117,8 +117,20 @@ func (s *Store) freshOne(ctx context.Context, k *kind, id string) error {
 		if e == nil || !e.live() {
 			return nil // nothing shows
 		}
+		if err := s.freshManager(ctx, e); err != nil {
+			return err
+		}
 	}
 	return s.refresh(ctx, others...)
+}
+
+// freshManager makes the index show whether the manager of a user exists.
+func (s *Store) freshManager(ctx context.Context, user *entry) error {
+	if _, err := s.named(s.users.rt, user.manager); err != nil {
+		return nil //nolint:nilerr // nobody has such an id
+	}
+	_, err := s.live(ctx, s.users, user.manager)
+	return err
 }
 
 // concerned are the kinds that show in the answer to a query or decide about it.
