@@ -3,15 +3,18 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/bits"
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
@@ -266,5 +269,56 @@ func TestManyRefusalsAreThoseOfTheirChanges(t *testing.T) {
 			t.Errorf("with every %d. change refused, %d changes took %d writes", every, size, writes)
 		}
 		t.Logf("with every %d. change refused, %d changes took %d writes", every, size, writes)
+	}
+}
+
+// rival is a client behind whose refused writes of a user somebody else changes the user, so often.
+type rival struct {
+	client
+	world   *world
+	left    atomic.Int64
+	refused atomic.Int64
+}
+
+func (r *rival) wrap(c client) client {
+	r.client = c
+	return r
+}
+
+func (r *rival) mergePatch(ctx context.Context, of resource, name string, patch []byte, into object) error {
+	err := r.client.mergePatch(ctx, of, name, patch, into)
+	if of != usersResource || !refused(err) || apierrors.IsConflict(err) {
+		return err
+	}
+	r.refused.Add(1)
+	if n := r.left.Add(-1); n >= 0 {
+		elsewhere := fmt.Appendf(nil, `{"spec":{"title":"%d"}}`, n)
+		if failed := r.world.raw.mergePatch(ctx, of, name, elsewhere, &api.ScimUser{}); failed != nil {
+			return failed
+		}
+	}
+	return err
+}
+
+// A refusal is answered, and the changes that wait with it go on, however often others change
+// the user meanwhile.
+func TestARefusalIsNotPutOffByOtherWriters(t *testing.T) {
+	const size, place, others = 8, 3, 60
+	w := newWorld(t)
+	elsewhere := &rival{world: w}
+	elsewhere.left.Store(others)
+	f := &faults{}
+	r := w.start(nil, func(c client) client { return f.wrap(elsewhere.wrap(c)) })
+	requests := make([]request, size)
+	for i := range requests {
+		requests[i] = addition(i)
+	}
+	requests[place] = request{
+		patch: fmt.Sprintf(`{"op":"replace","path":"externalId","value":%q}`, strings.Repeat("x", 1025)),
+		right: refusedWith(http.StatusBadRequest, scim.ScimTypeInvalidValue),
+	}
+	r.requireOwnAnswers(f, requests)
+	if n, bound := elsewhere.refused.Load(), int64(2*(bits.Len(size)+1)); n > bound {
+		t.Errorf("the API server refused %d writes, want at most %d", n, bound)
 	}
 }

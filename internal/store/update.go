@@ -5,6 +5,7 @@ package store
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -67,11 +68,12 @@ func (s *Store) settleChanges(ctx context.Context, k *kind, id string, changes [
 		case !errors.Is(failure, errAgain) && !isRefusal(failure):
 			return settled{sameForAll(changes[:taken], failure), split}
 		}
-		tried := base
+		tried, read := base, fresh
+		again := errors.Is(failure, errAgain)
+		attempts.contended = attempts.contended && again // whether a refusal stands is seen at once
 		base, err = s.reread(ctx, k, tried, attempts)
 		fresh = true
-		// A refusal is one of the version that was there before and after it: it may have taken long to find out.
-		if errors.Is(failure, errAgain) || err != nil || base == nil || !base.live() || base.revision != tried.revision {
+		if again || err != nil || base == nil || !base.live() || !stands(failure, tried, base, read) {
 			continue
 		}
 		if taken == 1 {
@@ -80,6 +82,17 @@ func (s *Store) settleChanges(ctx context.Context, k *kind, id string, changes [
 		changes, split = changes[:taken/2], true
 		attempts.contended = false
 	}
+}
+
+// stands reports whether a version of a resource, read for the refused write or not, was the newest one
+// when it was refused. What the version alone decides, or the API server, which compares versions first,
+// is decided of the moment at which it was read or written. That a name is taken may have taken long to find
+// out, and then the version is the newest before and after it. Otherwise those who go on writing
+// elsewhere would put off every refusal, and the changes that wait with it.
+func stands(refusal error, tried, now *entry, read bool) bool {
+	var answer *scim.Error
+	aboutName := errors.As(refusal, &answer) && answer.Status == http.StatusConflict
+	return now.revision == tried.revision || read && !aboutName
 }
 
 // settle writes what changes have made of a resource, or makes sure that there is nothing
