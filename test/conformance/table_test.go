@@ -16,10 +16,11 @@ import (
 
 const root = "../.."
 
-// known are the behaviours of identity providers and the mistakes of other servers.
-var known = map[string]int{"E": 14, "O": 9, "X": 6, "P": 12}
+// known are the behaviours of identity providers, the mistakes of other servers, and public
+// reports of them.
+var known = map[string]int{"E": 14, "O": 9, "X": 6, "P": 12, "R": 20}
 
-var knownID = regexp.MustCompile(`\b([EOXP]\d+)\b`)
+var knownID = regexp.MustCompile(`\b([EOXPR]\d+)\b`)
 
 func readTable(t *testing.T) []row {
 	t.Helper()
