@@ -94,6 +94,8 @@ const (
 	ReasonMetadataNotFound     = "MetadataNotFound"
 	ReasonMetadataUnreachable  = "MetadataUnreachable"
 	ReasonMetadataURLForbidden = "MetadataURLForbidden"
+	// ReasonMetadataSignatureInvalid: no key of signedBy has signed the whole document.
+	ReasonMetadataSignatureInvalid = "MetadataSignatureInvalid"
 )
 
 // ReasonPolicyNotInForce is that of the condition PolicyMissing.

@@ -66,6 +66,28 @@ type SAMLMetadataSource struct {
 	// configMapKeyRef names a key of a ConfigMap in the same namespace that holds the metadata.
 	// +optional
 	ConfigMapKeyRef *ConfigMapKeyReference `json:"configMapKeyRef,omitempty"`
+
+	// signedBy are the certificates whose keys may sign the metadata. A document that none of
+	// them has signed as a whole is refused. Left out, no signature is looked at.
+	// +optional
+	SignedBy *MetadataSigners `json:"signedBy,omitempty"`
+}
+
+// MetadataSigners are 1 to 8 certificates in PEM, given in exactly one way. Each has an RSA key
+// of 2048 to 8192 bits. Only the keys count: a certificate may have expired and needs no issuer.
+// +kubebuilder:validation:MinProperties=1
+// +kubebuilder:validation:XValidation:rule="[has(self.certificates), has(self.configMapKeyRef)].filter(x, x).size() == 1",message="give the certificates of signedBy in exactly one way: certificates or configMapKeyRef"
+type MetadataSigners struct {
+	// certificates are the certificates themselves, one after the other.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=32768
+	Certificates string `json:"certificates,omitempty"`
+
+	// configMapKeyRef names a key of a ConfigMap in the same namespace that holds them, in at
+	// most 32 KiB.
+	// +optional
+	ConfigMapKeyRef *ConfigMapKeyReference `json:"configMapKeyRef,omitempty"`
 }
 
 // ConfigMapKeyReference names one key of a ConfigMap in the same namespace.
@@ -189,6 +211,18 @@ func (p *IdentityProvider) SAMLSource() *SAMLMetadataSource {
 		return nil
 	}
 	return &p.Spec.SignOn.SAML.Metadata
+}
+
+// ConfigMaps returns the names of the ConfigMaps that the metadata is read or judged by.
+func (s *SAMLMetadataSource) ConfigMaps() []string {
+	var names []string
+	if s.ConfigMapKeyRef != nil {
+		names = append(names, s.ConfigMapKeyRef.Name)
+	}
+	if s.SignedBy != nil && s.SignedBy.ConfigMapKeyRef != nil {
+		names = append(names, s.SignedBy.ConfigMapKeyRef.Name)
+	}
+	return names
 }
 
 // SAMLStatus is what the SAML metadata said when it was last usable, or nil.

@@ -54,9 +54,17 @@ const (
 	keysPart     documentPart = "keys"
 )
 
-// answer is what is known of the document at one URL.
-type answer struct {
+// location is where a document is, and how it is read: what was read in another way is not
+// what is asked for.
+type location struct {
 	url string
+	// signers is a digest of who must have signed it, "" for anybody.
+	signers string
+}
+
+// answer is what is known of the document at one location.
+type answer struct {
+	location
 	// value is what was read from it, when err is nil.
 	value    any
 	err      error
@@ -71,15 +79,15 @@ type answer struct {
 // reader reads a document.
 type reader func(document []byte) (any, error)
 
-// get returns what was read from the document at the URL, and when to come back although
+// get returns what was read from the document at a location, and when to come back although
 // no event asks for it. It has the document fetched when that is due. The error is
 // errPending or errReplaced before the first answer.
-func (d *documents) get(key documentKey, url string, read reader) (value any, next time.Duration, err error) {
+func (d *documents) get(key documentKey, at location, read reader) (value any, next time.Duration, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	last, ok := d.known[key]
-	if !ok || last.url != url {
-		last = &answer{url: url, replaces: ok}
+	if !ok || last.location != at {
+		last = &answer{location: at, replaces: ok && last.url != at.url}
 		d.known[key] = last
 	}
 	now := d.now()

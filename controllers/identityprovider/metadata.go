@@ -13,7 +13,7 @@ import (
 )
 
 // advice is what a person can do about metadata that is not usable, by what is wrong with it.
-// Errors of ErrInvalid say it themselves.
+// Errors of ErrInvalid and ErrSignature say it themselves.
 type advice struct{ unreachable, forbidden, tooLarge string }
 
 // metadataFailure is what an error about metadata means, or nil for any other error. An
@@ -26,7 +26,7 @@ func metadataFailure(err error, do advice) *outcome.Failure {
 		return outcome.Stalled(saml.Reason(err), "%s %s", sentence(err), do.forbidden)
 	case errors.Is(err, saml.ErrTooLarge):
 		return outcome.Stalled(saml.Reason(err), "%s %s", sentence(err), do.tooLarge)
-	case errors.Is(err, saml.ErrInvalid), errors.Is(err, oidc.ErrInvalid):
+	case errors.Is(err, saml.ErrInvalid), errors.Is(err, saml.ErrSignature), errors.Is(err, oidc.ErrInvalid):
 		return outcome.Stalled(saml.Reason(err), "%s", sentence(err))
 	default:
 		return nil

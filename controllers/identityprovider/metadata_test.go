@@ -53,24 +53,24 @@ func TestDocumentsAreFetchedWhenTheyAreDue(t *testing.T) {
 		clock = clock.Add(step.after)
 		fail = step.fail
 		before := asked
-		_, next, err := d.get(key, step.url, read)
+		_, next, err := d.get(key, location{url: step.url}, read)
 		if step.wantAsked > before {
 			if err == nil && next > 0 {
 				t.Errorf("%s: it is not fetched", step.what)
 			}
 			<-arrived
-			_, next, err = d.get(key, step.url, read)
+			_, next, err = d.get(key, location{url: step.url}, read)
 		}
 		if asked != step.wantAsked || !errors.Is(err, step.fail) || next < step.atLeast || next > step.atMost {
 			t.Errorf("%s: asked %d times, next in %s, error %v", step.what, asked, next, err)
 		}
 	}
 	d.forget(key.of)
-	if _, _, err := d.get(key, url, read); !errors.Is(err, errPending) {
+	if _, _, err := d.get(key, location{url: url}, read); !errors.Is(err, errPending) {
 		t.Errorf("after it was forgotten: %v", err)
 	}
 	<-arrived
-	if value, _, err := d.get(key, url, read); err != nil || value != "document 7" {
+	if value, _, err := d.get(key, location{url: url}, read); err != nil || value != "document 7" {
 		t.Errorf("after it was forgotten: asked %d times, error %v", asked, err)
 	}
 }

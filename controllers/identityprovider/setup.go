@@ -32,8 +32,8 @@ const (
 	workers = 8
 	// timeout ends a reconcile that hangs, at an API server that does not answer.
 	timeout = time.Minute
-	// configMapIndex finds the providers whose metadata is in a ConfigMap.
-	configMapIndex = "spec.signOn.saml.metadata.configMapKeyRef.name"
+	// configMapIndex finds the providers whose metadata, or whose signers of it, are in a ConfigMap.
+	configMapIndex = "spec.signOn.saml.metadata.*.configMapKeyRef.name"
 )
 
 // Fetcher gets metadata from a URL; saml.Fetcher is one.
@@ -85,9 +85,8 @@ func setup(ctx context.Context, mgr ctrl.Manager, fetcher Fetcher, now func() ti
 		arrivals.Add(reconcile.Request{NamespacedName: provider})
 	}
 	err := mgr.GetFieldIndexer().IndexField(ctx, &v1alpha1.IdentityProvider{}, configMapIndex, func(obj client.Object) []string {
-		source := obj.(*v1alpha1.IdentityProvider).SAMLSource()
-		if source != nil && source.ConfigMapKeyRef != nil {
-			return []string{source.ConfigMapKeyRef.Name}
+		if source := obj.(*v1alpha1.IdentityProvider).SAMLSource(); source != nil {
+			return source.ConfigMaps()
 		}
 		return nil
 	})
@@ -120,7 +119,7 @@ func providerOfOrphan(_ context.Context, endpoint client.Object) []reconcile.Req
 	return []reconcile.Request{{NamespacedName: client.ObjectKey{Namespace: endpoint.GetNamespace(), Name: provider}}}
 }
 
-// readersOf maps a ConfigMap to the providers whose metadata it holds.
+// readersOf maps a ConfigMap to the providers whose metadata, or whose signers of it, it holds.
 func (r *Reconciler) readersOf(ctx context.Context, configMap client.Object) []reconcile.Request {
 	var providers v1alpha1.IdentityProviderList
 	err := r.client.List(ctx, &providers, client.InNamespace(configMap.GetNamespace()),

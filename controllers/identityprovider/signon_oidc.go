@@ -54,7 +54,7 @@ func (r *Reconciler) checkOIDC(idp *v1alpha1.IdentityProvider, issuer string) si
 
 func (r *Reconciler) discover(idp *v1alpha1.IdentityProvider, issuer string) (*oidc.Metadata, time.Duration, error) {
 	key := documentKey{client.ObjectKeyFromObject(idp), metadataPart}
-	value, next, err := r.documents.get(key, oidc.DiscoveryURL(issuer), func(document []byte) (any, error) { return oidc.Parse(document) })
+	value, next, err := r.documents.get(key, location{url: oidc.DiscoveryURL(issuer)}, func(document []byte) (any, error) { return oidc.Parse(document) })
 	if err != nil {
 		return nil, next, err
 	}
@@ -64,7 +64,7 @@ func (r *Reconciler) discover(idp *v1alpha1.IdentityProvider, issuer string) (*o
 
 func (r *Reconciler) keysOf(idp *v1alpha1.IdentityProvider, metadata *oidc.Metadata) (int, time.Duration, error) {
 	key := documentKey{client.ObjectKeyFromObject(idp), keysPart}
-	value, next, err := r.documents.get(key, metadata.JWKSURL, func(document []byte) (any, error) { return oidc.ParseKeys(document) })
+	value, next, err := r.documents.get(key, location{url: metadata.JWKSURL}, func(document []byte) (any, error) { return oidc.ParseKeys(document) })
 	switch {
 	case errors.Is(err, oidc.ErrInvalid):
 		return 0, next, err

@@ -51,33 +51,68 @@ func (r *Reconciler) checkSAML(ctx context.Context, idp *v1alpha1.IdentityProvid
 // samlMetadata reads the metadata from where the spec says. Next is when to read it again
 // although no event asks for it.
 func (r *Reconciler) samlMetadata(ctx context.Context, idp *v1alpha1.IdentityProvider, source *v1alpha1.SAMLMetadataSource) (metadata *saml.Metadata, next time.Duration, err error) {
+	parse, parsedBy, err := r.samlParser(ctx, idp, source.SignedBy)
+	if err != nil {
+		return nil, 0, err
+	}
 	switch {
 	case source.XML != "":
-		metadata, err = saml.Parse([]byte(source.XML))
+		metadata, err = parse([]byte(source.XML))
 		return metadata, 0, err
 	case source.ConfigMapKeyRef != nil:
-		document, err := r.configMapKey(ctx, idp.Namespace, *source.ConfigMapKeyRef)
+		document, err := r.configMapKey(ctx, idp.Namespace, *source.ConfigMapKeyRef, metadataKey)
 		if err != nil {
 			return nil, 0, err
 		}
-		metadata, err = saml.Parse(document)
+		metadata, err = parse(document)
 		return metadata, 0, err
 	}
 	key := documentKey{client.ObjectKeyFromObject(idp), metadataPart}
-	value, next, err := r.documents.get(key, source.URL, func(document []byte) (any, error) { return saml.Parse(document) })
+	value, next, err := r.documents.get(key, location{source.URL, parsedBy}, func(document []byte) (any, error) { return parse(document) })
 	if err != nil {
 		return nil, next, err
 	}
 	return value.(*saml.Metadata), next, nil
 }
 
+type samlParser func(document []byte) (*saml.Metadata, error)
+
+// samlParser returns what reads metadata, and a digest of the signers that it asks for.
+func (r *Reconciler) samlParser(ctx context.Context, idp *v1alpha1.IdentityProvider, by *v1alpha1.MetadataSigners) (samlParser, string, error) {
+	if by == nil {
+		return saml.Parse, "", nil
+	}
+	text := by.Certificates
+	if by.ConfigMapKeyRef != nil {
+		held, err := r.configMapKey(ctx, idp.Namespace, *by.ConfigMapKeyRef, signersKey)
+		if err != nil {
+			return nil, "", err
+		}
+		text = string(held)
+	}
+	signers, err := saml.ParseSigners(text)
+	if err != nil {
+		return nil, "", err
+	}
+	digest := sha256.Sum256([]byte(text))
+	return func(document []byte) (*saml.Metadata, error) { return saml.ParseSigned(document, signers) }, hex.EncodeToString(digest[:]), nil
+}
+
+// configMapUse is what a key of a ConfigMap is to hold, and which field of the spec names it.
+type configMapUse struct{ holds, field string }
+
+var (
+	metadataKey = configMapUse{"the SAML metadata", "spec.signOn.saml.metadata.configMapKeyRef"}
+	signersKey  = configMapUse{"the certificates of its signers", "spec.signOn.saml.metadata.signedBy.configMapKeyRef"}
+)
+
 // configMapKey reads from the API server: the cache has the metadata of ConfigMaps, not
 // what is in them.
-func (r *Reconciler) configMapKey(ctx context.Context, namespace string, ref v1alpha1.ConfigMapKeyReference) ([]byte, error) {
+func (r *Reconciler) configMapKey(ctx context.Context, namespace string, ref v1alpha1.ConfigMapKeyReference, use configMapUse) ([]byte, error) {
 	var configMap corev1.ConfigMap
 	err := r.live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: ref.Name}, &configMap)
 	if apierrors.IsNotFound(err) {
-		return nil, outcome.Waiting(v1alpha1.ReasonMetadataNotFound, "ConfigMap %s, which is to hold the SAML metadata, does not exist; create it, or correct spec.signOn.saml.metadata.configMapKeyRef.", ref.Name)
+		return nil, outcome.Waiting(v1alpha1.ReasonMetadataNotFound, "ConfigMap %s, which is to hold %s, does not exist; create it, or correct %s.", ref.Name, use.holds, use.field)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read ConfigMap %s: %w", ref.Name, err)
@@ -88,7 +123,7 @@ func (r *Reconciler) configMapKey(ctx context.Context, namespace string, ref v1a
 	if binary, ok := configMap.BinaryData[ref.Key]; ok {
 		return binary, nil
 	}
-	return nil, outcome.Waiting(v1alpha1.ReasonMetadataNotFound, "ConfigMap %s has no key %q, which is to hold the SAML metadata; add it, or correct spec.signOn.saml.metadata.configMapKeyRef.", ref.Name, ref.Key)
+	return nil, outcome.Waiting(v1alpha1.ReasonMetadataNotFound, "ConfigMap %s has no key %q, which is to hold %s; add it, or correct %s.", ref.Name, ref.Key, use.holds, use.field)
 }
 
 func samlStatus(metadata *saml.Metadata, verdict saml.Verdict) *v1alpha1.SAMLStatus {

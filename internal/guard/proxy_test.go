@@ -41,11 +41,11 @@ func newWorld(t *testing.T, secureProxy bool) *world {
 		w.asked.Add(1)
 		_, _ = io.WriteString(answer, r.Host)
 	}), "idp.example.com", public.String(), "127.0.0.1")
-	real := w.target.Listener.Addr().String()
-	routes := map[string]string{public.String() + ":443": real, "idp.example.com:443": real, "[2606:4700::1]:443": real}
+	served := w.target.Listener.Addr().String()
+	routes := map[string]string{public.String() + ":443": served, "idp.example.com:443": served, "[2606:4700::1]:443": served}
 	// If it were asked for these, the attack would succeed.
 	for _, target := range []string{internal.String() + ":443", "rebinds.example.com:443", "169.254.169.254:443", "inside.example.com:443", "unknown.example.com:443"} {
-		routes[target] = real
+		routes[target] = served
 	}
 	var ca *guardtest.CA
 	if secureProxy {

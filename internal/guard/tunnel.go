@@ -164,11 +164,10 @@ func (t *tunneller) connect(conn net.Conn, target string) error {
 		return err
 	}
 	reader := bufio.NewReader(io.LimitReader(conn, maxProxyAnswer))
-	response, err := http.ReadResponse(reader, request)
+	response, err := http.ReadResponse(reader, request) //nolint:bodyclose // Its body is the tunnel, or of no interest.
 	if err != nil {
 		return err
 	}
-	// Its body is the tunnel, or else of no interest: the connection is closed.
 	switch status := response.StatusCode; {
 	case status == http.StatusProxyAuthRequired && request.Header.Get("Proxy-Authorization") == "":
 		return &ProxyError{Reason: "asks for a user name and a password"}

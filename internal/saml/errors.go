@@ -22,6 +22,8 @@ var (
 	ErrTooLarge = fmt.Errorf("the metadata is larger than %d KiB", MaxDocument>>10)
 	// ErrForbidden: the URL, or an address behind it, must not be asked.
 	ErrForbidden = errors.New("the metadata URL is not allowed")
+	// ErrSignature: no pinned key has signed the whole document.
+	ErrSignature = errors.New("the SAML metadata is not signed as spec.signOn.saml.metadata.signedBy asks for")
 	// ErrUnreachable: no usable answer came; one may come later.
 	ErrUnreachable = errors.New("the metadata cannot be fetched")
 )
@@ -36,6 +38,8 @@ func Reason(err error) string {
 		return v1alpha1.ReasonMetadataURLForbidden
 	case errors.Is(err, ErrUnreachable):
 		return v1alpha1.ReasonMetadataUnreachable
+	case errors.Is(err, ErrSignature):
+		return v1alpha1.ReasonMetadataSignatureInvalid
 	default:
 		return v1alpha1.ReasonMetadataInvalid
 	}
@@ -77,6 +81,8 @@ func (f *failure) causedBy(err error) *failure {
 }
 
 func invalid(format string, args ...any) error { return fail(ErrInvalid, format, args...) }
+
+func unsigned(format string, args ...any) error { return fail(ErrSignature, format, args...) }
 
 // requestError gives an error of net/http a kind. It leaves out addresses and ports that
 // differ with every attempt.

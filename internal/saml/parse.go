@@ -22,17 +22,27 @@ const (
 // type declaration is refused, and with it every entity that could be expanded. The error is
 // ErrInvalid or ErrTooLarge.
 func Parse(document []byte) (*Metadata, error) {
+	text, root, err := readable(document)
+	if err != nil {
+		return nil, err
+	}
+	return parse(text, root)
+}
+
+// readable returns a document as UTF-8 that is within the bounds and well-formed, and the
+// name of its root element.
+func readable(document []byte) (text []byte, root xml.Name, err error) {
 	if len(document) > MaxDocument {
-		return nil, fail(ErrTooLarge, "it has %d bytes", len(document))
+		return nil, root, fail(ErrTooLarge, "it has %d bytes", len(document))
 	}
-	text, err := utf8Text(document)
-	if err != nil {
-		return nil, err
+	if text, err = utf8Text(document); err != nil {
+		return nil, root, err
 	}
-	root, err := inspect(text)
-	if err != nil {
-		return nil, err
-	}
+	root, err = inspect(text)
+	return text, root, err
+}
+
+func parse(text []byte, root xml.Name) (*Metadata, error) {
 	entities, err := decode(text, root)
 	if err != nil {
 		return nil, err

@@ -29,8 +29,8 @@ func TestFetchThroughAProxy(t *testing.T) {
 			_, _ = io.WriteString(w, "<here/>")
 		}
 	}), "idp.example.com")
-	real := site.Listener.Addr().String()
-	proxy := guardtest.NewProxy(t, map[string]string{"93.184.216.34:443": real, "10.96.0.1:443": real}, nil)
+	served := site.Listener.Addr().String()
+	proxy := guardtest.NewProxy(t, map[string]string{"93.184.216.34:443": served, "10.96.0.1:443": served}, nil)
 	proxy.Authorization = "Basic b3BlcmF0b3I6czNjcjN0" // operator:s3cr3t
 	through, err := guard.NewProxy(guard.ProxyOptions{URL: strings.Replace(proxy.URL, "://", "://operator:"+secret+"@", 1)})
 	if err != nil {

@@ -80,6 +80,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ManagerApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("MeReference"):
 		return &apiv1alpha1.MeReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("MetadataSigners"):
+		return &apiv1alpha1.MetadataSignersApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("MultiValue"):
 		return &apiv1alpha1.MultiValueApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("OAuthPolicy"):

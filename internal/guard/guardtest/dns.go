@@ -16,7 +16,7 @@ import (
 // without an address does not exist.
 func NewResolver(t testing.TB, addresses func(name string) []netip.Addr) *net.Resolver {
 	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	conn, err := new(net.ListenConfig).ListenPacket(t.Context(), "udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

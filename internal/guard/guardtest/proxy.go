@@ -71,7 +71,7 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadGateway)
 		return
 	}
-	upstream, err := net.Dial("tcp", route)
+	upstream, err := new(net.Dialer).DialContext(r.Context(), "tcp", route)
 	if err != nil {
 		w.WriteHeader(http.StatusBadGateway)
 		return

@@ -723,6 +723,15 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
 - name: io.scim-operator.api.v1alpha1.MemberType
   scalar: string
+- name: io.scim-operator.api.v1alpha1.MetadataSigners
+  map:
+    fields:
+    - name: certificates
+      type:
+        scalar: string
+    - name: configMapKeyRef
+      type:
+        namedType: io.scim-operator.api.v1alpha1.ConfigMapKeyReference
 - name: io.scim-operator.api.v1alpha1.MultiValue
   map:
     fields:
@@ -991,6 +1000,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: configMapKeyRef
       type:
         namedType: io.scim-operator.api.v1alpha1.ConfigMapKeyReference
+    - name: signedBy
+      type:
+        namedType: io.scim-operator.api.v1alpha1.MetadataSigners
     - name: url
       type:
         scalar: string

@@ -15,6 +15,9 @@ type SAMLMetadataSourceApplyConfiguration struct {
 	XML *string `json:"xml,omitempty"`
 	// configMapKeyRef names a key of a ConfigMap in the same namespace that holds the metadata.
 	ConfigMapKeyRef *ConfigMapKeyReferenceApplyConfiguration `json:"configMapKeyRef,omitempty"`
+	// signedBy are the certificates whose keys may sign the metadata. A document that none of
+	// them has signed as a whole is refused. Left out, no signature is looked at.
+	SignedBy *MetadataSignersApplyConfiguration `json:"signedBy,omitempty"`
 }
 
 // SAMLMetadataSourceApplyConfiguration constructs a declarative configuration of the SAMLMetadataSource type for use with
@@ -44,5 +47,13 @@ func (b *SAMLMetadataSourceApplyConfiguration) WithXML(value string) *SAMLMetada
 // If called multiple times, the ConfigMapKeyRef field is set to the value of the last call.
 func (b *SAMLMetadataSourceApplyConfiguration) WithConfigMapKeyRef(value *ConfigMapKeyReferenceApplyConfiguration) *SAMLMetadataSourceApplyConfiguration {
 	b.ConfigMapKeyRef = value
+	return b
+}
+
+// WithSignedBy sets the SignedBy field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the SignedBy field is set to the value of the last call.
+func (b *SAMLMetadataSourceApplyConfiguration) WithSignedBy(value *MetadataSignersApplyConfiguration) *SAMLMetadataSourceApplyConfiguration {
+	b.SignedBy = value
 	return b
 }
