@@ -276,6 +276,13 @@ type ScimEndpointStatus struct {
 	// +kubebuilder:validation:items:MaxLength=1280
 	Routes []string `json:"routes,omitempty"`
 
+	// claimedRoute is the route that the endpoint asks for. It becomes one of routes, and
+	// requests are let in under it, once no other endpoint has or claims it.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1280
+	ClaimedRoute string `json:"claimedRoute,omitempty"`
+
 	// replicas is the number of servers asked for.
 	// +optional
 	// +kubebuilder:validation:Minimum=0

@@ -52,19 +52,17 @@ func (r *Reconciler) expose(ctx context.Context, pass *outcome.Pass, ep *v1alpha
 // route keeps status.routes true to what leads to the servers: a route is there before
 // something leads from it, and goes when nothing does any more.
 func (r *Reconciler) route(ctx context.Context, pass *outcome.Pass, ep *v1alpha1.ScimEndpoint) (reason, message string, err error) {
+	had, claim := ep.Status.Routes, ep.Status.ClaimedRoute
+	defer func() {
+		if claim != ep.Status.ClaimedRoute || !slices.Equal(had, ep.Status.Routes) {
+			pass.Exact() // nobody's claim may be given up who has made it since
+		}
+	}()
 	if err := r.finishMove(ctx, ep); err != nil {
 		return "", "", err
 	}
-	err = r.checkExposure(ctx, ep)
-	if err == nil {
-		err = r.claimRoute(ctx, pass, ep)
-	}
-	if err != nil {
-		var failure *outcome.Failure
-		if !errors.As(err, &failure) {
-			return "", "", err
-		}
-		return "", "", outcome.Join(err, r.withdraw(ctx, ep))
+	if err := r.settleRoute(ctx, pass, ep); err != nil {
+		return "", "", err
 	}
 	exposure := ep.Spec.Exposure
 	withdrawn, err := r.remove(ctx, ep, exposure == nil || exposure.Ingress == nil, exposure == nil || exposure.HTTPRoute == nil)
@@ -80,6 +78,23 @@ func (r *Reconciler) route(ctx context.Context, pass *outcome.Pass, ep *v1alpha1
 		err = exposed.refused
 	}
 	return exposed.reason, exposed.message, err
+}
+
+// settleRoute fails until the endpoint has its route, and withdraws one that may not have it.
+// While it claims another route, the endpoint stays where it is.
+func (r *Reconciler) settleRoute(ctx context.Context, pass *outcome.Pass, ep *v1alpha1.ScimEndpoint) error {
+	var failure *outcome.Failure
+	err := r.checkExposure(ctx, ep)
+	switch {
+	case err == nil:
+		err = r.claimRoute(ctx, pass, ep)
+	case errors.As(err, &failure):
+		ep.Status.ClaimedRoute = ""
+	}
+	if !errors.As(err, &failure) || ep.Status.ClaimedRoute != "" {
+		return err
+	}
+	return outcome.Join(err, r.withdraw(ctx, ep))
 }
 
 // finishMove withdraws an endpoint that is to move on before its last move has come to an

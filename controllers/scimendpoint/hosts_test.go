@@ -4,6 +4,7 @@ package scimendpoint
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -12,15 +13,22 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/controllers/internal/outcome"
 	"scim-operator.io/controllers/internal/testenv"
+	"scim-operator.io/internal/render"
 )
 
 func TestOverlap(t *testing.T) {
@@ -60,45 +68,145 @@ func TestOlder(t *testing.T) {
 	}
 }
 
-func TestGivesWay(t *testing.T) {
-	// claimant is an endpoint of some age that asks for a path of the host h and has routes.
-	claimant := func(age int, path string, has ...string) *v1alpha1.ScimEndpoint {
-		ep := newEndpoint("tenant", &v1alpha1.Exposure{
-			BaseURL: "https://h" + path, Ingress: &v1alpha1.IngressExposure{Host: "h"},
-		})
-		ep.UID = types.UID(fmt.Sprint(age))
-		ep.CreationTimestamp = metav1.NewTime(time.Unix(int64(1000-age), 0))
-		ep.Status.Routes = has
-		return ep
-	}
+// claimant is an endpoint of some age that asks for a path of the host h, and has routes.
+func claimant(age int, path string, has ...string) *v1alpha1.ScimEndpoint {
+	ep := newEndpoint("tenant", &v1alpha1.Exposure{
+		BaseURL: "https://h" + path, Ingress: &v1alpha1.IngressExposure{Host: "h"},
+	})
+	ep.UID = types.UID(fmt.Sprint(age))
+	ep.CreationTimestamp = metav1.NewTime(time.Unix(int64(1000-age), 0))
+	ep.Status.ObservedGeneration = ptr.To[int64](1)
+	ep.Status.Routes = has
+	return ep
+}
+
+// claiming is a claimant that claims the path.
+func claiming(age int, path string) *v1alpha1.ScimEndpoint {
+	ep := claimant(age, path)
+	ep.Status.ClaimedRoute = ep.Route()
+	return ep
+}
+
+// restored is a claimant without a status, whose record has a route.
+func restored(age int, path, route string) *v1alpha1.ScimEndpoint {
+	ep := claimant(age, path)
+	ep.Status = v1alpha1.ScimEndpointStatus{}
+	ep.Annotations = map[string]string{v1alpha1.EndpointRecordAnnotation: `{"routes":["` + route + `"]}`}
+	return ep
+}
+
+func TestStand(t *testing.T) {
 	deleted := claimant(9, "/scim")
 	deleted.DeletionTimestamp = &metav1.Time{Time: time.Unix(2000, 0)}
 	for _, row := range []struct {
 		name       string
 		ep         *v1alpha1.ScimEndpoint
 		neighbours []*v1alpha1.ScimEndpoint
-		want       bool
+		want       standing
 	}{
-		{"alone", claimant(1, "/scim"), nil, false},
-		{"to who is there, though younger", claimant(2, "/scim"), []*v1alpha1.ScimEndpoint{claimant(1, "/scim", "h/scim")}, true},
-		{"to who is there until it has moved away", claimant(2, "/scim"), []*v1alpha1.ScimEndpoint{claimant(1, "/new", "h/scim", "h/new")}, true},
-		{"to who is there below its path", claimant(2, "/scim"), []*v1alpha1.ScimEndpoint{claimant(1, "/scim/v2", "h/scim/v2")}, true},
-		{"not to who is elsewhere", claimant(1, "/scim"), []*v1alpha1.ScimEndpoint{claimant(2, "/other", "h/other")}, false},
-		{"not to an older one that comes after it", claimant(1, "/scim", "h/scim"), []*v1alpha1.ScimEndpoint{claimant(2, "/scim")}, false},
-		{"to an older one that waits as well", claimant(1, "/scim"), []*v1alpha1.ScimEndpoint{claimant(2, "/scim")}, true},
-		{"not to a younger one that waits as well", claimant(2, "/scim"), []*v1alpha1.ScimEndpoint{claimant(1, "/scim")}, false},
-		{"not to one that is being deleted", claimant(1, "/scim"), []*v1alpha1.ScimEndpoint{deleted}, false},
+		{"alone", claimant(1, "/scim"), nil, asks},
+		{"alone with its claim", claiming(1, "/scim"), nil, takes},
+		{"to who is there, though younger", claimant(2, "/scim"), []*v1alpha1.ScimEndpoint{claimant(1, "/scim", "h/scim")}, gives},
+		{"with a claim, to who is there, though younger", claiming(2, "/scim"), []*v1alpha1.ScimEndpoint{claimant(1, "/scim", "h/scim")}, gives},
+		{"to who is there until it has moved away", claimant(2, "/scim"), []*v1alpha1.ScimEndpoint{claimant(1, "/new", "h/scim", "h/new")}, gives},
+		{"to who is there below its path", claimant(2, "/scim"), []*v1alpha1.ScimEndpoint{claimant(1, "/scim/v2", "h/scim/v2")}, gives},
+		{"not to who is elsewhere", claiming(1, "/scim"), []*v1alpha1.ScimEndpoint{claimant(2, "/other", "h/other")}, takes},
+		{"not to an older one that comes after it", claimant(1, "/scim", "h/scim"), []*v1alpha1.ScimEndpoint{claimant(2, "/scim")}, holds},
+		{"not to an older one that claims after it", claimant(1, "/scim", "h/scim"), []*v1alpha1.ScimEndpoint{claiming(2, "/scim")}, holds},
+		{"to an older one that waits as well", claimant(1, "/scim"), []*v1alpha1.ScimEndpoint{claimant(2, "/scim")}, gives},
+		{"not to a younger one that waits as well", claimant(2, "/scim"), []*v1alpha1.ScimEndpoint{claimant(1, "/scim")}, asks},
+		{"with a claim, not to an older one that has none", claiming(1, "/scim"), []*v1alpha1.ScimEndpoint{claimant(2, "/scim")}, takes},
+		{"with a claim, to an older one that claims as well", claiming(1, "/scim"), []*v1alpha1.ScimEndpoint{claiming(2, "/scim")}, gives},
+		{"to one that claims above its path", claiming(1, "/scim"), []*v1alpha1.ScimEndpoint{claiming(2, "")}, gives},
+		{"it takes nothing that a younger one claims", claiming(2, "/scim"), []*v1alpha1.ScimEndpoint{claiming(1, "/scim")}, waits},
+		{"without a claim, to a younger one that claims", claimant(2, "/scim"), []*v1alpha1.ScimEndpoint{claiming(1, "/scim")}, gives},
+		{"a claim on another path takes nothing", func() *v1alpha1.ScimEndpoint {
+			ep := claiming(1, "/old")
+			ep.Spec.Exposure.BaseURL = "https://h/new"
+			return ep
+		}(), nil, asks},
+		{"not to one that is being deleted", claimant(1, "/scim"), []*v1alpha1.ScimEndpoint{deleted}, asks},
 		{"not to an older one that has to wait for another", claimant(1, "/a"),
-			[]*v1alpha1.ScimEndpoint{claimant(3, ""), claimant(2, "/b", "h/b")}, false},
-		{"not to an older one that has to wait for it", claimant(1, "/a", "h/a", "h/b"), []*v1alpha1.ScimEndpoint{claimant(3, "")}, false},
-		{"if both are there, to the older one", claimant(1, "/scim", "h/scim"), []*v1alpha1.ScimEndpoint{claimant(2, "/scim", "h/scim")}, true},
-		{"if both are there, not to the younger one", claimant(2, "/scim", "h/scim"), []*v1alpha1.ScimEndpoint{claimant(1, "/scim", "h/scim")}, false},
+			[]*v1alpha1.ScimEndpoint{claimant(3, ""), claimant(2, "/b", "h/b")}, asks},
+		{"not to an older one that has to wait for it", claimant(1, "/a", "h/a", "h/b"), []*v1alpha1.ScimEndpoint{claimant(3, "")}, holds},
+		{"if both are there, to the older one", claimant(1, "/scim", "h/scim"), []*v1alpha1.ScimEndpoint{claimant(2, "/scim", "h/scim")}, gives},
+		{"if both are there, not to the younger one", claimant(2, "/scim", "h/scim"), []*v1alpha1.ScimEndpoint{claimant(1, "/scim", "h/scim")}, holds},
+		{"restored, it has claimed what is on record", restored(1, "/scim", "h/scim"), nil, takes},
+		{"restored, to who has taken it meanwhile", restored(1, "/scim", "h/scim"), []*v1alpha1.ScimEndpoint{claimant(2, "/scim", "h/scim")}, gives},
+		{"restored, to who claims it meanwhile", restored(1, "/scim", "h/scim"), []*v1alpha1.ScimEndpoint{claiming(2, "/scim")}, gives},
+		{"to what is on record of a restored one", claiming(2, "/scim"), []*v1alpha1.ScimEndpoint{restored(1, "/scim", "h/scim")}, gives},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			if got := givesWay(row.ep, row.neighbours); got != row.want {
-				t.Errorf("got %t", got)
+			if got := stand(row.ep, row.neighbours); got != row.want {
+				t.Errorf("got %d, want %d", got, row.want)
 			}
 		})
+	}
+}
+
+// TestAClaimAsksNothingOfTheAPIServer has an endpoint claim a path of a host that a thousand
+// others share.
+func TestAClaimAsksNothingOfTheAPIServer(t *testing.T) {
+	const others = 1000
+	ep := claimant(0, "/mine")
+	ep.Status.ObservedGeneration = nil
+	objects := []client.Object{ep, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "tenant"}}}
+	for n := range others {
+		path := fmt.Sprint("/", n)
+		other := claimant(n+1, path, "h"+path)
+		other.Name = fmt.Sprint("other-", n)
+		objects = append(objects, other)
+	}
+	writes, reads := 0, 0
+	scheme := runtime.NewScheme()
+	if err := errors.Join(v1alpha1.AddToScheme(scheme), corev1.AddToScheme(scheme)); err != nil {
+		t.Fatal(err)
+	}
+	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithStatusSubresource(ep).
+		WithIndex(&v1alpha1.ScimEndpoint{}, hostIndex, indexHost).
+		WithInterceptorFuncs(interceptor.Funcs{
+			SubResourcePatch: func(ctx context.Context, c client.Client, sub string, obj client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
+				writes++
+				return c.SubResource(sub).Patch(ctx, obj, patch, opts...)
+			},
+		}).Build()
+	live := interceptor.NewClient(c, interceptor.Funcs{
+		Get: func(context.Context, client.WithWatch, client.ObjectKey, client.Object, ...client.GetOption) error {
+			reads++
+			return errors.New("not asked")
+		},
+		List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
+			reads++
+			return errors.New("not asked")
+		},
+	})
+	r := &Reconciler{client: c, live: live, reporter: outcome.NewReporter(c, nil)}
+	claim := func() error {
+		current := &v1alpha1.ScimEndpoint{}
+		pass, err := r.reporter.Begin(t.Context(), client.ObjectKeyFromObject(ep), current, &current.Status.ObservedGeneration)
+		if err != nil {
+			return err
+		}
+		return r.claimRoute(t.Context(), pass, current)
+	}
+	var failure *outcome.Failure
+	if err := claim(); !errors.As(err, &failure) || failure.Reason != v1alpha1.ReasonProgressing {
+		t.Errorf("the claim is not made: %v", err)
+	}
+	if err := claim(); err != nil {
+		t.Errorf("the route is not taken: %v", err)
+	}
+	if reads != 0 || writes != 2 {
+		t.Errorf("it read %d times from the API server and wrote %d times", reads, writes)
+	}
+	if err := c.Get(t.Context(), client.ObjectKeyFromObject(ep), ep); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(ep.Status.Routes, []string{ep.Route()}) || ep.Status.ClaimedRoute != "" {
+		t.Errorf("it has %v and claims %q", ep.Status.Routes, ep.Status.ClaimedRoute)
+	}
+	if got := r.neighboursOf(t.Context(), ep); len(got) != 0 {
+		t.Errorf("%d others, each with a path of its own, are reconciled for it", len(got))
 	}
 }
 
@@ -202,8 +310,9 @@ var _ = Describe("A host that two namespaces ask for", func() {
 		Eventually(ingressOf(ctx, second)).Should(Satisfy(apierrors.IsNotFound))
 	})
 
-	It("is never with two of many that ask at once", func(ctx SpecContext) {
+	It("is never with two of many that ask two managers at once", func(ctx SpecContext) {
 		const many = 8
+		DeferCleanup(env.RunBeside(setupWith(render.Options{Image: "registry.example.com/scim-operator:v1"}, exposureRules)))
 		ingresses, err := env.Client.Watch(ctx, &networkingv1.IngressList{})
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(ingresses.Stop)

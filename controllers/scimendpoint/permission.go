@@ -38,6 +38,8 @@ type ExposureRules struct {
 	// Namespaced says that the manager has no rights to list and watch Namespaces, and may
 	// read those that it works in.
 	Namespaced bool
+	// Namespaces are those that the manager works in, none for all.
+	Namespaces []string
 }
 
 // DefaultIngressAnnotations choose an issuer of certificates that the cluster already has.

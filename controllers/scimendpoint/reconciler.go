@@ -7,7 +7,6 @@ package scimendpoint
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -48,8 +47,6 @@ type Reconciler struct {
 	reporter *outcome.Reporter
 	routes   routeWatcher
 	compiled compiled
-	// claiming is held from the look at who has a host until it is written down whose it is.
-	claiming sync.Mutex
 	options  render.Options
 	exposure ExposureRules
 	policies Policies

@@ -144,7 +144,8 @@ func endpointOfOrphan(ctx context.Context, child client.Object) []reconcile.Requ
 func routesChanged() predicate.Predicate {
 	return predicate.Or(predicate.GenerationChangedPredicate{}, predicate.Funcs{
 		UpdateFunc: func(e event.UpdateEvent) bool {
-			return !slices.Equal(routesOf(e.ObjectOld.(*v1alpha1.ScimEndpoint)), routesOf(e.ObjectNew.(*v1alpha1.ScimEndpoint)))
+			before, after := e.ObjectOld.(*v1alpha1.ScimEndpoint), e.ObjectNew.(*v1alpha1.ScimEndpoint)
+			return before.Status.ClaimedRoute != after.Status.ClaimedRoute || !slices.Equal(routesOf(before), routesOf(after))
 		},
 	})
 }

@@ -214,6 +214,8 @@ func (o *managerOptions) newManager(ctx context.Context, config *rest.Config, lo
 	if err := addProbes(mgr); err != nil {
 		return nil, err
 	}
+	exposure := o.exposure
+	exposure.Namespaces = o.namespaces
 	return mgr, controllers.Setup(ctx, mgr, controllers.Options{
 		Servers: render.Options{
 			Image:           o.serverImage,
@@ -222,7 +224,7 @@ func (o *managerOptions) newManager(ctx context.Context, config *rest.Config, lo
 			InternalIssuers: o.internalIssuers,
 			Egress:          egress.servers,
 		},
-		Exposure: o.exposure,
+		Exposure: exposure,
 		Metadata: saml.NewFetcher(saml.FetcherOptions{
 			AllowInternal: o.internalAddresses,
 			Egress:        egress.Egress,

@@ -196,13 +196,19 @@ func (e *Env) Stop() {
 }
 
 // Run runs a manager with the given controllers until the returned function is called.
-func (e *Env) Run(setup Setup) (stop func()) {
+func (e *Env) Run(setup Setup) (stop func()) { return e.run(setup, true) }
+
+// RunBeside runs another manager that works while the first does, as one that has lost its
+// Lease and has not noticed.
+func (e *Env) RunBeside(setup Setup) (stop func()) { return e.run(setup, false) }
+
+func (e *Env) run(setup Setup, elected bool) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	options := ctrl.Options{
 		Scheme:  e.scheme,
 		Metrics: metricsserver.Options{BindAddress: "0"},
 		// As in a cluster, but with more patience than a busy machine needs.
-		LeaderElection:                true,
+		LeaderElection:                elected,
 		LeaderElectionID:              leaderElectionID,
 		LeaderElectionNamespace:       metav1.NamespaceDefault,
 		LeaderElectionReleaseOnCancel: true,

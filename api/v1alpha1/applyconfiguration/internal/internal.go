@@ -1391,6 +1391,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: baseURL
       type:
         scalar: string
+    - name: claimedRoute
+      type:
+        scalar: string
     - name: conditions
       type:
         list:

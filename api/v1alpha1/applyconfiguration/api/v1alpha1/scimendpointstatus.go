@@ -26,6 +26,9 @@ type ScimEndpointStatusApplyConfiguration struct {
 	// as scim.acme.com/scim/v2: no other endpoint gets them. There are two while the
 	// endpoint moves from one to another.
 	Routes []string `json:"routes,omitempty"`
+	// claimedRoute is the route that the endpoint asks for. It becomes one of routes, and
+	// requests are let in under it, once no other endpoint has or claims it.
+	ClaimedRoute *string `json:"claimedRoute,omitempty"`
 	// replicas is the number of servers asked for.
 	Replicas *int32 `json:"replicas,omitempty"`
 	// readyReplicas is the number of servers that take requests.
@@ -98,6 +101,14 @@ func (b *ScimEndpointStatusApplyConfiguration) WithRoutes(values ...string) *Sci
 	for i := range values {
 		b.Routes = append(b.Routes, values[i])
 	}
+	return b
+}
+
+// WithClaimedRoute sets the ClaimedRoute field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ClaimedRoute field is set to the value of the last call.
+func (b *ScimEndpointStatusApplyConfiguration) WithClaimedRoute(value string) *ScimEndpointStatusApplyConfiguration {
+	b.ClaimedRoute = &value
 	return b
 }
 
