@@ -80,7 +80,7 @@ func (r *Reconciler) terminate(ctx context.Context, group *v1alpha1.ScimGroup) e
 	if err != nil {
 		return fmt.Errorf("delete the slices: %w", err)
 	}
-	if err := r.claims.ReleaseNamed(ctx, group, identity.DisplayNameClaim(group)); err != nil {
+	if err := r.claims.Release(ctx, group, identity.DisplayNameClaim(group)); err != nil {
 		return err
 	}
 	return outcome.Waiting(v1alpha1.ReasonTerminating, "The group is being deleted from the cluster.")

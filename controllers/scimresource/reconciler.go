@@ -6,6 +6,7 @@ package scimresource
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,6 +19,7 @@ import (
 	"scim-operator.io/controllers/internal/claims"
 	"scim-operator.io/controllers/internal/fair"
 	"scim-operator.io/controllers/internal/outcome"
+	"scim-operator.io/internal/identity"
 )
 
 const (
@@ -27,11 +29,13 @@ const (
 )
 
 // +kubebuilder:rbac:groups=scim-operator.io,resources=scimresources,verbs=get;list;watch;patch;delete
-// +kubebuilder:rbac:groups=scim-operator.io,resources=scimclaims,verbs=list;delete
+// +kubebuilder:rbac:groups=scim-operator.io,resources=scimclaims,verbs=get;delete
+// +kubebuilder:rbac:groups=scim-operator.io,resources=scimendpoints,verbs=get;list;watch
 
-// Reconciler reconciles ScimResources, of which it reads the metadata alone.
+// Reconciler reconciles ScimResources. Its cache has the metadata of them alone.
 type Reconciler struct {
 	client client.Client
+	live   client.Reader
 	claims claims.Releaser
 	now    func() time.Time
 }
@@ -42,6 +46,7 @@ func SetupWithManager(mgr ctrl.Manager) error { return setup(mgr, time.Now) }
 func setup(mgr ctrl.Manager, now func() time.Time) error {
 	r := &Reconciler{
 		client: mgr.GetClient(),
+		live:   mgr.GetAPIReader(),
 		claims: claims.Releaser{Client: mgr.GetClient(), Live: mgr.GetAPIReader()},
 		now:    now,
 	}
@@ -67,10 +72,34 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if resource.DeletionTimestamp.IsZero() {
 		return ctrl.Result{}, nil
 	}
-	return outcome.Skip(r.claims.Release(ctx, resource, isDeclared))
+	return outcome.Skip(r.release(ctx, req.NamespacedName))
 }
 
-// isDeclared says whether an attribute is one of a declared resource type.
-func isDeclared(a v1alpha1.ClaimedAttribute) bool {
-	return a != v1alpha1.ClaimUserName && a != v1alpha1.ClaimGroupDisplayName
+// release lets a resource go that is being deleted. Which claims it has follows from its values
+// and from which of them its endpoint declares as unique.
+func (r *Reconciler) release(ctx context.Context, key client.ObjectKey) error {
+	resource := &v1alpha1.ScimResource{}
+	if err := r.live.Get(ctx, key, resource); err != nil {
+		return err
+	}
+	declared, err := r.declaredType(ctx, resource)
+	if err != nil {
+		return err
+	}
+	return r.claims.Release(ctx, resource, identity.ResourceClaims(resource, declared)...)
+}
+
+// declaredType is the type of a resource as its endpoint declares it now, nil if it does not.
+func (r *Reconciler) declaredType(ctx context.Context, resource *v1alpha1.ScimResource) (*v1alpha1.SchemaResourceType, error) {
+	var ep v1alpha1.ScimEndpoint
+	key := client.ObjectKey{Namespace: resource.Namespace, Name: resource.Spec.EndpointRef.Name}
+	if err := r.client.Get(ctx, key, &ep); client.IgnoreNotFound(err) != nil {
+		return nil, fmt.Errorf("read which attributes are unique: %w", err)
+	}
+	for i := range ep.Spec.ResourceTypes {
+		if declared := &ep.Spec.ResourceTypes[i]; declared.Name == resource.Spec.ResourceType {
+			return declared, nil
+		}
+	}
+	return nil, nil
 }

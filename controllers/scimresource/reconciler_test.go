@@ -11,6 +11,7 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"scim-operator.io/api/v1alpha1"
@@ -28,14 +29,33 @@ func newDevice(namespace, name string) *v1alpha1.ScimResource {
 	}
 }
 
-func newClaim(namespace, name, holder string, attribute v1alpha1.ClaimedAttribute) *v1alpha1.ScimClaim {
+// newClaim is the claim on a value, as it is compared.
+func newClaim(namespace, holder string, attribute v1alpha1.ClaimedAttribute, value string) *v1alpha1.ScimClaim {
 	return &v1alpha1.ScimClaim{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: v1alpha1.ClaimName("okta", attribute, value)},
 		Spec: v1alpha1.ScimClaimSpec{
 			EndpointRef: v1alpha1.EndpointReference{Name: "okta"}, Attribute: attribute,
-			Value: name, HolderRef: v1alpha1.ObjectReference{Name: holder},
+			Value: value, HolderRef: v1alpha1.ObjectReference{Name: holder},
 		},
 	}
+}
+
+// declareDevices makes the endpoint of the devices.
+func declareDevices(namespace string) *v1alpha1.ScimEndpoint {
+	attribute := func(name string, caseExact bool, uniqueness v1alpha1.AttributeUniqueness) v1alpha1.ResourceAttribute {
+		a := v1alpha1.ResourceAttribute{Uniqueness: uniqueness}
+		a.Name, a.Type, a.CaseExact = name, "string", ptr.To(caseExact)
+		return a
+	}
+	ep := &v1alpha1.ScimEndpoint{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "okta"}}
+	ep.Spec.ResourceTypes = []v1alpha1.SchemaResourceType{{
+		Name: "Device", Endpoint: "/Devices", Schema: "urn:example:params:scim:schemas:device:2.0:Device",
+		Attributes: []v1alpha1.ResourceAttribute{
+			attribute("serialNumber", true, v1alpha1.UniquenessServer), attribute("assetTag", false, v1alpha1.UniquenessGlobal),
+			attribute("model", false, v1alpha1.UniquenessNone),
+		},
+	}}
+	return ep
 }
 
 func create(ctx context.Context, objects ...client.Object) {
@@ -53,16 +73,40 @@ var _ = Describe("A resource of a declared type", func() {
 
 	BeforeEach(func(ctx SpecContext) { namespace = env.Namespace(ctx) })
 
-	It("takes its claims with it, and nobody else's", func(ctx SpecContext) {
+	for _, declared := range []bool{true, false} {
+		name := "takes its claims with it, and nobody else's"
+		if !declared {
+			name += ", when its type is not declared any more"
+		}
+		It(name, func(ctx SpecContext) {
+			if declared {
+				create(ctx, declareDevices(namespace))
+			}
+			device := newDevice(namespace, "device")
+			device.Spec.Attributes["serialNumber"] = apiextensionsv1.JSON{Raw: []byte(`"SN-Ü1"`)}
+			device.Spec.Attributes["assetTag"] = apiextensionsv1.JSON{Raw: []byte(`" Tag-7 "`)}
+			device.Spec.Attributes["model"] = apiextensionsv1.JSON{Raw: []byte(`7`)}
+			another := newClaim(namespace, "other", "Device.serialNumber", "device")
+			create(ctx, device,
+				newClaim(namespace, "device", "Device.serialNumber", "SN-Ü1"), newClaim(namespace, "device", "Device.assetTag", "tag-7"),
+				another, newClaim(namespace, "device", v1alpha1.ClaimUserName, "SN-Ü1"))
+			Expect(env.Client.Delete(ctx, device)).To(Succeed())
+			Eventually(find(ctx, device)).Should(Satisfy(apierrors.IsNotFound))
+			var left v1alpha1.ScimClaimList
+			Expect(env.Client.List(ctx, &left, client.InNamespace(namespace))).To(Succeed())
+			Expect(left.Items).To(ConsistOf(HaveField("Name", another.Name), HaveField("Spec.Attribute", v1alpha1.ClaimUserName)))
+			Expect(env.Lists("scimclaims")).To(BeZero(), "the claims of a whole directory are looked through for one resource")
+		})
+	}
+
+	It("leaves a claim that another has on its value", func(ctx SpecContext) {
 		device := newDevice(namespace, "device")
-		create(ctx, device,
-			newClaim(namespace, "serial", "device", "Device.serialNumber"), newClaim(namespace, "tag", "device", "Device.assetTag"),
-			newClaim(namespace, "another", "other", "Device.serialNumber"), newClaim(namespace, "of-a-user", "device", v1alpha1.ClaimUserName))
+		create(ctx, device, newClaim(namespace, "other", "Device.serialNumber", "device"))
 		Expect(env.Client.Delete(ctx, device)).To(Succeed())
 		Eventually(find(ctx, device)).Should(Satisfy(apierrors.IsNotFound))
 		var left v1alpha1.ScimClaimList
 		Expect(env.Client.List(ctx, &left, client.InNamespace(namespace))).To(Succeed())
-		Expect(left.Items).To(ConsistOf(HaveField("Name", "another"), HaveField("Name", "of-a-user")))
+		Expect(left.Items).To(HaveLen(1))
 	})
 
 	It("stays for an hour when it keeps an id, also when it is deleted earlier, and then goes", func(ctx SpecContext) {

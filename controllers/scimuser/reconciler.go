@@ -99,7 +99,7 @@ func (r *Reconciler) terminate(ctx context.Context, user *v1alpha1.ScimUser) err
 	// There is nothing left to decide, also while somebody else's finalizer keeps the record.
 	user.Status.Departure = nil
 	r.census.withdraw(user)
-	if err := r.claims.ReleaseNamed(ctx, user, identity.UserNameClaim(user)); err != nil {
+	if err := r.claims.Release(ctx, user, identity.UserNameClaim(user)); err != nil {
 		return err
 	}
 	return outcome.Waiting(v1alpha1.ReasonTerminating, "The user is being deleted from the cluster.")

@@ -25,41 +25,21 @@ type Releaser struct {
 	Live client.Reader
 }
 
-// ReleaseNamed deletes the holder's claim of a name, and then removes the holder's
-// finalizer. It does nothing to an object without the finalizer.
+// Release deletes those of the holder's claims that have the given names, and then removes the
+// holder's finalizer. It does nothing to an object without the finalizer.
 //
-// The name follows from the value that the holder has, so that nobody looks through all
+// A name follows from the value that the holder has, so that nobody looks through all
 // claims of a directory. A claim that a crash in the middle of a rename left on another
 // value stays: the next to want that value finds that the holder does not exist, and takes
 // the claim over.
-func (r *Releaser) ReleaseNamed(ctx context.Context, holder client.Object, name string) error {
-	return r.release(ctx, holder, func() error {
-		claim := &v1alpha1.ScimClaim{}
-		err := r.Live.Get(ctx, client.ObjectKey{Namespace: holder.GetNamespace(), Name: name}, claim)
-		switch {
-		case apierrors.IsNotFound(err):
-			return nil
-		case err != nil:
-			return fmt.Errorf("read the claim: %w", err)
-		case claim.Spec.HolderRef.Name != holder.GetName():
-			return nil
-		}
-		return r.delete(ctx, claim)
-	})
-}
-
-// Release deletes every claim that the holder has on the attributes of its kind, and then
-// removes the holder's finalizer. It does nothing to an object without the finalizer.
-func (r *Releaser) Release(ctx context.Context, holder client.Object, ofKind func(v1alpha1.ClaimedAttribute) bool) error {
-	return r.release(ctx, holder, func() error { return r.deleteClaims(ctx, holder, ofKind) })
-}
-
-func (r *Releaser) release(ctx context.Context, holder client.Object, claims func() error) error {
+func (r *Releaser) Release(ctx context.Context, holder client.Object, names ...string) error {
 	if !controllerutil.ContainsFinalizer(holder, v1alpha1.ClaimsFinalizer) {
 		return nil
 	}
-	if err := claims(); err != nil {
-		return err
+	for _, name := range names {
+		if err := r.releaseNamed(ctx, holder, name); err != nil {
+			return err
+		}
 	}
 	before := holder.DeepCopyObject().(client.Object)
 	after := holder.DeepCopyObject().(client.Object)
@@ -71,23 +51,18 @@ func (r *Releaser) release(ctx context.Context, holder client.Object, claims fun
 	return nil
 }
 
-func (r *Releaser) deleteClaims(ctx context.Context, holder client.Object, ofKind func(v1alpha1.ClaimedAttribute) bool) error {
-	var list v1alpha1.ScimClaimList
-	err := r.Live.List(ctx, &list, client.InNamespace(holder.GetNamespace()),
-		client.MatchingFields{"spec.holderRef.name": holder.GetName()})
-	if err != nil {
-		return fmt.Errorf("list the claims: %w", err)
+func (r *Releaser) releaseNamed(ctx context.Context, holder client.Object, name string) error {
+	claim := &v1alpha1.ScimClaim{}
+	err := r.Live.Get(ctx, client.ObjectKey{Namespace: holder.GetNamespace(), Name: name}, claim)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil
+	case err != nil:
+		return fmt.Errorf("read the claim: %w", err)
+	case claim.Spec.HolderRef.Name != holder.GetName():
+		return nil
 	}
-	for i := range list.Items {
-		claim := &list.Items[i]
-		if !ofKind(claim.Spec.Attribute) {
-			continue
-		}
-		if err := r.delete(ctx, claim); err != nil {
-			return err
-		}
-	}
-	return nil
+	return r.delete(ctx, claim)
 }
 
 // delete deletes a claim as it was read: one that was taken over since belongs to another.
