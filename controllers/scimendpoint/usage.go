@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 
 	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/controllers/internal/fair"
 	"scim-operator.io/controllers/internal/outcome"
 )
 
@@ -40,7 +41,7 @@ func (u *usage) setup(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("scimendpoint-usage").
 		For(&v1alpha1.ScimEndpoint{}).
-		WithOptions(controller.Options{ReconciliationTimeout: timeout}).
+		WithOptions(controller.Options{ReconciliationTimeout: timeout, NewQueue: fair.NewQueue}).
 		Complete(u)
 }
 
