@@ -89,6 +89,7 @@ type Server struct {
 	failures     *failures
 	rates        *rates
 	bodies       *semaphore.Weighted // bytes of large bodies being served
+	strangers    *semaphore.Weighted // refusals of nobody who was let in that have not left yet
 	bookmarks    bookmarks
 	limits       Limits
 	metrics      *metrics
@@ -164,6 +165,7 @@ func New(c Config) (*Server, error) {
 		failures:     newFailures(),
 		rates:        newRates(limits.RequestsPerSecond),
 		bodies:       semaphore.NewWeighted(bodiesAtOnce * max(limits.BodyBytes, limits.BulkBytes)),
+		strangers:    semaphore.NewWeighted(strangersAtOnce),
 		now:          time.Now,
 		limits:       limits,
 		metrics:      m,
@@ -196,7 +198,11 @@ func resourceTypes(registry *scim.Registry) []*resourceType {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := s.newExchange(w, r)
 	defer x.finish()
-	if err := s.answer(x); err != nil {
+	switch err := s.answer(x); {
+	case err == nil:
+	case x.tokenID == "":
+		x.refuseStranger(err)
+	default:
 		x.refuse(err)
 	}
 }
