@@ -10,9 +10,11 @@ import (
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"scim-operator.io/controllers/identityprovider"
+	"scim-operator.io/controllers/internal/child"
 	"scim-operator.io/controllers/internal/members"
 	"scim-operator.io/controllers/internal/policies"
 	"scim-operator.io/controllers/scimendpoint"
@@ -53,6 +55,9 @@ func CacheOptions(namespaces []string) cache.Options {
 	}
 	return options
 }
+
+// ClientOptions have the manager's client read from the cache, but for Secrets.
+func ClientOptions() client.Options { return child.ClientOptions() }
 
 // Setup registers every controller with a manager that was made with CacheOptions.
 func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {

@@ -23,7 +23,7 @@ import (
 // +kubebuilder:rbac:groups=scim-operator.io,resources=identityproviders/finalizers,verbs=update
 // +kubebuilder:rbac:groups=scim-operator.io,resources=scimendpoints,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=scim-operator.io,resources=scimusers;scimgroups,verbs=get;list;watch
-// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get
 // +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 

@@ -47,11 +47,11 @@ var (
 
 // metadataOnly are the kinds of children of which the manager's cache holds the metadata
 // alone, and only of what carries v1alpha1.ManagedByLabel: what a child holds is compared
-// by its version, and what is in a Secret is read from the API server each time.
+// by its version. Of Secrets the cache holds nothing; see secretsLook.
 func metadataOnly() []client.Object {
 	var kinds []client.Object
 	for _, kind := range []schema.GroupVersionKind{
-		serviceAccountKind, serviceKind, secretKind, roleKind, roleBindingKind, networkPolicyKind, ingressKind, disruptionBudgetKind,
+		serviceAccountKind, serviceKind, roleKind, roleBindingKind, networkPolicyKind, ingressKind, disruptionBudgetKind,
 	} {
 		kinds = append(kinds, child.Metadata(kind))
 	}

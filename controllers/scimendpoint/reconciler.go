@@ -7,7 +7,6 @@ package scimendpoint
 
 import (
 	"context"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -26,7 +25,7 @@ import (
 // +kubebuilder:rbac:groups=scim-operator.io,resources=scimendpoints/finalizers,verbs=update
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups="",resources=services;serviceaccounts,verbs=get;list;watch;create;patch
-// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles;rolebindings,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;patch
@@ -36,8 +35,10 @@ import (
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // Nobody can grant what they do not have: these are what the servers' Roles contain
-// beyond the above.
+// beyond the above. Servers watch the Secret of their digests, and the manager may watch none: it
+// grants that nevertheless, and config/policy/manager_roles.yaml bounds what it grants.
 // +kubebuilder:rbac:groups=scim-operator.io,resources=scimusers;scimgroups;scimresources;scimgroupslices;scimclaims,verbs=get;list;watch;create;update;patch;delete
+// +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles,verbs=escalate;bind
 
 // Reconciler reconciles ScimEndpoints.
 type Reconciler struct {
@@ -50,7 +51,7 @@ type Reconciler struct {
 	options  render.Options
 	exposure ExposureRules
 	policies Policies
-	now      func() time.Time
+	clock
 }
 
 // Reconcile brings one endpoint's children and status up to date.

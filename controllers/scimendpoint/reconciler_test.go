@@ -412,7 +412,7 @@ var _ = Describe("The list of servers", func() {
 		due := p.DeletionTimestamp.Time
 
 		forget := func(now time.Time) (left int, next time.Duration) {
-			r := &Reconciler{client: env.Client, live: env.Client, now: func() time.Time { return now }}
+			r := &Reconciler{client: env.Client, live: env.Client, clock: clock{now: func() time.Time { return now }}}
 			current := observed(ctx, ep)(Default)
 			next, err := r.forgetServers(ctx, &outcome.Pass{}, current)
 			Expect(err).NotTo(HaveOccurred())

@@ -23,6 +23,7 @@ const maxRecord = 16 << 10
 type record struct {
 	Routes          []string               `json:"routes,omitempty"`
 	TokenGeneration *int64                 `json:"tokenGeneration,omitempty"`
+	TokenSerial     int64                  `json:"tokenSerial,omitempty"`
 	Tokens          []v1alpha1.TokenStatus `json:"tokens,omitempty"`
 }
 
@@ -66,7 +67,10 @@ func routesOf(ep *v1alpha1.ScimEndpoint) []string {
 // keepRecord writes the annotation when the status says something else. When a token was
 // last used is not in it: it would be written every minute.
 func (r *Reconciler) keepRecord(ctx context.Context, ep *v1alpha1.ScimEndpoint) error {
-	now := record{Routes: ep.Status.Routes, TokenGeneration: ep.Status.TokenGeneration}
+	now := record{
+		Routes: ep.Status.Routes, TokenGeneration: ep.Status.TokenGeneration,
+		TokenSerial: max(recordOf(ep).TokenSerial, lastSerial(ep, ep.Status.Tokens)),
+	}
 	for _, t := range ep.Status.Tokens {
 		t.LastUsedTime = nil
 		now.Tokens = append(now.Tokens, t)

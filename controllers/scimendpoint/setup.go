@@ -38,7 +38,16 @@ const (
 	workers = 4
 	// timeout ends a reconcile that hangs, at an API server that does not answer.
 	timeout = time.Minute
+	// secretsLook is how often the Secrets of an endpoint are read again. The manager may not
+	// watch Secrets, as it would have to be allowed to list those of others.
+	secretsLook = 5 * time.Minute
 )
+
+// clock is how a Reconciler knows the time, and how often it reads Secrets again.
+type clock struct {
+	now  func() time.Time
+	look time.Duration
+}
 
 // CacheByObject limits the manager's cache to what this controller needs: children and
 // pods that carry the operator's labels, and no pod that has ended. Of Deployments it holds
@@ -75,12 +84,12 @@ func withEndpoint() labels.Selector {
 }
 
 // SetupWithManager registers the controller. The manager's cache must be limited by
-// CacheByObject.
+// CacheByObject, and its client must read Secrets as child.ClientOptions says.
 func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options render.Options, exposure ExposureRules, policies Policies) error {
-	return setup(ctx, mgr, options, exposure, policies, time.Now)
+	return setup(ctx, mgr, options, exposure, policies, clock{time.Now, secretsLook})
 }
 
-func setup(ctx context.Context, mgr ctrl.Manager, options render.Options, exposure ExposureRules, policies Policies, now func() time.Time) error {
+func setup(ctx context.Context, mgr ctrl.Manager, options render.Options, exposure ExposureRules, policies Policies, clock clock) error {
 	r := &Reconciler{
 		client:   mgr.GetClient(),
 		live:     mgr.GetAPIReader(),
@@ -89,7 +98,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, options render.Options, exposu
 		options:  options,
 		exposure: exposure,
 		policies: policies,
-		now:      now,
+		clock:    clock,
 	}
 	if err := mgr.GetFieldIndexer().IndexField(ctx, &v1alpha1.ScimEndpoint{}, hostIndex, indexHost); err != nil {
 		return fmt.Errorf("index endpoints by host: %w", err)
@@ -122,7 +131,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, options render.Options, exposu
 			return source.Kind[client.Object](mgr.GetCache(), &gatewayv1.HTTPRoute{}, owned)
 		},
 	}
-	return (&usage{client: r.client, now: now}).setup(mgr)
+	return (&usage{client: r.client, now: clock.now}).setup(mgr)
 }
 
 // endpointOf maps a server's pod to its endpoint.

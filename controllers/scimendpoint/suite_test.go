@@ -47,7 +47,9 @@ func TestScimEndpoint(t *testing.T) {
 }
 
 func setupWith(options render.Options, exposure ExposureRules) testenv.Setup {
-	return func(ctx context.Context, mgr ctrl.Manager) error { return setup(ctx, mgr, options, exposure, nil, now) }
+	return func(ctx context.Context, mgr ctrl.Manager) error {
+		return setup(ctx, mgr, options, exposure, nil, clock{now, time.Second})
+	}
 }
 
 func startManager() {

@@ -12,6 +12,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"scim-operator.io/api/v1alpha1"
@@ -29,6 +30,7 @@ import (
 // It returns when to look again although nothing changes, zero for never.
 func (r *Reconciler) ensureTokens(ctx context.Context, pass *outcome.Pass, ep *v1alpha1.ScimEndpoint) (next time.Duration, err error) {
 	m, next, err := r.followTokens(ctx, pass, ep)
+	next = outcome.Earliest(next, wait.Jitter(r.look, 0.1))
 	var failure *outcome.Failure
 	switch {
 	case errors.As(err, &failure):
@@ -37,12 +39,12 @@ func (r *Reconciler) ensureTokens(ctx context.Context, pass *outcome.Pass, ep *v
 	case err != nil:
 		return next, err
 	}
-	delivered, sweep, err := r.sweepTokens(ctx, ep, &m.record)
+	delivered, sweep, err := r.sweepTokens(ctx, ep, m)
 	if err != nil {
 		return next, err
 	}
 	showTokens(ep, &m.record, delivered, r.now())
-	return outcome.Earliest(next, sweep), r.tellTokenReady(ctx, pass, ep, m)
+	return outcome.Earliest(next, sweep), r.tellTokenReady(pass, ep, m, delivered)
 }
 
 // followTokens brings the record of the tokens, and with it the digests, up to date.

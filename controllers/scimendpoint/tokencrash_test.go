@@ -62,7 +62,7 @@ func reconcileTokensWith(ctx context.Context, ep *v1alpha1.ScimEndpoint, c clien
 	GinkgoHelper()
 	r := &Reconciler{
 		client: c, live: env.Client, children: child.Client{Client: c, Live: env.Client},
-		reporter: reporter, now: now,
+		reporter: reporter, clock: clock{now: now},
 	}
 	current := &v1alpha1.ScimEndpoint{}
 	pass, err := r.reporter.Begin(ctx, client.ObjectKeyFromObject(ep), current, &current.Status.ObservedGeneration)

@@ -349,10 +349,10 @@ var _ = Describe("The life of a token", func() {
 		current := observed(ctx, ep)(Default)
 		age := func(d time.Duration) (time.Duration, error) {
 			r := &Reconciler{
-				client: env.Client, children: child.Client{Client: env.Client, Live: env.Client},
-				now: func() time.Time { return secret.CreationTimestamp.Add(d) },
+				client: env.Client, live: env.Client, children: child.Client{Client: env.Client, Live: env.Client},
+				clock: clock{now: func() time.Time { return secret.CreationTimestamp.Add(d) }},
 			}
-			_, wait, err := r.sweepTokens(ctx, current, record)
+			_, wait, err := r.sweepTokens(ctx, current, &memory{record: *record})
 			return wait, err
 		}
 		Expect(age(-time.Minute)).To(Equal(day + time.Minute))

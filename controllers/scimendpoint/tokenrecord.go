@@ -11,18 +11,16 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"scim-operator.io/api/v1alpha1"
-	"scim-operator.io/controllers/internal/child"
 	"scim-operator.io/controllers/internal/outcome"
-	"scim-operator.io/internal/render"
 	"scim-operator.io/internal/token"
 )
+
+// lostLook is how soon the Secrets of the tokens are looked for again when all of them are lost,
+// as while a backup is restored.
+const lostLook = 15 * time.Second
 
 // memory is what is known of an endpoint's tokens.
 type memory struct {
@@ -89,7 +87,7 @@ func (r *Reconciler) recall(ctx context.Context, ep *v1alpha1.ScimEndpoint) (*me
 		return nil, outcome.Stalled(v1alpha1.ReasonTokenDigestsLost,
 			"There has been a token, but Secret %s is lost, and the Secrets in which tokens were delivered are gone or hold others, so that servers can check no token. "+
 				"Restore Secret %s from a backup, or raise spec.token.generation above %d to get a new token.",
-			ep.DigestSecretName(), ep.DigestSecretName(), m.record.Generation)
+			ep.DigestSecretName(), ep.DigestSecretName(), m.record.Generation).After(min(r.look, lostLook))
 	}
 	return m, nil
 }
@@ -102,17 +100,21 @@ func everIssued(ep *v1alpha1.ScimEndpoint) bool {
 // restore makes a record of the tokens that are left. It counts on from every token whose
 // name is still to be seen somewhere.
 func (r *Reconciler) restore(ctx context.Context, ep *v1alpha1.ScimEndpoint, tokens []token.Token) (token.Record, error) {
-	record := token.Record{Tokens: tokens, Generation: ptr.Deref(ep.Status.TokenGeneration, v1alpha1.FirstTokenGeneration)}
-	delivered, err := r.deliveredSecrets(ctx, ep)
-	if err != nil {
-		return record, err
+	record := token.Record{
+		Tokens: tokens, Generation: ptr.Deref(ep.Status.TokenGeneration, v1alpha1.FirstTokenGeneration),
+		Serial: max(lastSerial(ep, ep.Status.Tokens), recordOf(ep).TokenSerial),
 	}
-	for _, t := range ep.Status.Tokens {
-		record.Serial = max(record.Serial, ep.TokenSerial(t.SecretName))
+	for range maxSweep {
+		_, ours, err := r.deliveredSecret(ctx, ep, record.Serial+1)
+		if err != nil {
+			return record, err
+		}
+		if !ours {
+			break
+		}
+		record.Serial++
 	}
-	for i := range delivered {
-		record.Serial = max(record.Serial, ep.TokenSerial(delivered[i].Name))
-	}
+	record.Swept = max(0, record.Serial-maxSweep)
 	// Only the newest goes on as long as it lives.
 	slices.SortStableFunc(record.Tokens, func(a, b token.Token) int { return a.CreatedTime.Compare(b.CreatedTime) })
 	for i := range record.Tokens[:max(0, len(record.Tokens)-1)] {
@@ -171,75 +173,4 @@ func shownToken(ep *v1alpha1.ScimEndpoint, id string) *v1alpha1.TokenStatus {
 		return nil
 	}
 	return &ep.Status.Tokens[i]
-}
-
-// deliveredSecrets are the Secrets in which tokens of the endpoint were delivered and that
-// nobody has deleted. Of an endpoint that is restored, or comes back after its provider was
-// disabled, they are controlled by nobody until adoptToken.
-func (r *Reconciler) deliveredSecrets(ctx context.Context, ep *v1alpha1.ScimEndpoint) ([]metav1.PartialObjectMetadata, error) {
-	var secrets metav1.PartialObjectMetadataList
-	secrets.SetGroupVersionKind(secretKind)
-	if err := r.client.List(ctx, &secrets, client.InNamespace(ep.Namespace), client.MatchingLabels(owner(ep).Labels)); err != nil {
-		return nil, fmt.Errorf("list the Secrets of tokens: %w", err)
-	}
-	return slices.DeleteFunc(secrets.Items, func(s metav1.PartialObjectMetadata) bool {
-		controller := metav1.GetControllerOfNoCopy(&s)
-		return ep.TokenSerial(s.Name) == 0 || controller != nil && controller.UID != ep.UID
-	}), nil
-}
-
-// sweepTokens deletes the Secrets of tokens that are over, and those that have been there
-// for as long as the spec lets them, by the API server's clock. One that is not on record
-// yet is left: it was delivered by a manager that then stopped. It returns the Secrets that
-// stay, by name, and when the next one is due, zero for never.
-func (r *Reconciler) sweepTokens(ctx context.Context, ep *v1alpha1.ScimEndpoint, record *token.Record) (stay map[string]*metav1.PartialObjectMetadata, next time.Duration, err error) {
-	secrets, err := r.deliveredSecrets(ctx, ep)
-	if err != nil {
-		return nil, 0, err
-	}
-	now := r.now()
-	live := map[string]bool{}
-	for _, t := range record.Live(now) {
-		live[t.SecretName] = true
-	}
-	after := ep.Spec.Token.EffectiveDeleteAfter()
-	stay = map[string]*metav1.PartialObjectMetadata{}
-	for i := range secrets {
-		secret := &secrets[i]
-		over := !live[secret.Name] && ep.TokenSerial(secret.Name) <= record.Serial
-		expires := after > 0 && live[secret.Name]
-		left := secret.CreationTimestamp.Add(after).Sub(now)
-		if over || expires && left <= 0 {
-			if _, err := r.children.Remove(ctx, owner(ep), secret.Name, child.Metadata(secretKind)); err != nil {
-				return nil, 0, err
-			}
-			continue
-		}
-		if err := r.adoptToken(ctx, ep, secret); err != nil {
-			return nil, 0, err
-		}
-		stay[secret.Name] = secret
-		if expires {
-			next = outcome.Earliest(next, left)
-		}
-	}
-	return stay, next, nil
-}
-
-// adoptToken gives the Secret of a token its owners. It writes nothing else of it.
-func (r *Reconciler) adoptToken(ctx context.Context, ep *v1alpha1.ScimEndpoint, secret *metav1.PartialObjectMetadata) error {
-	owners := render.TokenSecretOwners(ep, secret)
-	if equality.Semantic.DeepEqual(owners, secret.OwnerReferences) {
-		return nil
-	}
-	after := secret.DeepCopy()
-	after.SetOwnerReferences(owners)
-	err := r.client.Patch(ctx, after, client.MergeFromWithOptions(secret, client.MergeFromWithOptimisticLock{}), outcome.Owner)
-	if apierrors.IsConflict(err) {
-		return outcome.ErrOutdated
-	}
-	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("take over Secret %s: %w", secret.Name, err)
-	}
-	return nil
 }

@@ -3,7 +3,6 @@
 package scimendpoint
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,10 +10,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"scim-operator.io/api/v1alpha1"
-	"scim-operator.io/controllers/internal/child"
 	"scim-operator.io/controllers/internal/outcome"
 	"scim-operator.io/internal/token"
 )
@@ -67,7 +64,7 @@ func firstRead(secret *metav1.PartialObjectMetadata, before *metav1.Time) *metav
 
 // tellTokenReady says which token is in force and where it is to be had. The
 // IdentityProvider looks for its Secret when it sees a change of this.
-func (r *Reconciler) tellTokenReady(ctx context.Context, pass *outcome.Pass, ep *v1alpha1.ScimEndpoint, m *memory) error {
+func (r *Reconciler) tellTokenReady(pass *outcome.Pass, ep *v1alpha1.ScimEndpoint, m *memory, delivered map[string]*metav1.PartialObjectMetadata) error {
 	live := m.record.Live(r.now())
 	if m.refused != nil {
 		return r.tellRefused(ep, m.refused, live)
@@ -84,12 +81,8 @@ func (r *Reconciler) tellTokenReady(ctx context.Context, pass *outcome.Pass, ep 
 			fmt.Sprintf("The token is the one in Secret %s.%s", live[0].SecretName, goesOn(live[1:])+mustNotExpire(ep, live)))
 		return nil
 	}
-	delivered, err := r.children.Exists(ctx, client.ObjectKey{Namespace: ep.Namespace, Name: live[0].SecretName}, child.Metadata(secretKind))
-	if err != nil {
-		return err
-	}
 	message := "A token has been issued. The Secret in which it was delivered has been deleted."
-	if delivered {
+	if delivered[live[0].SecretName] != nil {
 		message = fmt.Sprintf("A token has been issued and delivered in Secret %s; the Secret may be deleted once the token has been copied.", live[0].SecretName)
 	}
 	outcome.Set(ep, v1alpha1.ConditionTokenReady, true, v1alpha1.ReasonTokenIssued, message+goesOn(live[1:])+mustNotExpire(ep, live))

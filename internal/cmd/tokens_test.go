@@ -73,7 +73,7 @@ func startEndpointManager(t *testing.T, config *rest.Config) context.Context {
 		t.Fatal(err)
 	}
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme: scheme, Logger: logr.Discard(), Cache: controllers.CacheOptions(nil),
+		Scheme: scheme, Logger: logr.Discard(), Cache: controllers.CacheOptions(nil), Client: controllers.ClientOptions(),
 		Metrics:    metricsserver.Options{BindAddress: "0"},
 		Controller: ctrlconfig.Controller{SkipNameValidation: ptr.To(true)}, // another test runs them all
 	})

@@ -27,6 +27,8 @@ type Record struct {
 	Generation int64 `json:"generation"`
 	// Serial counts the tokens that were issued.
 	Serial int64 `json:"serial"`
+	// Swept is up to which serial no Secret of a token is left.
+	Swept int64 `json:"swept,omitempty"`
 	// Tokens that are in force, or have ended not long ago. At most one has no RetireTime:
 	// the newest.
 	Tokens []Token `json:"tokens"`
@@ -159,7 +161,7 @@ func (r *Record) check() error {
 	switch {
 	case newest > 1:
 		return fmt.Errorf("token: %d tokens of the record are the newest", newest)
-	case r.Generation < 0 || r.Serial < 0:
+	case r.Generation < 0 || r.Serial < 0 || r.Swept < 0:
 		return errors.New("token: the record counts below zero")
 	case len(r.Revoked) > maxRevoked:
 		return fmt.Errorf("token: %d revoked ids; at most %d are remembered", len(r.Revoked), maxRevoked)

@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -38,6 +39,12 @@ type Client struct {
 	Live client.Reader
 
 	applied applied
+}
+
+// ClientOptions has a manager's client read Secrets from the API server and never from the
+// cache: to fill one it would have to list and watch all Secrets.
+func ClientOptions() client.Options {
+	return client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}}}
 }
 
 // Metadata returns an empty object of a kind of which the cache holds the metadata alone.

@@ -40,6 +40,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/controllers/internal/child"
 	"scim-operator.io/test/assets"
 	"scim-operator.io/test/kstatus"
 )
@@ -215,6 +216,7 @@ func (e *Env) run(setup Setup, elected bool) (stop func()) {
 		LeaseDuration:                 ptr.To(90 * time.Second),
 		RenewDeadline:                 ptr.To(60 * time.Second),
 		Cache:                         e.cache(),
+		Client:                        child.ClientOptions(),
 		// A test may run several managers one after the other.
 		Controller: config.Controller{SkipNameValidation: ptr.To(true)},
 	}
