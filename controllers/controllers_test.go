@@ -56,7 +56,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 		env.Namespace(ctx)
 	}
 	DeferCleanup(env.Run(func(ctx context.Context, mgr ctrl.Manager) error {
-		return Setup(ctx, mgr, Options{Servers: render.Options{Image: "registry.example.com/scim-operator:v1"}, Metadata: noWebsite{}})
+		return Setup(ctx, mgr, Options{Servers: render.Options{Image: testenv.Image}, Metadata: noWebsite{}})
 	}))
 })
 

@@ -19,7 +19,7 @@ need_image() {
   [ -n "${IMAGE-}" ] || die "give IMAGE, a name that the cluster can pull: IMAGE=registry.example.com/scim-operator:v1"
 }
 
-everything() { "$KUBECTL" kustomize "$REPO_DIR/config/install" | sed "s|localhost/scim-operator:dev|$IMAGE|"; }
+everything() { "$KUBECTL" kustomize "$REPO_DIR/config/install" | sed "s|localhost/scim-operator:dev|$IMAGE|"; } # in the Deployment, and in the role that lets it run
 
 names() { crds | awk '$1 == "name:" && /\.scim-operator\.io$/ { print $2 }'; }
 

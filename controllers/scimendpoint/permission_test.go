@@ -140,7 +140,7 @@ var _ = Describe("What administrators allow", func() {
 
 	It("can be that no namespace has any host unless its annotation says so", func(ctx SpecContext) {
 		stopManager()
-		stop := env.Run(setupWith(render.Options{Image: "registry.example.com/scim-operator:v1"}, ExposureRules{RequireAllowedHosts: true}))
+		stop := env.Run(setupWith(render.Options{Image: testenv.Image}, ExposureRules{RequireAllowedHosts: true}))
 		DeferCleanup(startManager)
 		DeferCleanup(stop)
 		env.Create(ctx, ep)

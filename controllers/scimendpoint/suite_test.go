@@ -53,7 +53,7 @@ func setupWith(options render.Options, exposure ExposureRules) testenv.Setup {
 }
 
 func startManager() {
-	stopManager = env.Run(setupWith(render.Options{Image: "registry.example.com/scim-operator:v1"}, exposureRules))
+	stopManager = env.Run(setupWith(render.Options{Image: testenv.Image}, exposureRules))
 }
 
 var _ = BeforeSuite(func() {

@@ -122,6 +122,10 @@ kind: Kustomization
 resources: [../../../config/install]
 images:
 - {name: localhost/scim-operator, newName: $image, newTag: "$tag"}
+replacements:
+- source: {kind: Deployment, name: scim-operator-manager, fieldPath: spec.template.spec.containers.0.image}
+  targets:
+  - {select: {kind: ClusterRole, name: scim-operator-server-image}, fieldPaths: [rules.0.resourceNames.0]}
 labels:
 - pairs: {$DEMO_LABEL: "true"}
 END

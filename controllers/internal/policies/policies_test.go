@@ -48,7 +48,7 @@ var _ = BeforeSuite(func() {
 		if err := mgr.Add(verifier); err != nil {
 			return err
 		}
-		return scimendpoint.SetupWithManager(ctx, mgr, render.Options{Image: "registry.example.com/scim-operator:v1"}, scimendpoint.ExposureRules{}, verifier)
+		return scimendpoint.SetupWithManager(ctx, mgr, render.Options{Image: testenv.Image}, scimendpoint.ExposureRules{}, verifier)
 	}))
 })
 

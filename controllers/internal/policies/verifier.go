@@ -131,7 +131,7 @@ func (v *Verifier) Message() string {
 		return ""
 	}
 	return "Admission policies that protect the directory are not in force (" + strings.Join(parts, "; ") +
-		"): whoever may write users and groups can change what the identity provider said. Apply config/policy of this release."
+		"): whoever has rights to users, groups or the manager's token can do what they refuse. Apply config/policy of this release."
 }
 
 func (v *Verifier) inState(state State) []string {

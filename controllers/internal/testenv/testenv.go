@@ -52,6 +52,8 @@ const (
 	Poll = 50 * time.Millisecond
 	// Quiet is how long nothing must happen to count as rest.
 	Quiet = 3 * time.Second
+	// Image is what managers may run as servers.
+	Image = "registry.example.com/scim-operator:v1"
 	// leaderElectionID names the Lease that the manager's Role allows.
 	leaderElectionID = "scim-operator.scim-operator.io"
 )
@@ -106,6 +108,8 @@ func Start(cacheOptions func() cache.Options) *Env {
 	e.install("config/protection/*.yaml")
 	e.install("config/rbac/role.yaml")
 	e.install("config/rbac/restore_role.yaml")
+	e.install("config/rbac/server_image.yaml")
+	e.allowImage()
 	e.manager = e.newManagerUser()
 	e.observer = kstatus.Observe(e.Client)
 	return e
@@ -145,6 +149,14 @@ func (e *Env) install(pattern string) {
 			}
 		}
 	}
+}
+
+// allowImage puts the image of these tests into the role of those that managers may run.
+func (e *Env) allowImage() {
+	role := &rbacv1.ClusterRole{}
+	gomega.Expect(e.Get(context.Background(), "", "scim-operator-server-image", role)).To(gomega.Succeed())
+	role.Rules[0].ResourceNames = []string{Image}
+	gomega.Expect(e.Client.Update(context.Background(), role)).To(gomega.Succeed())
 }
 
 // newManagerUser makes the user as which managers run, with the permissions that the
