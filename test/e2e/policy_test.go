@@ -19,6 +19,16 @@ import (
 	scimv1 "scim-operator.io/api/v1alpha1"
 )
 
+// bind gives a user a ClusterRole in a namespace.
+func bind(ctx context.Context, namespace, role, user string) {
+	GinkgoHelper()
+	Expect(k8s.Create(ctx, &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: user + "-" + role, Namespace: namespace},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}},
+	})).To(Succeed())
+}
+
 var _ = Describe("who may write", Ordered, func() {
 	var t *tenant
 	var user *scimv1.ScimUser
@@ -32,12 +42,16 @@ var _ = Describe("who may write", Ordered, func() {
 		t = newTenant(ctx, "policy", 1)
 		id := t.scim().mustDo("POST", "/Users", userBody("guarded@e2e.example"), 201).id()
 		user = &scimv1.ScimUser{ObjectMeta: metav1.ObjectMeta{Name: id, Namespace: t.namespace}}
-		Expect(k8s.Create(ctx, &rbacv1.RoleBinding{
-			ObjectMeta: metav1.ObjectMeta{Name: "eve", Namespace: t.namespace},
-			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "admin"},
-			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "eve"}},
-		})).To(Succeed())
+		bind(ctx, t.namespace, "admin", "eve")
 		eve = impersonating("eve")
+	})
+
+	It("and who may see people, is not decided with the cluster's role admin", func(ctx context.Context) {
+		Eventually(func() error { return eve.Get(ctx, client.ObjectKeyFromObject(t.provider), &scimv1.IdentityProvider{}) }).Should(Succeed())
+		Expect(eve.Get(ctx, client.ObjectKeyFromObject(user), &scimv1.ScimUser{})).To(Satisfy(apierrors.IsForbidden))
+		Expect(eve.List(ctx, &scimv1.ScimGroupList{}, client.InNamespace(t.namespace))).To(Satisfy(apierrors.IsForbidden))
+		bind(ctx, t.namespace, "scim-operator-edit-people", "eve")
+		Eventually(func() error { return eve.Get(ctx, client.ObjectKeyFromObject(user), &scimv1.ScimUser{}) }).Should(Succeed())
 	})
 
 	It("a cluster administrator may not change what the IdP said", func(ctx context.Context) {
@@ -46,7 +60,7 @@ var _ = Describe("who may write", Ordered, func() {
 		Expect(err).To(MatchError(ContainSubstring("change the user or group in the identity provider instead")))
 	})
 
-	It("somebody with the role admin in the namespace may not create a user by hand for an endpoint", func(ctx context.Context) {
+	It("somebody with the roles admin and edit-people in the namespace may not create a user by hand for an endpoint", func(ctx context.Context) {
 		Eventually(func() error {
 			return eve.Create(ctx, &scimv1.ScimUser{
 				ObjectMeta: metav1.ObjectMeta{Name: "by-hand", Namespace: t.namespace},

@@ -101,12 +101,7 @@ var _ = Describe("a namespace that is restored from a backup", Ordered, func() {
 	It("takes the verb restore", func(ctx context.Context) {
 		users := saved.Only(func(o *unstructured.Unstructured) bool { return o.GetKind() == "ScimUser" })
 		other := impersonating("e2e-editor", "system:authenticated")
-		binding := &rbacv1.RoleBinding{
-			ObjectMeta: metav1.ObjectMeta{Namespace: t.namespace, Name: "e2e-editor"},
-			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "admin"},
-			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "e2e-editor"}},
-		}
-		Expect(k8s.Create(ctx, binding)).To(Succeed())
+		bind(ctx, t.namespace, "scim-operator-edit-people", "e2e-editor")
 		Eventually(func() []error { return users.Restore(ctx, other) }).Should(And(
 			HaveLen(size), HaveEach(MatchError(Or(
 				ContainSubstring("ClusterRole scim-operator-restore"),

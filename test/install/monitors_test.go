@@ -46,16 +46,21 @@ type scrape struct {
 }
 
 // documents are what kustomize makes of a kustomization, document by document.
-func documents(t *testing.T, kustomization string) (found [][]byte) {
+func documents(t *testing.T, kustomization string) [][]byte {
+	t.Helper()
+	return documentsOf(t, filepath.Join(assets.Root(), "config", kustomization))
+}
+
+func documentsOf(t *testing.T, directory string) (found [][]byte) {
 	t.Helper()
 	binaries, err := assets.Directory()
 	if err != nil {
 		t.Fatal(err)
 	}
 	kubectl := filepath.Join(binaries, "kubectl")
-	out, err := exec.CommandContext(t.Context(), kubectl, "kustomize", filepath.Join(assets.Root(), "config", kustomization)).Output()
+	out, err := exec.CommandContext(t.Context(), kubectl, "kustomize", directory).Output()
 	if err != nil {
-		t.Fatalf("kubectl kustomize config/%s: %v", kustomization, err)
+		t.Fatalf("kubectl kustomize %s: %v", directory, err)
 	}
 	reader := kubeyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(out)))
 	for {
@@ -86,8 +91,13 @@ func all(t *testing.T, kustomization string) (found []metav1.PartialObjectMetada
 // manifests are the objects of a kind in a kustomization.
 func manifests[T any](t *testing.T, kustomization, kind string) []*T {
 	t.Helper()
+	return manifestsIn[T](t, documents(t, kustomization), kind)
+}
+
+func manifestsIn[T any](t *testing.T, documents [][]byte, kind string) []*T {
+	t.Helper()
 	var found []*T
-	for _, document := range documents(t, kustomization) {
+	for _, document := range documents {
 		var meta metav1.TypeMeta
 		if err := yaml.Unmarshal(document, &meta); err != nil {
 			t.Fatal(err)
@@ -102,7 +112,7 @@ func manifests[T any](t *testing.T, kustomization, kind string) []*T {
 		found = append(found, object)
 	}
 	if len(found) == 0 {
-		t.Fatalf("there is no %s in config/%s", kind, kustomization)
+		t.Fatalf("there is no %s", kind)
 	}
 	return found
 }
