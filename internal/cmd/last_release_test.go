@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -56,37 +57,10 @@ type released struct {
 
 func startReleased(t *testing.T, binary string, config *rest.Config, endpoint *v1alpha1.ScimEndpoint) *released {
 	t.Helper()
-	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
-	encoded, err := yaml.Marshal(clientcmdapi.Config{
-		Clusters: []clientcmdapi.NamedCluster{{Name: "test", Cluster: clientcmdapi.Cluster{Server: "https://" + strings.TrimPrefix(config.Host, "https://"), CertificateAuthorityData: config.CAData}}},
-		AuthInfos: []clientcmdapi.NamedAuthInfo{{Name: "test", AuthInfo: clientcmdapi.AuthInfo{
-			ClientCertificateData: config.CertData, ClientKeyData: config.KeyData, Token: config.BearerToken,
-			Impersonate: "system:serviceaccount:" + endpoint.Namespace + ":" + endpoint.ChildName(), ImpersonateGroups: []string{"system:authenticated"},
-		}}},
-		Contexts:       []clientcmdapi.NamedContext{{Name: "test", Context: clientcmdapi.Context{Cluster: "test", AuthInfo: "test"}}},
-		CurrentContext: "test",
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(kubeconfig, encoded, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	kubeconfig := writeKubeconfig(t, config, "system:serviceaccount:"+endpoint.Namespace+":"+endpoint.ChildName())
 	scim, ops := freePort(t), freePort(t)
-	process := exec.Command(binary, "serve", "--endpoint="+endpoint.Name, "--base-url="+endpoint.BaseURL(), "--namespace="+endpoint.Namespace,
-		"--pod-name=last-release", "--pod-ip=127.0.0.1", "--kubeconfig="+kubeconfig, "--listen="+scim, "--ops-listen="+ops, "--peer-listen="+freePort(t))
-	var log bytes.Buffer
-	process.Stdout, process.Stderr = &log, &log
-	if err := process.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = process.Process.Signal(syscall.SIGTERM)
-		_ = process.Wait()
-		if t.Failed() {
-			t.Logf("the last release logged\n%s", log.String())
-		}
-	})
+	startProcess(t, exec.Command(binary, "serve", "--endpoint="+endpoint.Name, "--base-url="+endpoint.BaseURL(), "--namespace="+endpoint.Namespace,
+		"--pod-name=last-release", "--pod-ip=127.0.0.1", "--kubeconfig="+kubeconfig, "--listen="+scim, "--ops-listen="+ops, "--peer-listen="+freePort(t)))
 	awaitThat(t, "the last release is ready", func() bool {
 		response, err := http.Get("http://" + ops + "/readyz")
 		if err != nil {
@@ -96,6 +70,52 @@ func startReleased(t *testing.T, binary string, config *rest.Config, endpoint *v
 		return response.StatusCode == http.StatusOK
 	})
 	return &released{t: t, scim: scim}
+}
+
+// writeKubeconfig writes a kubeconfig for a process that acts as another identity, or as the
+// configuration's own when that is empty.
+func writeKubeconfig(t *testing.T, config *rest.Config, as string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	user := clientcmdapi.AuthInfo{ClientCertificateData: config.CertData, ClientKeyData: config.KeyData, Token: config.BearerToken, Impersonate: as}
+	if as != "" {
+		user.ImpersonateGroups = []string{"system:authenticated"}
+	}
+	encoded, err := yaml.Marshal(clientcmdapi.Config{
+		Clusters:       []clientcmdapi.NamedCluster{{Name: "test", Cluster: clientcmdapi.Cluster{Server: "https://" + strings.TrimPrefix(config.Host, "https://"), CertificateAuthorityData: config.CAData}}},
+		AuthInfos:      []clientcmdapi.NamedAuthInfo{{Name: "test", AuthInfo: user}},
+		Contexts:       []clientcmdapi.NamedContext{{Name: "test", Context: clientcmdapi.Context{Cluster: "test", AuthInfo: "test"}}},
+		CurrentContext: "test",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, encoded, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// startProcess starts a process that ends with the test or when stop is called, and tells of
+// its log where the test fails.
+func startProcess(t *testing.T, process *exec.Cmd) (stop func()) {
+	t.Helper()
+	var log bytes.Buffer
+	process.Stdout, process.Stderr = &log, &log
+	if err := process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	stop = sync.OnceFunc(func() {
+		_ = process.Process.Signal(syscall.SIGTERM)
+		_ = process.Wait()
+	})
+	t.Cleanup(func() {
+		stop()
+		if t.Failed() {
+			t.Logf("%s logged\n%s", process.Path, log.String())
+		}
+	})
+	return stop
 }
 
 func freePort(t *testing.T) string {
