@@ -12,6 +12,7 @@ declare -A may=(
   [internal/scim]=""
   [internal/token]="api"
   [internal/guard]=""
+  [internal/scrape]=""
   [internal/oauth]="internal/guard"
   [internal/saml]="internal/guard api"
   [internal/oidc]="internal/oauth" # internal/oauth: which keys can verify tokens
@@ -23,7 +24,7 @@ declare -A may=(
   [internal/server]="internal/scim internal/store internal/token"
   [internal/plugin]="internal/idp api"
   [controllers]="internal/render internal/identity internal/idp internal/token internal/saml internal/oidc internal/oauth api config test" # test: controllers/internal/testenv
-  [internal/cmd]="controllers internal/guard internal/oauth internal/replica internal/scim internal/server internal/store internal/token internal/saml internal/render internal/identity internal/plugin api"
+  [internal/cmd]="controllers internal/guard internal/oauth internal/scrape internal/replica internal/scim internal/server internal/store internal/token internal/saml internal/render internal/identity internal/plugin api"
 )
 
 module=$(go list -m)

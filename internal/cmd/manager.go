@@ -52,6 +52,8 @@ type managerOptions struct {
 	serverLogLevel    string
 	kubeconfig        string
 	metricsAddress    string
+	metricsCertDir    string
+	openMetrics       bool
 	probeAddress      string
 	leaderElect       bool
 	leaderNamespace   string
@@ -74,9 +76,9 @@ ScimEndpoint; a ScimEndpoint gets a token and a Deployment of servers behind a S
 and, where asked for, an Ingress or HTTPRoute; the status of every ScimUser and
 ScimGroup says what became of it.
 
-Two ports are served: Prometheus metrics at /metrics, and probes at /healthz (200 while
-the process works) and /readyz (200 once the caches have synced and no admission policy
-is missing).
+Two ports are served: Prometheus metrics at /metrics, over HTTPS and for those whose
+bearer token lets them get that URL, and probes at /healthz (200 while the process works)
+and /readyz (200 once the caches have synced and no admission policy is missing).
 
 On SIGTERM it finishes the reconciles under way and gives up its lease, so that another
 manager takes over at once. A second signal ends it at once.`,
@@ -110,7 +112,12 @@ func (o *managerOptions) addFlags(f *pflag.FlagSet) {
 		"work only while holding a lease, so that several managers may run and one works; switch it off only where no second manager can ever run")
 	f.StringVar(&o.leaderNamespace, "leader-election-namespace", "",
 		"namespace of the lease; by default the pod's own, and needed outside of a cluster")
-	f.StringVar(&o.metricsAddress, "metrics-bind-address", ":8080", "host:port to serve metrics on; 0 switches them off")
+	f.StringVar(&o.metricsAddress, "metrics-bind-address", ":8443",
+		"host:port to serve metrics on, over HTTPS to those whose token may get the URL /metrics; 0 switches them off")
+	f.StringVar(&o.metricsCertDir, "metrics-cert-dir", "",
+		"directory with tls.crt and tls.key, which are read again when they change; by default the certificate is self-signed")
+	f.BoolVar(&o.openMetrics, "open-metrics", false,
+		"serve metrics over HTTP to everybody who reaches the port, and have the servers do the same")
 	f.StringVar(&o.probeAddress, "health-probe-bind-address", ":8081", "host:port to serve probes on; 0 switches them off")
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig file; by default the pod's service account, or else what kubectl would use")
 	f.StringVar(&o.logLevel, "log-level", "info", "least severe entries to log: debug, info or error")
@@ -201,7 +208,7 @@ func (o *managerOptions) newManager(ctx context.Context, config *rest.Config, lo
 		Logger:                        log,
 		Cache:                         controllers.CacheOptions(o.namespaces),
 		Client:                        controllers.ClientOptions(),
-		Metrics:                       metricsserver.Options{BindAddress: o.metricsAddress},
+		Metrics:                       o.metrics(),
 		HealthProbeBindAddress:        o.probeAddress,
 		LeaderElection:                o.leaderElect,
 		LeaderElectionID:              leaderElectionID,
@@ -224,6 +231,7 @@ func (o *managerOptions) newManager(ctx context.Context, config *rest.Config, lo
 			LogLevel:        o.serverLogLevel,
 			InternalIssuers: o.internalIssuers,
 			Egress:          egress.servers,
+			OpenMetrics:     o.openMetrics,
 		},
 		Exposure: exposure,
 		Metadata: saml.NewFetcher(saml.FetcherOptions{
@@ -232,6 +240,15 @@ func (o *managerOptions) newManager(ctx context.Context, config *rest.Config, lo
 			UserAgent:     "scim-operator/" + buildVersion(),
 		}),
 	})
+}
+
+func (o *managerOptions) metrics() metricsserver.Options {
+	if o.openMetrics {
+		return metricsserver.Options{BindAddress: o.metricsAddress}
+	}
+	return metricsserver.Options{
+		BindAddress: o.metricsAddress, SecureServing: true, CertDir: o.metricsCertDir, FilterProvider: filterMetrics,
+	}
 }
 
 func managerScheme() (*runtime.Scheme, error) {

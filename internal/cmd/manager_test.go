@@ -15,6 +15,7 @@ import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
@@ -78,7 +79,10 @@ func TestManagerRuns(t *testing.T) {
 
 	eventually(t, "/readyz answers 200", func() bool { return status(t, "http://"+o.probeAddress+"/readyz") == http.StatusOK })
 	eventually(t, "/healthz answers 200", func() bool { return status(t, "http://"+o.probeAddress+"/healthz") == http.StatusOK })
-	eventually(t, "/metrics answers 200", func() bool { return status(t, "http://"+o.metricsAddress+"/metrics") == http.StatusOK })
+	requireGuarded(t, config, "https://"+o.metricsAddress+"/metrics", &rbacv1.ClusterRole{
+		ObjectMeta: metav1.ObjectMeta{Name: "reads-the-managers-metrics"},
+		Rules:      []rbacv1.PolicyRule{{NonResourceURLs: []string{"/metrics"}, Verbs: []string{"get"}}},
+	})
 	lease := func() (holder string, err error) {
 		var l coordinationv1.Lease
 		key := client.ObjectKey{Namespace: "default", Name: leaderElectionID}

@@ -20,7 +20,6 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"k8s.io/client-go/rest"
@@ -28,6 +27,7 @@ import (
 
 	"scim-operator.io/api/v1alpha1"
 	"scim-operator.io/internal/replica"
+	"scim-operator.io/internal/scrape"
 	"scim-operator.io/internal/server"
 	"scim-operator.io/internal/store"
 )
@@ -37,7 +37,7 @@ const leaveTimeout = 5 * time.Second
 // minStaleness is the least bound on staleness that a server can keep at rest.
 const minStaleness = 5 * time.Second
 
-// maxScrapes bounds the requests for metrics at once.
+// maxScrapes bounds the requests for metrics that are answered at once.
 const maxScrapes = 8
 
 var errEnded = errors.New("it was to run until the process stops")
@@ -55,6 +55,7 @@ type serveOptions struct {
 	trustedProxies            []string
 	internalIssuers           bool
 	egress                    egressOptions
+	openMetrics               bool
 }
 
 // NewServeCommand is `scim-operator serve`.
@@ -77,7 +78,8 @@ Three ports are served: SCIM (HTTP/1.1 and HTTP/2 without TLS, which the Ingress
 Gateway ends), one for what the endpoint's replicas ask each other to keep reads
 consistent, and one for operations:
 
-  /metrics  Prometheus metrics
+  /metrics  Prometheus metrics, for those whose bearer token lets them get
+            scimendpoints/metrics of this endpoint
   /livez    200 while the process works
   /readyz   200 while requests can be answered: the directory has been read, the API
             server answers, the tokens are known, the other replicas know this one,
@@ -111,6 +113,8 @@ func (o *serveOptions) addFlags(f *pflag.FlagSet) {
 		"kubeconfig file; by default the pod's service account, or else what kubectl would use")
 	f.StringVar(&o.listen, "listen", ":8080", "host:port to serve SCIM on")
 	f.StringVar(&o.opsListen, "ops-listen", ":8081", "host:port to serve metrics and probes on")
+	f.BoolVar(&o.openMetrics, "open-metrics", false,
+		"serve metrics to everybody who reaches the port; by default only to those whose token may get scimendpoints/metrics of this endpoint")
 	f.StringVar(&o.peerListen, "peer-listen", ":8082", "host:port to answer the other replicas on; nobody else needs to reach it")
 	f.StringSliceVar(&o.trustedProxies, "trusted-proxies", nil,
 		"networks such as 10.0.0.0/8 of the proxies that say in X-Forwarded-For, or else in Forwarded, where a request comes from; without any, that is the other end of its connection")
@@ -205,6 +209,7 @@ type serveProcess struct {
 	ops      net.Listener
 	peers    net.Listener
 	registry *prometheus.Registry
+	scrape   *scrape.Gate // nil lets everybody in
 	replica  *replica.Replica
 	store    *store.Store
 	server   *server.Server
@@ -229,6 +234,9 @@ func (o *serveOptions) newProcess(ctx context.Context, config *rest.Config, log,
 		return nil, err
 	}
 	if p.peers, err = listen.Listen(ctx, "tcp", o.peerListen); err != nil {
+		return nil, err
+	}
+	if p.scrape, err = o.scrapeGate(config, log); err != nil {
 		return nil, err
 	}
 	definition, err := replica.ReadDefinition(ctx, config, o.namespace, o.endpoint)
@@ -364,31 +372,6 @@ func (p *serveProcess) run(ctx context.Context) error {
 	default:
 		return serveErr
 	}
-}
-
-func (p *serveProcess) opsHandler() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{Registry: p.registry, MaxRequestsInFlight: maxScrapes}))
-	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { writeProbe(w, nil) })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { writeProbe(w, p.ready()) })
-	return mux
-}
-
-func (p *serveProcess) ready() error {
-	if p.stopping.Load() {
-		return errors.New("stopping")
-	}
-	return errors.Join(p.store.Ready(), p.replica.Serving())
-}
-
-func writeProbe(w http.ResponseWriter, err error) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	if err != nil {
-		w.WriteHeader(http.StatusServiceUnavailable)
-		_, _ = fmt.Fprintln(w, err)
-		return
-	}
-	_, _ = fmt.Fprintln(w, "ok")
 }
 
 // peerAddress is where peers reach the port for them.

@@ -256,7 +256,11 @@ func TestServe(t *testing.T) {
 	t.Run("a declared resource type", func(t *testing.T) { requireDevices(t, a, b) })
 	t.Run("Me", func(t *testing.T) { requireMe(t, a, b) })
 	t.Run("metrics", func(t *testing.T) {
-		_, text := a.probe("/metrics")
+		url := "http://" + a.ops.Addr().String() + "/metrics"
+		text := requireGuarded(t, config, url, &rbacv1.ClusterRole{
+			ObjectMeta: metav1.ObjectMeta{Name: "reads-the-servers-metrics"},
+			Rules:      []rbacv1.PolicyRule{{APIGroups: []string{"scim-operator.io"}, Resources: []string{"scimendpoints/metrics"}, Verbs: []string{"get"}}},
+		})
 		for _, name := range []string{"scim_http_requests_total", "scim_store_operation_duration_seconds", "go_goroutines", "process_open_fds"} {
 			if !strings.Contains(text, name) {
 				t.Errorf("%s is not there", name)

@@ -133,6 +133,9 @@ func arguments(ep *v1alpha1.ScimEndpoint, options Options) []string {
 	if ep.Spec.OAuth != nil {
 		args = append(args, issuerArguments(options)...)
 	}
+	if options.OpenMetrics {
+		args = append(args, "--open-metrics")
+	}
 	if options.LogLevel != "" {
 		args = append(args, "--log-level="+options.LogLevel)
 	}

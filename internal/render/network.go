@@ -32,10 +32,9 @@ func Service(ep *v1alpha1.ScimEndpoint) *corev1ac.ServiceApplyConfiguration {
 				WithTargetPort(intstr.FromString(HTTPPortName))))
 }
 
-// NetworkPolicy lets anybody reach the SCIM port, which asks for a token. The others do
-// not ask for one: the port for peers is for the endpoint's own pods, and the ops port for
-// pods of the cluster, as Prometheus may run in any namespace. What is there to see is
-// metrics, nothing about people. The kubelet's probes need no rule.
+// NetworkPolicy lets anybody reach the SCIM port, which asks for a token. The port for peers
+// is for the endpoint's own pods, and the ops port for pods of the cluster, as Prometheus may
+// run in any namespace: metrics ask for a token, too. The kubelet's probes need no rule.
 //
 // Outgoing traffic is not restricted. A server talks to its peers and the API server,
 // and a policy sees the API server behind its Service, at an address and port that

@@ -24,6 +24,8 @@ type Options struct {
 	LogLevel string
 	// InternalIssuers lets the URLs of OAuth issuers lead to internal addresses.
 	InternalIssuers bool
+	// OpenMetrics lets everybody read the servers' metrics who reaches their port.
+	OpenMetrics bool
 	// Egress is the way to OAuth issuers.
 	Egress Egress
 }

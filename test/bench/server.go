@@ -143,7 +143,7 @@ func (b *bench) serve(ctx context.Context, e *endpoint, name string) (*server, e
 	s := &server{ops: addresses[1], endpoint: e}
 	args := []string{"serve", "--endpoint", e.Name, "--namespace", e.Namespace, "--base-url", e.BaseURL(),
 		"--kubeconfig", e.kubeconfig, "--pod-name", name, "--pod-ip", "127.0.0.1",
-		"--listen", addresses[0], "--ops-listen", addresses[1], "--peer-listen", addresses[2], "--shutdown-delay", "1ms"}
+		"--listen", addresses[0], "--ops-listen", addresses[1], "--peer-listen", addresses[2], "--shutdown-delay", "1ms", "--open-metrics"}
 	program, environment := b.server, []string{"GOMEMLIMIT=off"}
 	if b.profile != "" {
 		s.profile = addresses[3]

@@ -12,8 +12,11 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	kubeyaml "k8s.io/apimachinery/pkg/util/yaml"
@@ -43,6 +46,36 @@ type monitor struct {
 type scrape struct {
 	Port        string `json:"port"`
 	HonorLabels bool   `json:"honorLabels"`
+	Scheme      string `json:"scheme"`
+	TLSConfig   struct {
+		InsecureSkipVerify bool `json:"insecureSkipVerify"`
+	} `json:"tlsConfig"`
+	Authorization struct {
+		Credentials corev1.SecretKeySelector `json:"credentials"`
+	} `json:"authorization"`
+}
+
+// mayRead makes sure that the token with which a monitor scrapes is that of an account with a right.
+func mayRead(t *testing.T, s *scrape, right rbacv1.PolicyRule) {
+	t.Helper()
+	ref := s.Authorization.Credentials
+	var account string
+	for _, secret := range manifests[corev1.Secret](t, "prometheus", "Secret") {
+		if secret.Name == ref.Name && secret.Type == corev1.SecretTypeServiceAccountToken && ref.Key == corev1.ServiceAccountTokenKey {
+			account = secret.Annotations[corev1.ServiceAccountNameKey]
+		}
+	}
+	var granted []rbacv1.PolicyRule
+	for _, binding := range manifests[rbacv1.ClusterRoleBinding](t, "prometheus", "ClusterRoleBinding") {
+		for _, role := range manifests[rbacv1.ClusterRole](t, "default", "ClusterRole") {
+			if role.Name == binding.RoleRef.Name && binding.Subjects[0].Name == account {
+				granted = append(granted, role.Rules...)
+			}
+		}
+	}
+	if diff := cmp.Diff([]rbacv1.PolicyRule{right}, granted); diff != "" {
+		t.Errorf("the account %q that scrapes %s may (-want +got):\n%s", account, s.Port, diff)
+	}
 }
 
 // documents are what kustomize makes of a kustomization, document by document.
@@ -178,8 +211,13 @@ func TestPrometheusFindsTheManager(t *testing.T) {
 			port = portNamed(&manager.Spec.Template, p.TargetPort.StrVal)
 		}
 	}
-	if port != 8080 {
-		t.Errorf("metrics are asked for at port %d; the default of --metrics-bind-address is :8080", port)
+	if port != 8443 || m.Spec.Endpoints[0].Scheme != "https" {
+		t.Errorf("metrics are asked for by %s at port %d; the default of --metrics-bind-address is :8443", m.Spec.Endpoints[0].Scheme, port)
+	}
+	mayRead(t, &m.Spec.Endpoints[0], rbacv1.PolicyRule{NonResourceURLs: []string{"/metrics"}, Verbs: []string{"get"}})
+	policy := manifests[networkingv1.NetworkPolicy](t, "default", "NetworkPolicy")[0]
+	if !selects(t, &policy.Spec.PodSelector, manager.Spec.Template.Labels) || portNamed(&manager.Spec.Template, policy.Spec.Ingress[0].Ports[0].Port.StrVal) != port {
+		t.Error("the NetworkPolicy does not let metrics of the manager through")
 	}
 	if !m.Spec.Endpoints[0].HonorLabels {
 		t.Error("the namespace in the metrics is not the provider's but the manager's")
@@ -203,6 +241,9 @@ func TestPrometheusFindsTheServers(t *testing.T) {
 	if len(m.Spec.PodMetricsEndpoints) != 1 || portNamed(&pods, m.Spec.PodMetricsEndpoints[0].Port) != render.OpsPort {
 		t.Errorf("metrics are asked for at %v", m.Spec.PodMetricsEndpoints)
 	}
+	mayRead(t, &m.Spec.PodMetricsEndpoints[0], rbacv1.PolicyRule{
+		APIGroups: []string{"scim-operator.io"}, Resources: []string{"scimendpoints/metrics"}, Verbs: []string{"get"},
+	})
 	if len(m.Spec.PodTargetLabels) != 1 || pods.Labels[m.Spec.PodTargetLabels[0]] != "okta" {
 		t.Errorf("metrics do not say the endpoint, but %q", m.Spec.PodTargetLabels)
 	}
