@@ -98,7 +98,7 @@ func (o *managerOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.serverLogLevel, "server-log-level", "",
 		"least severe entries that servers log: debug, info or error; left out, the servers' default")
 	f.StringSliceVar(&o.namespaces, "watch-namespaces", nil,
-		"comma-separated namespaces to work in; left out, all of them")
+		"comma-separated namespaces to work in, in which alone it then needs rights; left out, all of them")
 	f.StringSliceVar(&o.exposure.Annotations, "allowed-ingress-annotations", scimendpoint.DefaultIngressAnnotations,
 		"comma-separated annotations that an endpoint may give its Ingress; one that ends in * allows all that begin so, and * alone allows all")
 	f.BoolVar(&o.exposure.RequireAllowedHosts, "require-allowed-hosts", false,
@@ -223,7 +223,7 @@ func (o *managerOptions) newManager(ctx context.Context, config *rest.Config, lo
 		return nil, err
 	}
 	exposure := o.exposure
-	exposure.Namespaces = o.namespaces
+	exposure.Namespaces, exposure.Namespaced = o.namespaces, len(o.namespaces) > 0
 	return mgr, controllers.Setup(ctx, mgr, controllers.Options{
 		Servers: render.Options{
 			Image:           o.serverImage,
