@@ -103,7 +103,7 @@ var _ = Describe("Who decides about people", func() {
 		grant(ctx, namespace, "server", serverOf(namespace, name), "get", "list", "create", "update", "patch", "delete")
 		server := env.As(serverOf(namespace, name))
 		Eventually(func() error { return server.Patch(ctx, user, note("x")) }).Should(Succeed())
-		for _, key := range []string{v1alpha1.ApproveHeldAnnotation, v1alpha1.RejectHeldAnnotation, v1alpha1.ApproveAdoptionAnnotation, v1alpha1.DepartureAnnotation} {
+		for _, key := range []string{v1alpha1.ApproveHeldAnnotation, v1alpha1.RejectHeldAnnotation, v1alpha1.ApproveAdoptionAnnotation, v1alpha1.DepartureAnnotation, v1alpha1.RoleLossAnnotation} {
 			Expect(server.Patch(ctx, user.DeepCopy(), annotation(key, name))).To(Satisfy(apierrors.IsForbidden), key)
 		}
 		born := user.DeepCopy()
@@ -131,6 +131,7 @@ var _ = Describe("Who decides about people", func() {
 			Eventually(func() error { return env.As("velero").Create(ctx, objects[kind](backup)) }).Should(Succeed())
 		},
 		Entry("of a user", "ScimUser", v1alpha1.DepartureAnnotation),
+		Entry("of a user's roles", "ScimUser", v1alpha1.RoleLossAnnotation),
 		Entry("of a provider", "IdentityProvider", v1alpha1.HoldsAnnotation),
 		Entry("of an endpoint", "ScimEndpoint", v1alpha1.HoldsAnnotation),
 	)

@@ -35,10 +35,10 @@ var (
 		"Whether the identity provider of a ScimEndpoint stops provisioning when its token ends (1), as Entra ID does, or not (0).",
 		[]string{"namespace", "name"}, nil)
 	heldMetric = prometheus.NewDesc("scim_operator_held_users",
-		"How many users of a ScimEndpoint, or of an IdentityProvider that is not served, wait for a person to approve or reject that they leave.",
+		"How many users of a ScimEndpoint, or of an IdentityProvider that is not served, wait for a person to approve or reject that they leave or lose roles.",
 		[]string{"namespace", "name"}, nil)
 	rejectedMetric = prometheus.NewDesc("scim_operator_rejected_users",
-		"How many users of a ScimEndpoint, or of an IdentityProvider that is not served, stay active because a person rejected that they leave.",
+		"How many users of a ScimEndpoint, or of an IdentityProvider that is not served, stay active, or keep roles, because a person rejected that they lose it.",
 		[]string{"namespace", "name"}, nil)
 )
 

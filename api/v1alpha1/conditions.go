@@ -54,6 +54,9 @@ const (
 
 	// ConditionActive (ScimUser) is True when the person may sign in.
 	ConditionActive = "Active"
+	// ConditionRolesHeld (ScimUser) is present, and True, while the account keeps roles, or the
+	// type Technician, that the identity provider has taken from the user.
+	ConditionRolesHeld = "RolesHeld"
 	// ConditionWithheld (ScimUser) is present, and True, while the account lacks
 	// something that the identity provider or a rule asks for.
 	ConditionWithheld = "Withheld"
@@ -183,6 +186,10 @@ const (
 	// ReasonDeprovisioningRejected: a person has decided that the user stays active.
 	ReasonDeprovisioningRejected = "DeprovisioningRejected"
 )
+
+// ReasonRoleLossRejected is that of the condition RolesHeld when a person has decided that the
+// account keeps its roles; until a person decides, it is HeldByGuard.
+const ReasonRoleLossRejected = "RoleLossRejected"
 
 // Reasons that have to do with users who were here before.
 const (

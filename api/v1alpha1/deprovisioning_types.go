@@ -73,17 +73,19 @@ type Deprovisioning struct {
 }
 
 // DeprovisioningGuard limits how many active users the identity provider may make inactive
-// within a time. The rest is held.
+// within a time, and from how many it may take roles, each counted apart. The rest is held.
 // +kubebuilder:validation:XValidation:rule="has(self.maxUsers) || has(self.maxPercent)",message="say how many may leave: give maxUsers, maxPercent or both"
 type DeprovisioningGuard struct {
-	// maxUsers is how many users may become inactive within the window.
+	// maxUsers is how many users may become inactive within the window, and how many may lose
+	// roles or be technicians no more because the groups or SCIM roles went that gave it.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=10000000
 	MaxUsers *int32 `json:"maxUsers,omitempty"`
 
 	// maxPercent is how many per cent of the users who were active at the beginning of the
-	// window may become inactive within it, rounded up to whole users.
+	// window may become inactive within it, and how many per cent of the active users may lose
+	// roles or be technicians no more, rounded up to whole users.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=100
@@ -134,10 +136,21 @@ func (d *Deprovisioning) Guarded() *DeprovisioningGuard {
 type HoldVerdict string
 
 const (
-	// HoldApproved lets the users go.
+	// HoldApproved lets the users go, or takes the roles.
 	HoldApproved HoldVerdict = "Approved"
-	// HoldRejected keeps them active.
+	// HoldRejected keeps them active, or with their roles.
 	HoldRejected HoldVerdict = "Rejected"
+)
+
+// HoldLoss says what the users of a hold lose when it is approved.
+// +kubebuilder:validation:Enum=Access;Roles
+type HoldLoss string
+
+const (
+	// LosesAccess: the users become inactive.
+	LosesAccess HoldLoss = "Access"
+	// LosesRoles: the users lose roles, or are technicians no more.
+	LosesRoles HoldLoss = "Roles"
 )
 
 // DeprovisioningStatus says how people leave, and who is held.
@@ -160,6 +173,11 @@ type DeprovisioningStatus struct {
 	// +kubebuilder:validation:MaxLength=64
 	HoldID string `json:"holdID,omitempty"`
 
+	// loses is what its users lose when it is approved: Access when they become inactive, Roles
+	// when they lose roles or are technicians no more.
+	// +optional
+	Loses HoldLoss `json:"loses,omitempty"`
+
 	// digest is made of the ids of the users who were in the hold when it was first shown. A
 	// verdict that does not name it is refused.
 	// +optional
@@ -176,8 +194,8 @@ type DeprovisioningStatus struct {
 	// +optional
 	Verdict HoldVerdict `json:"verdict,omitempty"`
 
-	// held is the number of users whom the hold keeps active: those of its members who have
-	// not come back.
+	// held is the number of users whom the hold keeps active, or with their roles: those of its
+	// members who have not come back.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Held *int64 `json:"held,omitempty"`
@@ -200,8 +218,8 @@ type DeprovisioningStatus struct {
 	// +kubebuilder:validation:Minimum=0
 	Queued *int64 `json:"queued,omitempty"`
 
-	// rejected is the number of users who stay active because a person rejected that they
-	// leave.
+	// rejected is the number of users who stay active, or keep roles, because a person rejected
+	// that they lose it.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Rejected *int64 `json:"rejected,omitempty"`
@@ -247,3 +265,63 @@ func (d *Departure) Held() bool {
 
 // Gone says whether the user has become inactive.
 func (d *Departure) Gone() bool { return d != nil && d.HeldBecause == "" }
+
+// RoleLoss is what became of roles, and of the type Technician, that an account loses because
+// the group or SCIM role went by which a rule gave it.
+type RoleLoss struct {
+	// roles are the roles, each with the rule that gave it.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	Roles []LostRole `json:"roles,omitempty"`
+
+	// technicianRule is the rule that made the account a technician's, when it is to be an end
+	// user's from now on.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1280
+	TechnicianRule string `json:"technicianRule,omitempty"`
+
+	// heldBecause is why the account keeps it nevertheless: HeldByGuard or RoleLossRejected. It
+	// is left out when the account has lost it.
+	// +optional
+	// +kubebuilder:validation:Enum=HeldByGuard;RoleLossRejected
+	HeldBecause string `json:"heldBecause,omitempty"`
+
+	// holdID names the hold that the loss is or was under. It is left out when nobody had to
+	// decide.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	HoldID string `json:"holdID,omitempty"`
+
+	// time is when the loss was held, or took effect.
+	// +required
+	Time metav1.Time `json:"time,omitempty,omitzero"`
+}
+
+// LostRole is a role and the rule that gave it.
+type LostRole struct {
+	// name of the role.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Name string `json:"name,omitempty"`
+
+	// rule that gave it, such as roles[Tier1].groups: IT Support.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1280
+	Rule string `json:"rule,omitempty"`
+}
+
+// Held reports whether the loss waits for a person.
+func (l *RoleLoss) Held() bool { return l != nil && l.HeldBecause == ReasonHeldByGuard }
+
+// Gone reports whether the account has lost it.
+func (l *RoleLoss) Gone() bool { return l != nil && l.HeldBecause == "" }
+
+// Kept reports whether the account keeps it although the identity provider took it.
+func (l *RoleLoss) Kept() bool { return l != nil && l.HeldBecause != "" }

@@ -21,6 +21,9 @@ const (
 	// DepartureAnnotation (ScimUser) is the Departure of a user who is held or whose leaving was
 	// rejected, and whether provisioning has ended for the user.
 	DepartureAnnotation = "scim-operator.io/departure"
+	// RoleLossAnnotation (ScimUser) is the RoleLoss of a user who keeps roles because the loss is
+	// held or was rejected.
+	RoleLossAnnotation = "scim-operator.io/role-loss"
 	// HoldsAnnotation (IdentityProvider, ScimEndpoint) lists the holds that were shown to a
 	// person, each with the digest of its members.
 	HoldsAnnotation = "scim-operator.io/holds"

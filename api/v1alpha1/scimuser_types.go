@@ -400,7 +400,7 @@ const (
 
 // ScimUserStatus is what the operator made of a user.
 type ScimUserStatus struct {
-	// conditions are Active and Ready, and Withheld, AdoptionRequested, AmbiguousMatch,
+	// conditions are Active and Ready, and RolesHeld, Withheld, AdoptionRequested, AmbiguousMatch,
 	// UnresolvedReference, Refused, Reconciling or Stalled when True.
 	// +optional
 	// +listType=map
@@ -449,6 +449,15 @@ type ScimUserStatus struct {
 	// +kubebuilder:validation:items:MaxLength=128
 	Roles []string `json:"roles,omitempty"`
 
+	// roleRules are the rules that gave the roles, one for each of them and in their order,
+	// such as roles[Tier1].groups: IT Support.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=1280
+	RoleRules []string `json:"roleRules,omitempty"`
+
 	// withheldRoles are protected roles that a rule or the identity provider asks for
 	// and that the account does not get.
 	// +optional
@@ -462,6 +471,12 @@ type ScimUserStatus struct {
 	// inactive, and says what became of it.
 	// +optional
 	Departure *Departure `json:"departure,omitempty"`
+
+	// roleLoss is what the account loses, or has lost, because the user is no longer in the
+	// group, or has no longer the SCIM role, by which a rule gave it. It is there while a guard
+	// is in force and the account has not got it back.
+	// +optional
+	RoleLoss *RoleLoss `json:"roleLoss,omitempty"`
 }
 
 // ScimUser is a person whom an identity provider has provisioned. Its name is the SCIM id.

@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/rand"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -21,10 +19,10 @@ import (
 	"scim-operator.io/internal/identity"
 )
 
-// census knows of every endpoint who is active, who has left and who is held, as the
-// statuses of its users say, and decides one after the other who may leave. What has been
-// decided and is not in the cache yet is in its ledger, so that nobody is let go twice and
-// nobody beside the count; a new manager begins with what the statuses say.
+// census knows of every endpoint who is active, who has left or lost roles and who is held, as
+// the statuses of its users say, and decides one after the other who may leave or loses roles.
+// What has been decided and is not in the cache yet is in its ledgers, so that nobody is let go
+// twice and nobody beside the count; a new manager begins with what the statuses say.
 type census struct {
 	// changed is called when somebody is held or not any more.
 	changed func(endpoint client.ObjectKey)
@@ -36,39 +34,30 @@ type census struct {
 // roll is the census of one endpoint.
 type roll struct {
 	active int64
-	// left are those who have become inactive without a person's approval, and when.
-	left map[string]time.Time
-	held map[string]heldUser
-	// holds counts held by holdID, rejected those who stay because a person decided that.
-	holds, rejected map[string]int64
+	// access and roles are what users lose.
+	access, roles *book
 	// sealed are holds that nobody joins any more.
 	sealed map[string]bool
 	// staying counts active users who are not held by the roles they have.
 	staying map[string]int64
-	// ledger is what has been decided and is not in the cache yet.
-	ledger map[string]entry
 }
 
-type heldUser struct {
-	holdID, userName string
-	since            time.Time
-}
+func (r *roll) books() [2]*book { return [2]*book{r.access, r.roles} }
 
-// keptOf is the hold that keeps a user active, or has, and by which reason.
-func keptOf(user *v1alpha1.ScimUser) (holdID, reason string) {
+// keptBy is the hold that keeps a user's access or roles, or has, and by which reason.
+type keptBy struct{ holdID, reason string }
+
+// holdsOf are the holds of a user's access and of the user's roles.
+func holdsOf(user *v1alpha1.ScimUser) (holds [2]keptBy) {
 	if user == nil {
-		return "", ""
+		return holds
 	}
-	if d, _ := identity.Recall(user); d != nil && !d.Gone() {
-		return d.HoldID, d.HeldBecause
+	for i, f := range []*fate{accessOf(user), rolesOf(user)} {
+		if f != nil && !f.gone() {
+			holds[i] = keptBy{f.holdID, f.heldBecause}
+		}
 	}
-	return "", ""
-}
-
-type entry struct {
-	uid       types.UID
-	departure v1alpha1.Departure
-	roles     []string
+	return holds
 }
 
 func newCensus(changed func(client.ObjectKey)) *census {
@@ -93,23 +82,20 @@ func (c *census) move(before, after *v1alpha1.ScimUser) {
 func (c *census) count(before, after *v1alpha1.ScimUser) (changed []client.ObjectKey) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	wasIn, wasWhy := keptOf(before)
-	isIn, isWhy := keptOf(after)
-	moved := wasIn != isIn || wasWhy != isWhy
+	moved := holdsOf(before) != holdsOf(after)
 	if before != nil {
 		r := c.of(endpointOf(before))
 		r.add(before, -1)
 		if after == nil {
-			delete(r.ledger, before.Name)
+			delete(r.access.ledger, before.Name)
+			delete(r.roles.ledger, before.Name)
 		}
 	}
 	if after != nil {
 		r := c.of(endpointOf(after))
 		r.add(after, +1)
-		recalled, _ := identity.Recall(after)
-		if known, ok := r.ledger[after.Name]; ok && (known.uid != after.UID || same(recalled, &known.departure)) {
-			delete(r.ledger, after.Name)
-		}
+		r.access.settle(after, accessOf(after))
+		r.roles.settle(after, rolesOf(after))
 	}
 	if moved && before != nil {
 		changed = append(changed, endpointOf(before))
@@ -120,16 +106,12 @@ func (c *census) count(before, after *v1alpha1.ScimUser) (changed []client.Objec
 	return changed
 }
 
-func same(a, b *v1alpha1.Departure) bool {
-	return a != nil && a.HeldBecause == b.HeldBecause && a.HoldID == b.HoldID && a.Time.Equal(&b.Time)
-}
-
 func (c *census) of(endpoint client.ObjectKey) *roll {
 	r, ok := c.rolls[endpoint]
 	if !ok {
 		r = &roll{
-			left: map[string]time.Time{}, held: map[string]heldUser{}, holds: map[string]int64{}, rejected: map[string]int64{}, sealed: map[string]bool{},
-			staying: map[string]int64{}, ledger: map[string]entry{},
+			access: newBook("hold-", v1alpha1.LosesAccess), roles: newBook("roles-", v1alpha1.LosesRoles),
+			sealed: map[string]bool{}, staying: map[string]int64{},
 		}
 		c.rolls[endpoint] = r
 	}
@@ -137,39 +119,18 @@ func (c *census) of(endpoint client.ObjectKey) *roll {
 }
 
 func (r *roll) add(user *v1alpha1.ScimUser, sign int64) {
-	d, _ := identity.Recall(user)
+	access := accessOf(user)
 	active := outcome.IsTrue(user, v1alpha1.ConditionActive)
 	if active {
 		r.active += sign
 	}
-	if active && !d.Held() {
+	if active && !access.waits() {
 		for _, role := range identity.RolesOf(user) {
 			tick(r.staying, role, sign)
 		}
 	}
-	switch {
-	case d.Held():
-		tick(r.holds, d.HoldID, sign)
-		set(r.held, user.Name, heldUser{d.HoldID, user.Spec.UserName, d.Time.Time}, sign)
-	case d != nil && !d.Gone():
-		tick(r.rejected, d.HoldID, sign)
-	case d.Gone() && d.HoldID == "":
-		set(r.left, user.Name, d.Time.Time, sign)
-	}
-}
-
-func tick(counts map[string]int64, key string, sign int64) {
-	if counts[key] += sign; counts[key] == 0 {
-		delete(counts, key)
-	}
-}
-
-func set[V any](values map[string]V, name string, value V, sign int64) {
-	if sign < 0 {
-		delete(values, name)
-		return
-	}
-	values[name] = value
+	r.access.add(user, access, sign)
+	r.roles.add(user, rolesOf(user), sign)
 }
 
 // release decides whether a user leaves or is held. The decision stands until the status
@@ -178,49 +139,61 @@ func (c *census) release(user *v1alpha1.ScimUser, t *identity.Terms, now time.Ti
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := c.of(endpointOf(user))
-	if known, ok := r.ledger[user.Name]; ok && known.uid == user.UID {
-		return identity.Leave(user, known.departure.HeldBecause, known.departure.HoldID, known.departure.Time.Time)
+	if known, ok := r.access.ledger[user.Name]; ok && known.uid == user.UID {
+		return identity.Leave(user, known.fate.heldBecause, known.fate.holdID, known.fate.at)
 	}
 	var holdID string
 	reason := identity.Hold(user, t, r.headcount(user, t, now))
 	if reason != "" {
-		holdID = r.openHold(t)
+		holdID = r.access.openHold(r.sealed, t)
 	}
 	s := identity.Leave(user, reason, holdID, now)
-	r.ledger[user.Name] = entry{user.UID, *s.Departure, identity.RolesOf(user)}
+	r.access.ledger[user.Name] = entry{user.UID, fate{s.Departure.HeldBecause, s.Departure.HoldID, s.Departure.Time.Time}, identity.RolesOf(user)}
 	return s
+}
+
+// takeRoles decides whether a user loses roles or keeps them until a person decides. The
+// decision stands until the status says it.
+func (c *census) takeRoles(user *v1alpha1.ScimUser, s identity.RoleStanding, t *identity.Terms, now time.Time) *v1alpha1.RoleLoss {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := c.of(endpointOf(user))
+	if known, ok := r.roles.ledger[user.Name]; ok && known.uid == user.UID {
+		return identity.Lose(s.Ask, known.fate.heldBecause, known.fate.holdID, known.fate.at)
+	}
+	var reason, holdID string
+	lost := r.roles.leaving() + r.roles.within(t.Deprovisioning.Guarded(), now)
+	if s.Held || identity.HoldRoles(t, r.active-r.access.leaving(), lost) {
+		reason, holdID = v1alpha1.ReasonHeldByGuard, r.roles.openHold(r.sealed, t)
+	}
+	l := identity.Lose(s.Ask, reason, holdID, now)
+	r.roles.ledger[user.Name] = entry{uid: user.UID, fate: fate{l.HeldBecause, l.HoldID, l.Time.Time}}
+	return l
 }
 
 // withdraw forgets a decision about a user who stays after all.
 func (c *census) withdraw(user *v1alpha1.ScimUser) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.of(endpointOf(user)).ledger, user.Name)
+	delete(c.of(endpointOf(user)).access.ledger, user.Name)
+}
+
+// withdrawRoles forgets a decision about roles that is not the one on record.
+func (c *census) withdrawRoles(user *v1alpha1.ScimUser, l *v1alpha1.RoleLoss) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	b := c.of(endpointOf(user)).roles
+	if known, ok := b.ledger[user.Name]; ok && (l == nil || !known.fate.same(&fate{l.HeldBecause, l.HoldID, l.Time.Time})) {
+		delete(b.ledger, user.Name)
+	}
 }
 
 func (r *roll) headcount(user *v1alpha1.ScimUser, t *identity.Terms, now time.Time) identity.Headcount {
-	count := identity.Headcount{Active: r.active, Others: func(role string) int64 { return r.others(user, role) }}
-	for _, decided := range r.ledger {
-		if decided.departure.Gone() {
-			count.Active--
-			count.Left++
-		}
+	leaving := r.access.leaving()
+	return identity.Headcount{
+		Active: r.active - leaving, Left: leaving + r.access.within(t.Deprovisioning.Guarded(), now),
+		Others: func(role string) int64 { return r.others(user, role) },
 	}
-	guard := t.Deprovisioning.Guarded()
-	if guard == nil {
-		return count
-	}
-	begin, outdated := now.Add(-guard.EffectiveWindow()), now.Add(-v1alpha1.MaxGuardWindow)
-	for name, at := range r.left {
-		_, decided := r.ledger[name]
-		switch {
-		case at.Before(outdated):
-			delete(r.left, name)
-		case at.After(begin) && !decided:
-			count.Left++
-		}
-	}
-	return count
 }
 
 // others counts who else has a role and stays.
@@ -229,36 +202,12 @@ func (r *roll) others(user *v1alpha1.ScimUser, role string) int64 {
 	if slices.Contains(identity.RolesOf(user), role) {
 		others--
 	}
-	for _, decided := range r.ledger {
+	for _, decided := range r.access.ledger {
 		if slices.Contains(decided.roles, role) {
 			others--
 		}
 	}
 	return max(others, 0)
-}
-
-// openHold is the hold that the next user joins: one that nobody has been shown yet, or a new
-// one.
-func (r *roll) openHold(t *identity.Terms) string {
-	open := ""
-	join := func(id string) {
-		if id != "" && !r.sealed[id] && t.SealedAs(id) == nil && (open == "" || id < open) {
-			open = id
-		}
-	}
-	for id := range r.holds {
-		join(id)
-	}
-	for _, decided := range r.ledger {
-		if decided.departure.Held() {
-			join(decided.departure.HoldID)
-		}
-	}
-	if open == "" {
-		const length = 10
-		open = "hold-" + rand.String(length)
-	}
-	return open
 }
 
 // counted lets a controller begin when the census has seen every user that there is.

@@ -22,23 +22,26 @@ type decider struct {
 	rules  *rulebook
 }
 
-// decide decides about one user. It returns nil when everything stays as it was decided,
-// since the endpoint and its rules are gone: disabling provisioning changes nobody.
-func (d *decider) decide(ctx context.Context, user *v1alpha1.ScimUser) (*identity.Decision, error) {
+// decide decides about one user, and returns the rules by which it did. It returns nil when
+// everything stays as it was decided, since the endpoint and its rules are gone: disabling
+// provisioning changes nobody.
+func (d *decider) decide(ctx context.Context, user *v1alpha1.ScimUser) (*identity.Decision, *identity.Rules, error) {
 	if !user.Linked() {
-		return decideWith(ctx, noRules, nil, user) // an end user, unless the user's own attributes say otherwise
+		decision, err := decideWith(ctx, noRules, nil, user) // an end user, unless the user's own attributes say otherwise
+		return decision, noRules, err
 	}
 	rules, err := d.rulesOf(ctx, endpointOf(user))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if rules == nil {
 		if user.Status.UserType != "" {
-			return nil, nil
+			return nil, nil, nil
 		}
 		rules = noRules
 	}
-	return decideWith(ctx, rules, &members.Upward{Reader: d.reader, Endpoint: endpointOf(user)}, user)
+	decision, err := decideWith(ctx, rules, &members.Upward{Reader: d.reader, Endpoint: endpointOf(user)}, user)
+	return decision, rules, err
 }
 
 // rulesOf are the rules of an endpoint, or nil when there is none.

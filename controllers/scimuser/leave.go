@@ -18,11 +18,7 @@ import (
 
 // leave decides whether the user may sign in, and removes the record of one whose time is
 // over. It returns when that is.
-func (r *Reconciler) leave(ctx context.Context, pass *outcome.Pass, user *v1alpha1.ScimUser) (next time.Duration, err error) {
-	terms, err := termsOf(ctx, r.client, endpointOf(user))
-	if err != nil {
-		return 0, err
-	}
+func (r *Reconciler) leave(ctx context.Context, pass *outcome.Pass, user *v1alpha1.ScimUser, terms *identity.Terms) (next time.Duration, err error) {
 	now := r.now()
 	s := identity.Stand(user, terms, now)
 	switch {

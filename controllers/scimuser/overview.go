@@ -18,6 +18,7 @@ import (
 // batch is the users who are held under one holdID.
 type batch struct {
 	id    string
+	loses v1alpha1.HoldLoss
 	since time.Time
 	users []string
 }
@@ -27,8 +28,8 @@ type overview struct {
 	// waiting is the oldest sealed hold about which nobody has decided, decided the oldest that
 	// is being carried out, and open the one that users join; each may be nil.
 	waiting, decided, open *batch
-	// undecided counts the users about whom nobody has decided, rejected those who stay active
-	// because a person decided that.
+	// undecided counts the users about whom nobody has decided, rejected those who stay active,
+	// or keep roles, because a person decided that.
 	undecided, rejected int64
 	// named are the holds that users are or were under.
 	named map[string]bool
@@ -44,20 +45,12 @@ func (c *census) view(endpoint client.ObjectKey, t *identity.Terms) overview {
 		return v
 	}
 	holds := map[string]*batch{}
-	for _, user := range r.held {
-		h, ok := holds[user.holdID]
-		if !ok {
-			h = &batch{id: user.holdID, since: user.since}
-			holds[user.holdID] = h
+	for _, b := range r.books() {
+		b.gather(holds)
+		for id, n := range b.rejected {
+			v.rejected += n
+			v.named[id] = true
 		}
-		h.users = append(h.users, user.userName)
-		if user.since.Before(h.since) {
-			h.since = user.since
-		}
-	}
-	for id, n := range r.rejected {
-		v.rejected += n
-		v.named[id] = true
 	}
 	older := func(a, b *batch) *batch {
 		if a != nil && cmp.Or(a.since.Compare(b.since), cmp.Compare(a.id, b.id)) < 0 {
@@ -79,6 +72,21 @@ func (c *census) view(endpoint client.ObjectKey, t *identity.Terms) overview {
 	return v
 }
 
+// gather adds the holds of a book to others.
+func (b *book) gather(holds map[string]*batch) {
+	for _, user := range b.held {
+		h, ok := holds[user.holdID]
+		if !ok {
+			h = &batch{id: user.holdID, loses: b.loses, since: user.since}
+			holds[user.holdID] = h
+		}
+		h.users = append(h.users, user.userName)
+		if user.since.Before(h.since) {
+			h.since = user.since
+		}
+	}
+}
+
 // shown is the hold that a person is to look at.
 func (v *overview) shown() *batch {
 	if v.waiting != nil {
@@ -97,7 +105,7 @@ func (v *overview) describe(t *identity.Terms, s *v1alpha1.DeprovisioningStatus)
 		return
 	}
 	slices.Sort(h.users)
-	s.HoldID, s.Verdict, s.Held = h.id, t.Verdict(h.id), ptr.To(int64(len(h.users)))
+	s.HoldID, s.Loses, s.Verdict, s.Held = h.id, h.loses, t.Verdict(h.id), ptr.To(int64(len(h.users)))
 	s.Since, s.Examples = &metav1.Time{Time: h.since}, h.users[:min(len(h.users), maxExamples)]
 	if sealed := t.SealedAs(h.id); sealed != nil {
 		s.Digest, s.Members = sealed.Digest, &sealed.Members
@@ -122,15 +130,8 @@ func (c *census) seal(endpoint client.ObjectKey, holdID string) (members []strin
 	defer c.mu.Unlock()
 	r := c.of(endpoint)
 	r.sealed[holdID] = true
-	for name, user := range r.held {
-		if user.holdID == holdID {
-			members = append(members, name)
-		}
-	}
-	for name, decided := range r.ledger {
-		if _, counted := r.held[name]; !counted && decided.departure.Held() && decided.departure.HoldID == holdID {
-			members = append(members, name)
-		}
+	for _, b := range r.books() {
+		members = append(members, b.members(holdID)...)
 	}
 	return members
 }

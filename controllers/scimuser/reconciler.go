@@ -75,17 +75,16 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, user *v1
 	if err := r.tellManager(ctx, user); err != nil {
 		return outcome.Result{}, err
 	}
-	next, err := r.leave(ctx, pass, user)
+	terms, err := termsOf(ctx, r.client, endpointOf(user))
 	if err != nil {
 		return outcome.Result{}, err
 	}
-	decision, err := r.decider.decide(ctx, user)
+	next, err := r.leave(ctx, pass, user, terms)
 	if err != nil {
 		return outcome.Result{}, err
 	}
-	if decision != nil {
-		warnOfProtectedRoles(pass, user, decision)
-		show(user, decision)
+	if err := r.become(ctx, pass, user, terms); err != nil {
+		return outcome.Result{}, err
 	}
 	return outcome.Result{
 		Reason:  v1alpha1.ReasonSucceeded,
@@ -94,11 +93,26 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, user *v1
 	}, nil
 }
 
+// become decides what the account is: its type, organizations and roles.
+func (r *Reconciler) become(ctx context.Context, pass *outcome.Pass, user *v1alpha1.ScimUser, terms *identity.Terms) error {
+	decision, rules, err := r.decider.decide(ctx, user)
+	if err != nil || decision == nil {
+		return err
+	}
+	if decision, err = r.keepRoles(ctx, pass, user, terms, rules, decision); err != nil {
+		return err
+	}
+	warnOfProtectedRoles(pass, user, decision)
+	show(user, decision)
+	return nil
+}
+
 func (r *Reconciler) terminate(ctx context.Context, user *v1alpha1.ScimUser) error {
 	outcome.Set(user, v1alpha1.ConditionActive, false, v1alpha1.ReasonTerminating, "The user is being deleted from the cluster.")
 	// There is nothing left to decide, also while somebody else's finalizer keeps the record.
-	user.Status.Departure = nil
+	user.Status.Departure, user.Status.RoleLoss = nil, nil
 	r.census.withdraw(user)
+	r.census.withdrawRoles(user, nil)
 	if err := r.claims.Release(ctx, user, identity.UserNameClaim(user)); err != nil {
 		return err
 	}
@@ -118,7 +132,7 @@ func forgetRefusal(user *v1alpha1.ScimUser) {
 func show(user *v1alpha1.ScimUser, d *identity.Decision) {
 	s := &user.Status
 	s.UserType, s.UserTypeRule = d.UserType, d.UserTypeRule
-	s.Organizations, s.Roles, s.WithheldRoles = d.Organizations, d.Roles(), d.WithheldRoles
+	s.Organizations, s.Roles, s.RoleRules, s.WithheldRoles = d.Organizations, d.Roles(), d.RoleRules(), d.WithheldRoles
 	if reason, message, withheld := d.Withheld(); withheld {
 		outcome.Set(user, v1alpha1.ConditionWithheld, true, reason, message)
 	} else {
@@ -130,7 +144,8 @@ func show(user *v1alpha1.ScimUser, d *identity.Decision) {
 func shown(user *v1alpha1.ScimUser, d *identity.Decision) bool {
 	s := &user.Status
 	if s.UserType != d.UserType || s.UserTypeRule != d.UserTypeRule ||
-		!slices.Equal(s.Organizations, d.Organizations) || !slices.Equal(s.Roles, d.Roles()) || !slices.Equal(s.WithheldRoles, d.WithheldRoles) {
+		!slices.Equal(s.Organizations, d.Organizations) || !slices.Equal(s.Roles, d.Roles()) || !slices.Equal(s.RoleRules, d.RoleRules()) ||
+		!slices.Equal(s.WithheldRoles, d.WithheldRoles) {
 		return false
 	}
 	reason, message, _ := d.Withheld()

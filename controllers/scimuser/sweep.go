@@ -19,6 +19,7 @@ import (
 	"scim-operator.io/controllers/internal/enqueue"
 	"scim-operator.io/controllers/internal/members"
 	"scim-operator.io/controllers/internal/outcome"
+	"scim-operator.io/internal/identity"
 )
 
 const (
@@ -113,8 +114,12 @@ func (s *sweeper) step(ctx context.Context, ep *v1alpha1.ScimEndpoint, rules edi
 	}
 	up := &members.Upward{Reader: s.client, Endpoint: client.ObjectKeyFromObject(ep)}
 	batch := int64(max(s.rate, 1))
+	terms, err := termsOf(ctx, s.client, up.Endpoint)
+	if err != nil {
+		return 0, err
+	}
 	for sw.last = 0; sw.bucket < buckets && sw.last < batch; sw.bucket++ {
-		if err := s.look(ctx, rules, up, sw); err != nil {
+		if err := s.look(ctx, rules, terms, up, sw); err != nil {
 			return 0, err
 		}
 	}
@@ -165,7 +170,7 @@ func (s *sweeper) begin(ctx context.Context, ep *v1alpha1.ScimEndpoint, rules ed
 }
 
 // look goes through one bucket.
-func (s *sweeper) look(ctx context.Context, rules edition, up *members.Upward, sw *sweep) error {
+func (s *sweeper) look(ctx context.Context, rules edition, terms *identity.Terms, up *members.Upward, sw *sweep) error {
 	users, err := s.bucket(ctx, up.Endpoint, sw.bucket)
 	if err != nil {
 		return err
@@ -180,7 +185,8 @@ func (s *sweeper) look(ctx context.Context, rules edition, up *members.Upward, s
 		if err != nil {
 			return err
 		}
-		if shown(user, decision) {
+		standing := rules.inForce.StandRoles(user, decision, terms, s.now())
+		if standing.Ask == nil && shown(user, rules.inForce.Keep(user, decision, standing.Loss)) {
 			continue
 		}
 		sw.differing++

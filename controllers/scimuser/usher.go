@@ -127,7 +127,7 @@ func (u *usher) look(user *v1alpha1.ScimUser, w *walk) bool {
 		return false
 	}
 	s := identity.Stand(user, w.terms, u.now())
-	if s.Ask && w.terms.GuardsEnd() || !s.Ask && !stands(user, s) {
+	if s.Ask && w.terms.GuardsEnd() || !s.Ask && !stands(user, s) || identity.RolesJudged(user, w.terms) {
 		w.differing++
 		return true
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"scim-operator.io/api/v1alpha1"
+	"scim-operator.io/internal/scim"
 )
 
 // maxListed is how many of what is withheld a message names.
@@ -44,6 +45,20 @@ func (d Decision) Roles() []string {
 		names = append(names, g.Role)
 	}
 	return names
+}
+
+// grants reports whether the user has a role, whose name is compared without case.
+func (d Decision) grants(role string) bool {
+	return slices.ContainsFunc(d.Grants, func(g Grant) bool { return scim.Fold(g.Role) == scim.Fold(role) })
+}
+
+// RoleRules are the rules that gave the roles, in their order.
+func (d Decision) RoleRules() []string {
+	var rules []string
+	for _, g := range d.Grants {
+		rules = append(rules, g.Rule)
+	}
+	return rules
 }
 
 // Withheld says what the user does not get although it was asked for, and why: the reason

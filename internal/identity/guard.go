@@ -65,15 +65,15 @@ func RolesOf(user *v1alpha1.ScimUser) []string {
 
 func guarded(_ *v1alpha1.ScimUser, t *Terms, count Headcount) (string, bool) {
 	guard := t.Deprovisioning.Guarded()
-	if guard == nil || count.Left < allowance(guard, count) {
+	if guard == nil || count.Left < allowance(guard, count.Active+count.Left) {
 		return "", false
 	}
 	return v1alpha1.ReasonHeldByGuard, true
 }
 
-// allowance is how many users may leave within the window.
-func allowance(guard *v1alpha1.DeprovisioningGuard, count Headcount) int64 {
-	atBeginning := count.Active + count.Left
+// allowance is how many users may leave, or lose roles, within the window at whose beginning
+// so many were active.
+func allowance(guard *v1alpha1.DeprovisioningGuard, atBeginning int64) int64 {
 	allowed := atBeginning
 	if guard.MaxUsers != nil {
 		allowed = min(allowed, int64(*guard.MaxUsers))

@@ -64,9 +64,12 @@ func (t *Terms) SealedAs(holdID string) *SealedHold {
 
 // HeldMessage calls a person to decide about a hold.
 func HeldMessage(d *v1alpha1.DeprovisioningStatus) string {
-	return fmt.Sprintf("Users are to become inactive who are held and stay active: more than the guard lets go, or the last holder of a protected role. "+
-		"status.deprovisioning names them. Approve or reject that with the annotation %s: %s or %s: %[2]s.",
-		v1alpha1.ApproveHeldAnnotation, v1alpha1.HoldRef(d.HoldID, d.Digest), v1alpha1.RejectHeldAnnotation)
+	what := "Users are to become inactive who are held and stay active: more than the guard lets go, or the last holder of a protected role."
+	if d.Loses == v1alpha1.LosesRoles {
+		what = "Users are to lose roles, or to be technicians no more, who are held and keep them: the groups or SCIM roles went that gave it, from more users than the guard lets."
+	}
+	return fmt.Sprintf("%s status.deprovisioning names them. Approve or reject that with the annotation %s: %s or %s: %[3]s.",
+		what, v1alpha1.ApproveHeldAnnotation, v1alpha1.HoldRef(d.HoldID, d.Digest), v1alpha1.RejectHeldAnnotation)
 }
 
 // RefusedMessage says why a verdict does not count.

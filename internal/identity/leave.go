@@ -68,6 +68,15 @@ func (t *Terms) matching(annotation string) (holdIDs []string) {
 	return holdIDs
 }
 
+// verdictFor is what a person has decided about a user's hold: what stands at the user goes
+// before what stands at the provider.
+func (t *Terms) verdictFor(user *v1alpha1.ScimUser, holdID string) v1alpha1.HoldVerdict {
+	if said := verdictAbout(user, holdID); said != "" {
+		return said
+	}
+	return t.Verdict(holdID)
+}
+
 // verdictAbout is what a person has decided about one user in the user's annotations.
 func verdictAbout(user *v1alpha1.ScimUser, holdID string) v1alpha1.HoldVerdict {
 	named := func(annotation string) (holdIDs []string) {
@@ -152,10 +161,7 @@ func decided(user *v1alpha1.ScimUser, known *v1alpha1.Departure, t *Terms, now t
 		return nil
 	}
 	d := *known
-	said := verdictAbout(user, d.HoldID)
-	if said == "" {
-		said = t.Verdict(d.HoldID)
-	}
+	said := t.verdictFor(user, d.HoldID)
 	switch rejected := d.HeldBecause == v1alpha1.ReasonDeprovisioningRejected; {
 	case d.Gone():
 	case said == v1alpha1.HoldApproved:

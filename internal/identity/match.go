@@ -50,6 +50,10 @@ type matcher struct {
 	expression    *expression
 }
 
+func (m *matcher) groupRule(group string) string { return m.path + ".groups: " + group }
+
+func (m *matcher) roleRule(role string) string { return m.path + ".roles: " + role }
+
 // byGroup names the first of the matcher's groups that the user is in, as a rule.
 func (m *matcher) byGroup(s *subject) (rule string, ok bool) {
 	if m == nil {
@@ -57,7 +61,7 @@ func (m *matcher) byGroup(s *subject) (rule string, ok bool) {
 	}
 	for _, group := range m.groups {
 		if s.groupIDs[group] || s.groupNames[scim.FoldName(group)] {
-			return m.path + ".groups: " + group, true
+			return m.groupRule(group), true
 		}
 	}
 	return "", false
@@ -70,7 +74,7 @@ func (m *matcher) byRole(s *subject) (rule string, ok bool) {
 	}
 	for _, role := range m.roles {
 		if s.roles[scim.Fold(role)] {
-			return m.path + ".roles: " + role, true
+			return m.roleRule(role), true
 		}
 	}
 	return "", false

@@ -22,7 +22,7 @@ import (
 // decision is what a person may say about what the guard holds.
 type decision struct {
 	verb, done  string
-	means       string
+	means       map[v1alpha1.HoldLoss]string
 	annotation  string
 	contrary    string
 	description string
@@ -30,19 +30,27 @@ type decision struct {
 
 var (
 	approve = decision{
-		verb: "approve", done: "Approved", means: "Approved, they become inactive as the identity provider wants.",
+		verb: "approve", done: "Approved",
+		means: map[v1alpha1.HoldLoss]string{
+			v1alpha1.LosesAccess: "Approved, they become inactive as the identity provider wants.",
+			v1alpha1.LosesRoles:  "Approved, they lose the roles, or are technicians no more; they stay active.",
+		},
 		annotation: v1alpha1.ApproveHeldAnnotation, contrary: v1alpha1.RejectHeldAnnotation,
-		description: `Approves what waits for a person: deactivations that the guard against mass
-deprovisioning holds, all of a provider or those of some users; or, with --adoption, that a
+		description: `Approves what waits for a person: deactivations, or losses of roles, that the guard against
+mass deprovisioning holds, all of a provider or those of some users; or, with --adoption, that a
 provider adopts a user who was here before.
 
 It shows first how many users and who they are, and asks.`,
 	}
 	reject = decision{
-		verb: "reject", done: "Rejected", means: "Rejected, they stay active.",
+		verb: "reject", done: "Rejected",
+		means: map[v1alpha1.HoldLoss]string{
+			v1alpha1.LosesAccess: "Rejected, they stay active.",
+			v1alpha1.LosesRoles:  "Rejected, they keep the roles and their type.",
+		},
 		annotation: v1alpha1.RejectHeldAnnotation, contrary: v1alpha1.ApproveHeldAnnotation,
-		description: `Rejects deactivations that the guard against mass deprovisioning holds, all of a
-provider or those of some users: the users stay active.
+		description: `Rejects deactivations, or losses of roles, that the guard against mass deprovisioning
+holds, all of a provider or those of some users: the users stay active, or keep the roles.
 
 It shows first how many users and who they are, and asks.`,
 	}
@@ -62,7 +70,7 @@ func (k *kubectl) decisionCommand(d decision) *cobra.Command {
 	var chosen choice
 	c := &cobra.Command{
 		Use:   d.verb + " PROVIDER [--user USER]...",
-		Short: strings.ToUpper(d.verb[:1]) + d.verb[1:] + " deactivations that wait for a person",
+		Short: strings.ToUpper(d.verb[:1]) + d.verb[1:] + " deactivations, or losses of roles, that wait for a person",
 		Long:  d.description,
 		Example: "  kubectl scim " + d.verb + " okta\n" +
 			"  kubectl scim " + d.verb + " okta --user ada@acme.com --user grace@acme.com --yes",
@@ -110,6 +118,8 @@ type Decision struct {
 	Provider  string `json:"provider"`
 	// HoldID is the batch, of several named users that of the first.
 	HoldID string `json:"holdID"`
+	// Loses is what the users lose when it is approved: Access or Roles.
+	Loses v1alpha1.HoldLoss `json:"loses,omitempty"`
 	// Digest is of who was in the batch when it was first shown; left out when users are named.
 	Digest string `json:"digest,omitempty"`
 	// Held is how many users the decision is about.
@@ -132,11 +142,11 @@ func (s *session) decide(ctx context.Context, d decision, name string, chosen ch
 	}
 	batch := p.held()
 	answer := Decision{Decision: d.done, Kind: p.kind(), Namespace: s.namespace, Provider: p.name,
-		HoldID: batch.HoldID, Digest: batch.Digest, Held: batch.Held, UserNames: batch.Examples}
+		HoldID: batch.HoldID, Loses: batch.Loses, Digest: batch.Digest, Held: batch.Held, UserNames: batch.Examples}
 	targets := []target{{p.kind(), p.name, batch.ref()}}
 	switch {
 	case len(chosen.users) > 0:
-		if targets, err = s.chosen(ctx, p, chosen.users, &answer); err != nil {
+		if targets, err = s.chosen(ctx, p, chosen.users, batch.HoldID, &answer); err != nil {
 			return err
 		}
 	case batch.HoldID == "" || batch.Held == 0:
@@ -157,21 +167,26 @@ func (s *session) decide(ctx context.Context, d decision, name string, chosen ch
 		}
 	}
 	return s.print(answer, func(w io.Writer) {
-		_, _ = fmt.Fprintf(w, "%s: the deactivation of %s of %s.\n", answer.Decision, counted(answer.Held, "user"), p)
+		_, _ = fmt.Fprintf(w, "%s: %s of %s of %s.\n", answer.Decision, lossOf(answer.Loses), counted(answer.Held, "user"), p)
 	})
 }
 
 // chosen makes the decision one about the users whom --user names. Each says under which
 // hold she is, which may be another than the provider shows.
-func (s *session) chosen(ctx context.Context, p *provider, names []string, answer *Decision) ([]target, error) {
+func (s *session) chosen(ctx context.Context, p *provider, names []string, shown string, answer *Decision) ([]target, error) {
 	users, err := s.heldUsers(ctx, p, names)
 	if err != nil {
 		return nil, err
 	}
 	targets := make([]target, 0, len(users))
-	answer.HoldID, answer.Digest, answer.UserNames, answer.Held = users[0].holdID(), "", nil, int64(len(users))
+	answer.HoldID, answer.Loses = users[0].holdIn(shown)
+	answer.Digest, answer.UserNames, answer.Held = "", nil, int64(len(users))
 	for _, u := range users {
-		targets = append(targets, target{kindScimUser, u.Name, u.holdID()})
+		holdID, loses := u.holdIn(shown)
+		if loses != answer.Loses {
+			return nil, fmt.Errorf("%s is to lose %s and %s to lose %s; decide about one kind at a time", answer.UserNames[0], answer.Loses, u.Spec.UserName, loses)
+		}
+		targets = append(targets, target{kindScimUser, u.Name, holdID})
 		answer.UserNames = append(answer.UserNames, u.Spec.UserName)
 	}
 	return targets, nil
@@ -180,7 +195,7 @@ func (s *session) chosen(ctx context.Context, p *provider, names []string, answe
 // introduce says what is about to be decided.
 func (s *session) introduce(d decision, p *provider, batch heldBatch, answer Decision) {
 	if batch.Held > 0 {
-		s.note("%s: the guard holds the deactivation of %s, since %s.", p, counted(batch.Held, "user"), when(s.now, batch.Since))
+		s.note("%s: the guard holds %s of %s, since %s.", p, batch.loss(), counted(batch.Held, "user"), when(s.now, batch.Since))
 	}
 	if batch.Verdict != "" {
 		s.note("It has been %s already, which is being carried out.", strings.ToLower(batch.Verdict))
@@ -195,7 +210,11 @@ func (s *session) introduce(d decision, p *provider, batch heldBatch, answer Dec
 		s.note("%s held since then wait in another hold: this decides nothing about them.", counted(batch.Queued, "user"))
 	}
 	s.note("%s: %s", strings.ToUpper(d.verb[:1])+d.verb[1:]+" for", someOf(answer.UserNames, int(answer.Held)))
-	s.note("%s", d.means)
+	means := d.means[answer.Loses]
+	if means == "" { // an older operator holds nothing else
+		means = d.means[v1alpha1.LosesAccess]
+	}
+	s.note("%s", means)
 }
 
 // errChanged says that somebody would decide about other users than they were shown.

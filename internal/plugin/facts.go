@@ -171,6 +171,9 @@ func (f *facts) role(name string) Answer {
 		return Answer{Value: name, Why: "No rule in force gives it; it stays from rules that were in force before."}
 	}
 	rule := rules[i]
+	if because, kept := f.keptRole(name); kept {
+		return Answer{Value: name, Reason: because, Why: "The user is no longer in what its rule names, and keeps it for now."}
+	}
 	for _, group := range rule.Groups {
 		if f.groupNamed(group) != nil {
 			return Answer{Value: name, Reason: "groups: " + group,
@@ -187,6 +190,16 @@ func (f *facts) role(name string) Answer {
 		return Answer{Value: name, Reason: "expression", Why: "The expression of its rule is true for the user: " + rule.Expression}
 	}
 	return Answer{Value: name, Why: "Its rule describes the user."}
+}
+
+// keptRole says why the user keeps a role that the identity provider has taken.
+func (f *facts) keptRole(name string) (because string, kept bool) {
+	loss := f.user.Status.RoleLoss
+	kept = loss.Kept() && slices.ContainsFunc(loss.Roles, func(role v1alpha1.LostRole) bool { return role.Name == name })
+	if kept {
+		because = loss.HeldBecause
+	}
+	return because, kept
 }
 
 func (f *facts) withheld() *Withheld {
@@ -226,9 +239,15 @@ func (f *facts) remarksOnState() {
 	if !u.DeletionTimestamp.IsZero() {
 		f.note("The record is being deleted.")
 	}
-	if u.heldByGuard() {
-		f.note(fmt.Sprintf("The identity provider wants her inactive and the guard holds that. Decide it with: kubectl scim approve %s --user %s (or reject)",
-			u.Spec.EndpointRef.Name, u.Name))
+	decide := fmt.Sprintf("Decide it with: kubectl scim approve %s --user %s (or reject)", u.Spec.EndpointRef.Name, u.Name)
+	if u.Status.Departure.Held() {
+		f.note("The identity provider wants her inactive and the guard holds that. " + decide)
+	}
+	if c := u.condition(v1alpha1.ConditionRolesHeld); c != nil && c.Status == metav1.ConditionTrue {
+		f.note(c.Message)
+	}
+	if u.Status.RoleLoss.Held() {
+		f.note("The guard holds a loss of roles. " + decide)
 	}
 }
 

@@ -68,6 +68,8 @@ func (f fields) number(path ...string) (value int64, ok bool) {
 // heldBatch is status.deprovisioning: what the guard against mass deprovisioning holds.
 type heldBatch struct {
 	HoldID string `json:"holdID,omitempty"`
+	// Loses is what its users lose when it is approved.
+	Loses v1alpha1.HoldLoss `json:"loses,omitempty"`
 	// Digest and Members are of who was in it when it was first shown.
 	Digest  string `json:"digest,omitempty"`
 	Members int64  `json:"members,omitempty"`
@@ -76,7 +78,7 @@ type heldBatch struct {
 	Held     int64        `json:"held,omitempty"`
 	Since    *metav1.Time `json:"since,omitempty"`
 	Examples []string     `json:"examples,omitempty"`
-	// Queued are held since, Rejected stay active because a person decided that.
+	// Queued are held since, Rejected stay active or keep roles because a person decided that.
 	Queued   int64 `json:"queued,omitempty"`
 	Rejected int64 `json:"rejected,omitempty"`
 	// RefusedVerdict is a verdict that does not count.
@@ -85,6 +87,16 @@ type heldBatch struct {
 
 // ref is what a verdict about the batch names.
 func (b *heldBatch) ref() string { return v1alpha1.HoldRef(b.HoldID, b.Digest) }
+
+// loss is what the batch holds.
+func (b *heldBatch) loss() string { return lossOf(b.Loses) }
+
+func lossOf(loses v1alpha1.HoldLoss) string {
+	if loses == v1alpha1.LosesRoles {
+		return "the loss of roles"
+	}
+	return "the deactivation"
+}
 
 func (f fields) held() heldBatch {
 	var batch heldBatch
@@ -160,7 +172,14 @@ type user struct {
 	fields fields
 }
 
-// holdID names the batch in which the user is held.
-func (u *user) holdID() string { return u.fields.text("status", "departure", "holdID") }
+// holdIn names the batch in which the user is held, and what the user is to lose: of two the
+// one that is shown, else that of the user's access.
+func (u *user) holdIn(shown string) (holdID string, loses v1alpha1.HoldLoss) {
+	holdID, loses = u.fields.text("status", "departure", "holdID"), v1alpha1.LosesAccess
+	if roles := u.Status.RoleLoss; roles.Held() && (roles.HoldID == shown || !u.Status.Departure.Held()) {
+		holdID, loses = roles.HoldID, v1alpha1.LosesRoles
+	}
+	return holdID, loses
+}
 
 func (u *user) origin() string { return u.fields.text("status", "origin") }

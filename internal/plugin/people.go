@@ -103,7 +103,7 @@ func newUser(o *unstructured.Unstructured) (*user, error) {
 
 // heldByGuard says whether the guard holds what the identity provider wants for the user,
 // who may be inactive meanwhile because provisioning has ended.
-func (u *user) heldByGuard() bool { return u.Status.Departure.Held() }
+func (u *user) heldByGuard() bool { return u.Status.Departure.Held() || u.Status.RoleLoss.Held() }
 
 func (u *user) condition(conditionType string) *metav1.Condition {
 	return meta.FindStatusCondition(u.Status.Conditions, conditionType)

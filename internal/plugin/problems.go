@@ -71,7 +71,7 @@ func (s *session) problems(p *provider) []Problem {
 	}
 	if batch := p.held(); batch.HoldID != "" && batch.Held > 0 {
 		add(Problem{Subject: "Guard", Reason: reasonHeldByGuard, Since: batch.Since,
-			Message: fmt.Sprintf("the deactivation of %s is held: %s", counted(batch.Held, "user"), someOf(batch.Examples, int(batch.Held))),
+			Message: fmt.Sprintf("%s of %s is held: %s", batch.loss(), counted(batch.Held, "user"), someOf(batch.Examples, int(batch.Held))),
 			Do:      fmt.Sprintf("kubectl scim approve %s, or kubectl scim reject %s", p.name, p.name)})
 	}
 	add(heldBesides(p.held())...)
@@ -90,8 +90,8 @@ func heldBesides(batch heldBatch) (found []Problem) {
 	}
 	if batch.Rejected > 0 {
 		found = append(found, Problem{Subject: "Guard", Reason: v1alpha1.ReasonDeprovisioningRejected,
-			Message: fmt.Sprintf("%s stay active although the identity provider wants them inactive: a person rejected that", counted(batch.Rejected, "user")),
-			Do:      "have the identity provider say that they are active, or approve the hold after all"})
+			Message: fmt.Sprintf("%s stay active, or keep roles, although the identity provider wants otherwise: a person rejected that", counted(batch.Rejected, "user")),
+			Do:      "have the identity provider take its wish back, or approve the hold after all"})
 	}
 	return found
 }

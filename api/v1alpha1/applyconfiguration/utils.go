@@ -76,6 +76,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.LinkConflictApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LinkingPolicy"):
 		return &apiv1alpha1.LinkingPolicyApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("LostRole"):
+		return &apiv1alpha1.LostRoleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Manager"):
 		return &apiv1alpha1.ManagerApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("MeReference"):
@@ -106,6 +108,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.RequiredClaimApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ResourceAttribute"):
 		return &apiv1alpha1.ResourceAttributeApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RoleLoss"):
+		return &apiv1alpha1.RoleLossApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RoleRule"):
 		return &apiv1alpha1.RoleRuleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RulesStatus"):

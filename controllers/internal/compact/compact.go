@@ -213,4 +213,4 @@ const dictionary = `"annotations":{"scim-operator.io/"},"labels":{},"deletionTim
 	`"lastModifiedTime":"2026-01-01T00:00:00.000000Z"},"status":{"conditions":[` +
 	`{"type":"Active","status":"True","observedGeneration":1,"lastTransitionTime":"2026-01-01T00:00:00Z","reason":"Provisioned","message":"The identity provider has provisioned this user."},` +
 	`{"type":"Ready","status":"True","observedGeneration":1,"lastTransitionTime":"2026-01-01T00:00:00Z","reason":"Succeeded","message":"The status says what the operator made of this user."}],` +
-	`"observedGeneration":1,"origin":"Provisioned","userType":"EndUser","userTypeRule":"default","organizations":["42"],"roles":[""]}}`
+	`"observedGeneration":1,"origin":"Provisioned","userType":"EndUser","userTypeRule":"default","organizations":["42"],"roles":[""],"roleRules":["roles[].groups: "]}}`

@@ -429,6 +429,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: holdID
       type:
         scalar: string
+    - name: loses
+      type:
+        namedType: io.scim-operator.api.v1alpha1.HoldLoss
     - name: members
       type:
         scalar: numeric
@@ -555,6 +558,8 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: io.scim-operator.api.v1alpha1.GatewayReference
           elementRelationship: atomic
+- name: io.scim-operator.api.v1alpha1.HoldLoss
+  scalar: string
 - name: io.scim-operator.api.v1alpha1.HoldVerdict
   scalar: string
 - name: io.scim-operator.api.v1alpha1.IdentityProvider
@@ -703,6 +708,15 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: io.scim-operator.api.v1alpha1.LinkingApproval
   scalar: string
+- name: io.scim-operator.api.v1alpha1.LostRole
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: rule
+      type:
+        scalar: string
 - name: io.scim-operator.api.v1alpha1.Manager
   map:
     fields:
@@ -958,6 +972,29 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: uniqueness
       type:
         namedType: io.scim-operator.api.v1alpha1.AttributeUniqueness
+- name: io.scim-operator.api.v1alpha1.RoleLoss
+  map:
+    fields:
+    - name: heldBecause
+      type:
+        scalar: string
+    - name: holdID
+      type:
+        scalar: string
+    - name: roles
+      type:
+        list:
+          elementType:
+            namedType: io.scim-operator.api.v1alpha1.LostRole
+          elementRelationship: associative
+          keys:
+          - name
+    - name: technicianRule
+      type:
+        scalar: string
+    - name: time
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: io.scim-operator.api.v1alpha1.RoleRule
   map:
     fields:
@@ -1817,6 +1854,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: returnedTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime
+    - name: roleLoss
+      type:
+        namedType: io.scim-operator.api.v1alpha1.RoleLoss
+    - name: roleRules
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
     - name: roles
       type:
         list:

@@ -13,12 +13,14 @@ import (
 // with apply.
 //
 // DeprovisioningGuard limits how many active users the identity provider may make inactive
-// within a time. The rest is held.
+// within a time, and from how many it may take roles, each counted apart. The rest is held.
 type DeprovisioningGuardApplyConfiguration struct {
-	// maxUsers is how many users may become inactive within the window.
+	// maxUsers is how many users may become inactive within the window, and how many may lose
+	// roles or be technicians no more because the groups or SCIM roles went that gave it.
 	MaxUsers *int32 `json:"maxUsers,omitempty"`
 	// maxPercent is how many per cent of the users who were active at the beginning of the
-	// window may become inactive within it, rounded up to whole users.
+	// window may become inactive within it, and how many per cent of the active users may lose
+	// roles or be technicians no more, rounded up to whole users.
 	MaxPercent *int32 `json:"maxPercent,omitempty"`
 	// window is the time, from 1m to 168h. Left out, it is 1h.
 	Window *v1.Duration `json:"window,omitempty"`

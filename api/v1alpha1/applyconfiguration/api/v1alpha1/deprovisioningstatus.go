@@ -22,6 +22,9 @@ type DeprovisioningStatusApplyConfiguration struct {
 	// rejects it with one of the annotations scim-operator.io/approve-held and
 	// scim-operator.io/reject-held, whose value is holdID@digest.
 	HoldID *string `json:"holdID,omitempty"`
+	// loses is what its users lose when it is approved: Access when they become inactive, Roles
+	// when they lose roles or are technicians no more.
+	Loses *apiv1alpha1.HoldLoss `json:"loses,omitempty"`
 	// digest is made of the ids of the users who were in the hold when it was first shown. A
 	// verdict that does not name it is refused.
 	Digest *string `json:"digest,omitempty"`
@@ -29,8 +32,8 @@ type DeprovisioningStatusApplyConfiguration struct {
 	Members *int64 `json:"members,omitempty"`
 	// verdict is what a person has decided about the hold while it is being carried out.
 	Verdict *apiv1alpha1.HoldVerdict `json:"verdict,omitempty"`
-	// held is the number of users whom the hold keeps active: those of its members who have
-	// not come back.
+	// held is the number of users whom the hold keeps active, or with their roles: those of its
+	// members who have not come back.
 	Held *int64 `json:"held,omitempty"`
 	// since is when the first of them was held.
 	Since *v1.Time `json:"since,omitempty"`
@@ -39,8 +42,8 @@ type DeprovisioningStatusApplyConfiguration struct {
 	// queued is the number of users who are held since the hold was shown. They are in another
 	// hold, which is shown when this one is decided.
 	Queued *int64 `json:"queued,omitempty"`
-	// rejected is the number of users who stay active because a person rejected that they
-	// leave.
+	// rejected is the number of users who stay active, or keep roles, because a person rejected
+	// that they lose it.
 	Rejected *int64 `json:"rejected,omitempty"`
 	// refusedVerdict is a verdict that does not count, because it names a hold of these users
 	// with another digest.
@@ -74,6 +77,14 @@ func (b *DeprovisioningStatusApplyConfiguration) WithWindow(value v1.Duration) *
 // If called multiple times, the HoldID field is set to the value of the last call.
 func (b *DeprovisioningStatusApplyConfiguration) WithHoldID(value string) *DeprovisioningStatusApplyConfiguration {
 	b.HoldID = &value
+	return b
+}
+
+// WithLoses sets the Loses field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Loses field is set to the value of the last call.
+func (b *DeprovisioningStatusApplyConfiguration) WithLoses(value apiv1alpha1.HoldLoss) *DeprovisioningStatusApplyConfiguration {
+	b.Loses = &value
 	return b
 }
 

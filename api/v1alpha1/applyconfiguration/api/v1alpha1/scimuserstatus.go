@@ -15,7 +15,7 @@ import (
 //
 // ScimUserStatus is what the operator made of a user.
 type ScimUserStatusApplyConfiguration struct {
-	// conditions are Active and Ready, and Withheld, AdoptionRequested, AmbiguousMatch,
+	// conditions are Active and Ready, and RolesHeld, Withheld, AdoptionRequested, AmbiguousMatch,
 	// UnresolvedReference, Refused, Reconciling or Stalled when True.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// observedGeneration is the newest metadata.generation this status speaks of.
@@ -34,12 +34,19 @@ type ScimUserStatusApplyConfiguration struct {
 	Organizations []string `json:"organizations,omitempty"`
 	// roles that the account has in the applications.
 	Roles []string `json:"roles,omitempty"`
+	// roleRules are the rules that gave the roles, one for each of them and in their order,
+	// such as roles[Tier1].groups: IT Support.
+	RoleRules []string `json:"roleRules,omitempty"`
 	// withheldRoles are protected roles that a rule or the identity provider asks for
 	// and that the account does not get.
 	WithheldRoles []string `json:"withheldRoles,omitempty"`
 	// departure is there while the identity provider wants a user who was active to be
 	// inactive, and says what became of it.
 	Departure *DepartureApplyConfiguration `json:"departure,omitempty"`
+	// roleLoss is what the account loses, or has lost, because the user is no longer in the
+	// group, or has no longer the SCIM role, by which a rule gave it. It is there while a guard
+	// is in force and the account has not got it back.
+	RoleLoss *RoleLossApplyConfiguration `json:"roleLoss,omitempty"`
 }
 
 // ScimUserStatusApplyConfiguration constructs a declarative configuration of the ScimUserStatus type for use with
@@ -121,6 +128,16 @@ func (b *ScimUserStatusApplyConfiguration) WithRoles(values ...string) *ScimUser
 	return b
 }
 
+// WithRoleRules adds the given value to the RoleRules field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the RoleRules field.
+func (b *ScimUserStatusApplyConfiguration) WithRoleRules(values ...string) *ScimUserStatusApplyConfiguration {
+	for i := range values {
+		b.RoleRules = append(b.RoleRules, values[i])
+	}
+	return b
+}
+
 // WithWithheldRoles adds the given value to the WithheldRoles field in the declarative configuration
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
 // If called multiple times, values provided by each call will be appended to the WithheldRoles field.
@@ -136,5 +153,13 @@ func (b *ScimUserStatusApplyConfiguration) WithWithheldRoles(values ...string) *
 // If called multiple times, the Departure field is set to the value of the last call.
 func (b *ScimUserStatusApplyConfiguration) WithDeparture(value *DepartureApplyConfiguration) *ScimUserStatusApplyConfiguration {
 	b.Departure = value
+	return b
+}
+
+// WithRoleLoss sets the RoleLoss field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RoleLoss field is set to the value of the last call.
+func (b *ScimUserStatusApplyConfiguration) WithRoleLoss(value *RoleLossApplyConfiguration) *ScimUserStatusApplyConfiguration {
+	b.RoleLoss = value
 	return b
 }
