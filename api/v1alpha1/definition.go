@@ -19,5 +19,8 @@ func (e *ScimEndpoint) Definition() ScimEndpointSpec {
 		d.Linking, d.LinkingApproval = e.Spec.Linking, e.Spec.EffectiveLinkingApproval()
 		d.EmailDomains = e.Spec.EmailDomains
 	}
+	if required := e.Spec.RequiredEmailDomains(); required != nil {
+		d.EmailDomains, d.OtherEmailDomains = required, OtherEmailDomainsRefused
+	}
 	return d
 }

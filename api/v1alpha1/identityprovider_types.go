@@ -159,6 +159,10 @@ type IdentityProviderStatus struct {
 	// +optional
 	LinkingApproval LinkingApproval `json:"linkingApproval,omitempty"`
 
+	// otherEmailDomains is the value in force.
+	// +optional
+	OtherEmailDomains OtherEmailDomains `json:"otherEmailDomains,omitempty"`
+
 	// externalIDs is the value in force.
 	// +optional
 	ExternalIDs ExternalIDs `json:"externalIDs,omitempty"`

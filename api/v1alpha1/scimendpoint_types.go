@@ -328,6 +328,10 @@ type ScimEndpointStatus struct {
 	// +optional
 	Deprovisioning *DeprovisioningStatus `json:"deprovisioning,omitempty"`
 
+	// otherEmailDomains is the value in force.
+	// +optional
+	OtherEmailDomains OtherEmailDomains `json:"otherEmailDomains,omitempty"`
+
 	// externalIDs is the value in force.
 	// +optional
 	ExternalIDs ExternalIDs `json:"externalIDs,omitempty"`

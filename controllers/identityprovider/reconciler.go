@@ -64,6 +64,7 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, idp *v1a
 	idp.Status.Provisioning, idp.Status.OnDisable = idp.EffectiveProvisioning(), idp.EffectiveOnDisable()
 	linking := idp.EffectiveLinkingPolicy()
 	idp.Status.Linking, idp.Status.LinkingApproval = linking.Linking, linking.LinkingApproval
+	idp.Status.OtherEmailDomains = idp.Spec.EffectiveOtherEmailDomains()
 	behavior := behaviorOf(idp)
 	idp.Status.ExternalIDs, idp.Status.UnknownAttributes = behavior.ExternalIDs, behavior.UnknownAttributes
 	idp.Status.ExpiringTokens = behavior.ExpiringTokens

@@ -24,7 +24,7 @@ var _ = Describe("What an IdentityProvider says of users who were here before", 
 		idp.Spec.SCIM = nil
 		env.Create(ctx, idp)
 		inForce := func(linking v1alpha1.Linking, approval v1alpha1.LinkingApproval) OmegaMatcher {
-			return And(HaveField("Status.Linking", linking), HaveField("Status.LinkingApproval", approval))
+			return And(HaveField("Status.Linking", linking), HaveField("Status.LinkingApproval", approval), HaveField("Status.OtherEmailDomains", v1alpha1.OtherEmailDomainsAllowed))
 		}
 		Eventually(observed(ctx, idp)).Should(inForce(v1alpha1.LinkingNever, v1alpha1.LinkingAutomatic))
 		env.Remove(ctx, idp)

@@ -82,6 +82,7 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, ep *v1al
 	behavior := ep.EffectiveProviderBehavior()
 	ep.Status.ExternalIDs, ep.Status.UnknownAttributes = behavior.ExternalIDs, behavior.UnknownAttributes
 	ep.Status.ExpiringTokens = behavior.ExpiringTokens
+	ep.Status.OtherEmailDomains = ep.Spec.EffectiveOtherEmailDomains()
 	ep.Status.Limits = ep.EffectiveLimits()
 	outcome.ObserveLinking(pass, ep, ep.Spec.LinkingPolicy, ep.Spec.EmailDomains)
 

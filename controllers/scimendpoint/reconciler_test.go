@@ -53,6 +53,7 @@ var _ = Describe("A ScimEndpoint", func() {
 			HaveField("Status.BaseURL", "https://"+hostFor(namespace)+"/scim/v2"),
 			HaveField("Status.Replicas", HaveValue(BeEquivalentTo(1))),
 			HaveField("Status.ExternalIDs", v1alpha1.ExternalIDsReassignable),
+			HaveField("Status.OtherEmailDomains", v1alpha1.OtherEmailDomainsAllowed),
 			HaveField("Status.Limits.MaxBodyBytes", HaveValue(HaveField("String()", "16Mi"))),
 			HaveField("Status.Limits.RequestsPerSecond", HaveValue(BeEquivalentTo(1000))),
 			HaveField("Status.UnknownAttributes", v1alpha1.UnknownAttributesRefused),

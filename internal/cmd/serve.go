@@ -265,7 +265,7 @@ func (o *serveOptions) newProcess(ctx context.Context, config *rest.Config, log,
 	}
 	p.store, err = store.New(store.Config{
 		REST: config, Namespace: o.namespace, Endpoint: o.endpoint, BaseURL: o.baseURL, Types: types,
-		Linking: store.NewLinking(definition), Elsewhere: p.replica.ProvisionedElsewhere, Peers: p.replica, Eventual: p.replica.Eventual, Log: log.WithName("store"), MaxStaleness: o.maxStaleness,
+		Linking: store.NewLinking(definition), Domains: definition.RequiredEmailDomains(), Elsewhere: p.replica.ProvisionedElsewhere, Peers: p.replica, Eventual: p.replica.Eventual, Log: log.WithName("store"), MaxStaleness: o.maxStaleness,
 
 		ImmutableExternalIDs: definition.ExternalIDs == v1alpha1.ExternalIDsImmutable,
 	})

@@ -45,9 +45,13 @@ func TestEveryFieldOfTheSpecReachesTheServers(t *testing.T) {
 		if onlyWithLinking[name] {
 			before.Spec.Linking, after.Spec.Linking = v1alpha1.LinkingByEmail, v1alpha1.LinkingByEmail
 		}
-		if name == "linking" { // whatever else is in it, is none
+		switch name { // whatever else is in them, has no effect
+		case "linking":
 			after.Spec.Linking = v1alpha1.LinkingByEmail
-		} else {
+		case "otherEmailDomains":
+			before.Spec.EmailDomains, after.Spec.EmailDomains = []string{"acme.com"}, []string{"acme.com"}
+			after.Spec.OtherEmailDomains = v1alpha1.OtherEmailDomainsRefused
+		default:
 			fill(t, reflect.ValueOf(&after.Spec).Elem().FieldByIndex(index))
 		}
 		restarts := annotation(before) != annotation(after)

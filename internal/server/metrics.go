@@ -31,6 +31,8 @@ type metrics struct {
 	connections                 prometheus.Gauge
 	evicted, refusedConnections prometheus.Counter
 
+	otherDomains prometheus.Counter
+
 	malformed *prometheus.CounterVec
 	bulk      *prometheus.CounterVec
 	store     *prometheus.HistogramVec
@@ -83,13 +85,16 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 		bulk: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "scim_bulk_operations_total", Help: "Operations of Bulk requests carried out or refused.",
 		}, []string{"method", "route", "code"}),
+		otherDomains: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "scim_email_domains_refused_total", Help: "Requests and Bulk operations refused, as they give a user an address of a domain that the identity provider does not speak for.",
+		}),
 		store: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "scim_store_operation_duration_seconds", Help: "Time an operation of the store took.",
 			Buckets: latency,
 		}, []string{"operation", "type", "outcome"}),
 	}
 	for _, c := range []prometheus.Collector{m.requests, m.duration, m.size, m.inFlight, m.authFailures, m.authSlowed, m.throttled, m.bodiesRefused,
-		m.panics, m.malformed, m.bulk, m.store, m.connections, m.evicted, m.refusedConnections} {
+		m.panics, m.malformed, m.bulk, m.otherDomains, m.store, m.connections, m.evicted, m.refusedConnections} {
 		if err := registerer.Register(c); err != nil {
 			return nil, err
 		}
@@ -113,6 +118,9 @@ type measuredStore struct {
 
 func (m *measuredStore) observe(operation string, rt *scim.ResourceType, start time.Time, err error) {
 	m.metrics.store.WithLabelValues(operation, rt.Name, outcome(err)).Observe(time.Since(start).Seconds())
+	if errors.As(err, new(*store.DomainError)) {
+		m.metrics.otherDomains.Inc()
+	}
 }
 
 func outcome(err error) string {

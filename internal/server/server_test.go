@@ -316,6 +316,18 @@ func TestAccessLogLeavesOutWhatWasCalled(t *testing.T) {
 	}
 }
 
+func TestRefusedDomainsAreCounted(t *testing.T) {
+	e := serve(t)
+	e.store.before = func(context.Context, string) error {
+		return &store.DomainError{Answer: scim.ErrInvalidValue("userName", "not of acme.com")}
+	}
+	a := e.do("POST", "/Users", `{"userName":"ada@evil.com"}`)
+	wantError(t, a, http.StatusBadRequest, scim.ScimTypeInvalidValue)
+	if n := e.counter("scim_email_domains_refused_total"); n != 1 {
+		t.Errorf("%v refusals are counted", n)
+	}
+}
+
 func TestMetrics(t *testing.T) {
 	e := serve(t)
 	e.do("POST", "/Users", `{"userName":"x"}`)

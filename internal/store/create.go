@@ -53,6 +53,9 @@ func (s *Store) createOrReturn(ctx context.Context, k *kind, p *scim.Parsed, los
 		if r, err := s.returning(ctx, p.Object, name); r != nil || err != nil {
 			return r, err
 		}
+		if err := s.checkDomains(nil, p.Object); err != nil {
+			return nil, err
+		}
 		r, alike, err := s.adopting(ctx, p.Object, name)
 		if r != nil || err != nil {
 			return r, err

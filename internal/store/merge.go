@@ -55,7 +55,7 @@ func (m *merged) take(c *change) bool {
 	var err error
 	p := contained(func() {
 		if object, changed, err = c.mutate(m.object, members); err == nil && changed {
-			err = m.store.checkResult(m.kind, object, members)
+			err = m.store.checkResult(m.kind, m.object, object, members)
 		}
 	})
 	if p != nil {
@@ -98,12 +98,15 @@ func apply(change, to *scim.Members) {
 const maxGroupMembers = 200_000
 
 // checkResult refuses what no resource may become.
-func (s *Store) checkResult(k *kind, o *scim.Object, members *scim.Members) error {
+func (s *Store) checkResult(k *kind, before, o *scim.Object, members *scim.Members) error {
 	if err := k.checkUnique(o); err != nil {
 		return err
 	}
 	if members != nil && members.Len() > maxGroupMembers {
 		return errTooManyMembers
+	}
+	if k == s.users {
+		return s.checkDomains(before, o)
 	}
 	return nil
 }

@@ -44,6 +44,9 @@ func (s *Store) returning(ctx context.Context, o *scim.Object, name string) (*Re
 	if old == nil {
 		return nil, nil
 	}
+	if err := s.checkDomains(old.object(), o); err != nil {
+		return nil, err
+	}
 	return s.writers.exclusive(ctx, s.users, old.id, func(ctx context.Context) (*Resource, error) {
 		return s.restore(ctx, old, o, name)
 	})

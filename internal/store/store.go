@@ -30,6 +30,7 @@ type Config struct {
 	Types     *scim.Registry // the resource types served
 	Peers     Peers          // the other replicas; nil with one
 	Linking   *Linking       // who was here before and may be adopted; nil for nobody
+	Domains   []string       // of the addresses that users may be given; nil for any
 	// Elsewhere is told of each user of another endpoint who keeps one of this endpoint from
 	// being created; nil for nobody.
 	Elsewhere func(user, endpoint string)
@@ -65,6 +66,7 @@ type Store struct {
 
 	index     *index
 	linking   *Linking
+	domains   []string                    // nil for any
 	elsewhere func(user, endpoint string) // nil for nobody
 	others    *others                     // nil without linking
 	eventual  func() bool
@@ -106,7 +108,7 @@ func newStore(c Config, client client) (*Store, error) {
 	s := &Store{
 		namespace: c.Namespace, endpoint: c.Endpoint, baseURL: strings.TrimSuffix(c.BaseURL, "/"),
 		log: c.Log, client: history, history: history, index: newIndex(), now: time.Now, scans: newScans(),
-		chores: make(chores, maxChores), immutableExternalIDs: c.ImmutableExternalIDs,
+		chores: make(chores, maxChores), immutableExternalIDs: c.ImmutableExternalIDs, domains: c.Domains,
 		timeouts: timeouts{
 			write:       orDefault(c.WriteTimeout, 25*time.Second),
 			barrier:     orDefault(c.BarrierTimeout, 500*time.Millisecond),

@@ -20,7 +20,10 @@ func TestLinking(t *testing.T) {
 	add := func(what, linking, domains, words string) {
 		endpoint, provider := []string{}, []string{"type: Okta", "signOn: {saml: {metadata: {xml: '<E/>'}}}"}
 		if linking != "" {
-			endpoint, provider = append(endpoint, linking), append(provider, "scim: {"+linking+"}")
+			if endpoint = append(endpoint, linking); !strings.HasPrefix(linking, "otherEmailDomains") {
+				linking = "scim: {" + linking + "}"
+			}
+			provider = append(provider, linking)
 		}
 		if domains != "" {
 			endpoint, provider = append(endpoint, "emailDomains: "+domains), append(provider, "emailDomains: "+domains)
@@ -38,6 +41,10 @@ func TestLinking(t *testing.T) {
 	add("linking without approval", "linking: ByUserName, linkingApproval: Automatic", "", "")
 	add("linking by something else", "linking: ByPhone", "", `supported values: "Never", "ByUserName", "ByEmail"`)
 	add("another approval", "linking: ByUserName, linkingApproval: 'Yes'", "", `supported values: "Automatic", "Required"`)
+	add("other domains refused", "otherEmailDomains: Refused", "[acme.com]", "")
+	add("other domains refused without any", "otherEmailDomains: Refused", "", "otherEmailDomains Refused needs emailDomains")
+	add("other domains allowed without any", "otherEmailDomains: Allowed", "", "")
+	add("other domains by something else", "otherEmailDomains: Ignored", "[acme.com]", `supported values: "Allowed", "Refused"`)
 	add("domains alone", "", "[acme.com]", "")
 	add("no domains", "", "[]", "should have at least 1 items")
 	add("an address", "", "[ada@acme.com]", form)

@@ -594,6 +594,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+    - name: otherEmailDomains
+      type:
+        namedType: io.scim-operator.api.v1alpha1.OtherEmailDomains
     - name: scim
       type:
         namedType: io.scim-operator.api.v1alpha1.SCIMSpec
@@ -647,6 +650,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: onDisable
       type:
         namedType: io.scim-operator.api.v1alpha1.OnDisable
+    - name: otherEmailDomains
+      type:
+        namedType: io.scim-operator.api.v1alpha1.OtherEmailDomains
     - name: provisioning
       type:
         namedType: io.scim-operator.api.v1alpha1.Provisioning
@@ -853,6 +859,8 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: io.scim-operator.api.v1alpha1.OnDisable
   scalar: string
 - name: io.scim-operator.api.v1alpha1.Origin
+  scalar: string
+- name: io.scim-operator.api.v1alpha1.OtherEmailDomains
   scalar: string
 - name: io.scim-operator.api.v1alpha1.PersonName
   map:
@@ -1373,6 +1381,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: organizationID
       type:
         scalar: string
+    - name: otherEmailDomains
+      type:
+        namedType: io.scim-operator.api.v1alpha1.OtherEmailDomains
     - name: preview
       type:
         namedType: io.scim-operator.api.v1alpha1.AccountRules
@@ -1457,6 +1468,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: observedGeneration
       type:
         scalar: numeric
+    - name: otherEmailDomains
+      type:
+        namedType: io.scim-operator.api.v1alpha1.OtherEmailDomains
     - name: readyReplicas
       type:
         scalar: numeric

@@ -4,6 +4,10 @@
 
 package v1alpha1
 
+import (
+	apiv1alpha1 "scim-operator.io/api/v1alpha1"
+)
+
 // EmailDomainPolicyApplyConfiguration represents a declarative configuration of the EmailDomainPolicy type for use
 // with apply.
 //
@@ -13,6 +17,12 @@ type EmailDomainPolicyApplyConfiguration struct {
 	// for, such as acme.com. Linking adopts nobody of another domain, and without
 	// emailDomains nobody at all.
 	EmailDomains []string `json:"emailDomains,omitempty"`
+	// otherEmailDomains is Allowed or Refused. With Refused, the identity provider is answered
+	// 400 when it creates a user with an e-mail address of a domain that emailDomains does not
+	// list, or with a userName that is such an address, and when it gives a user one. What users
+	// have already stays, and they can be changed in every other way. A change restarts the
+	// servers, one after the other. Left out, it is Allowed.
+	OtherEmailDomains *apiv1alpha1.OtherEmailDomains `json:"otherEmailDomains,omitempty"`
 }
 
 // EmailDomainPolicyApplyConfiguration constructs a declarative configuration of the EmailDomainPolicy type for use with
@@ -28,5 +38,13 @@ func (b *EmailDomainPolicyApplyConfiguration) WithEmailDomains(values ...string)
 	for i := range values {
 		b.EmailDomains = append(b.EmailDomains, values[i])
 	}
+	return b
+}
+
+// WithOtherEmailDomains sets the OtherEmailDomains field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OtherEmailDomains field is set to the value of the last call.
+func (b *EmailDomainPolicyApplyConfiguration) WithOtherEmailDomains(value apiv1alpha1.OtherEmailDomains) *EmailDomainPolicyApplyConfiguration {
+	b.OtherEmailDomains = &value
 	return b
 }

@@ -58,6 +58,14 @@ func (b *IdentityProviderSpecApplyConfiguration) WithEmailDomains(values ...stri
 	return b
 }
 
+// WithOtherEmailDomains sets the OtherEmailDomains field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OtherEmailDomains field is set to the value of the last call.
+func (b *IdentityProviderSpecApplyConfiguration) WithOtherEmailDomains(value apiv1alpha1.OtherEmailDomains) *IdentityProviderSpecApplyConfiguration {
+	b.EmailDomainPolicyApplyConfiguration.OtherEmailDomains = &value
+	return b
+}
+
 // WithSignOn sets the SignOn field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the SignOn field is set to the value of the last call.

@@ -47,6 +47,8 @@ type IdentityProviderStatusApplyConfiguration struct {
 	Linking *apiv1alpha1.Linking `json:"linking,omitempty"`
 	// linkingApproval is the value in force.
 	LinkingApproval *apiv1alpha1.LinkingApproval `json:"linkingApproval,omitempty"`
+	// otherEmailDomains is the value in force.
+	OtherEmailDomains *apiv1alpha1.OtherEmailDomains `json:"otherEmailDomains,omitempty"`
 	// externalIDs is the value in force.
 	ExternalIDs *apiv1alpha1.ExternalIDs `json:"externalIDs,omitempty"`
 	// unknownAttributes is the value in force.
@@ -188,6 +190,14 @@ func (b *IdentityProviderStatusApplyConfiguration) WithLinking(value apiv1alpha1
 // If called multiple times, the LinkingApproval field is set to the value of the last call.
 func (b *IdentityProviderStatusApplyConfiguration) WithLinkingApproval(value apiv1alpha1.LinkingApproval) *IdentityProviderStatusApplyConfiguration {
 	b.LinkingApproval = &value
+	return b
+}
+
+// WithOtherEmailDomains sets the OtherEmailDomains field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OtherEmailDomains field is set to the value of the last call.
+func (b *IdentityProviderStatusApplyConfiguration) WithOtherEmailDomains(value apiv1alpha1.OtherEmailDomains) *IdentityProviderStatusApplyConfiguration {
+	b.OtherEmailDomains = &value
 	return b
 }
 

@@ -258,3 +258,11 @@ func (b *ScimEndpointSpecApplyConfiguration) WithEmailDomains(values ...string) 
 	}
 	return b
 }
+
+// WithOtherEmailDomains sets the OtherEmailDomains field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OtherEmailDomains field is set to the value of the last call.
+func (b *ScimEndpointSpecApplyConfiguration) WithOtherEmailDomains(value apiv1alpha1.OtherEmailDomains) *ScimEndpointSpecApplyConfiguration {
+	b.EmailDomainPolicyApplyConfiguration.OtherEmailDomains = &value
+	return b
+}

@@ -49,6 +49,8 @@ type ScimEndpointStatusApplyConfiguration struct {
 	Rules *RulesStatusApplyConfiguration `json:"rules,omitempty"`
 	// deprovisioning says how people leave, and who is held.
 	Deprovisioning *DeprovisioningStatusApplyConfiguration `json:"deprovisioning,omitempty"`
+	// otherEmailDomains is the value in force.
+	OtherEmailDomains *apiv1alpha1.OtherEmailDomains `json:"otherEmailDomains,omitempty"`
 	// externalIDs is the value in force.
 	ExternalIDs *apiv1alpha1.ExternalIDs `json:"externalIDs,omitempty"`
 	// unknownAttributes is the value in force.
@@ -183,6 +185,14 @@ func (b *ScimEndpointStatusApplyConfiguration) WithRules(value *RulesStatusApply
 // If called multiple times, the Deprovisioning field is set to the value of the last call.
 func (b *ScimEndpointStatusApplyConfiguration) WithDeprovisioning(value *DeprovisioningStatusApplyConfiguration) *ScimEndpointStatusApplyConfiguration {
 	b.Deprovisioning = value
+	return b
+}
+
+// WithOtherEmailDomains sets the OtherEmailDomains field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OtherEmailDomains field is set to the value of the last call.
+func (b *ScimEndpointStatusApplyConfiguration) WithOtherEmailDomains(value apiv1alpha1.OtherEmailDomains) *ScimEndpointStatusApplyConfiguration {
+	b.OtherEmailDomains = &value
 	return b
 }
 
