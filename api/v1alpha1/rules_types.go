@@ -117,16 +117,19 @@ type RulesStatus struct {
 	// +kubebuilder:validation:MaxLength=64
 	ObservedRules string `json:"observedRules,omitempty"`
 
-	// users is the number of users in the directory, deleted ones that are kept as
-	// records included, when the rules were applied.
+	// usersToDecide is the number of users who were in the directory, deleted ones that are
+	// kept as records included, when these rules were applied to it. Whoever has come since is
+	// decided by them at once and not counted: status.users of the IdentityProvider is the
+	// number of users now.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
-	Users *int64 `json:"users,omitempty"`
+	UsersToDecide *int64 `json:"usersToDecide,omitempty"`
 
-	// decided is the number of those users who have been decided by these rules.
+	// usersDecided is the number of those users who have been decided by these rules. The
+	// rules have been applied when it is that of usersToDecide.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
-	Decided *int64 `json:"decided,omitempty"`
+	UsersDecided *int64 `json:"usersDecided,omitempty"`
 
 	// preview is what the rules in spec.preview would do.
 	// +optional
@@ -181,5 +184,5 @@ type PreviewExample struct {
 
 // Applied says whether rules with the digest have been applied to the whole directory.
 func (s *RulesStatus) Applied(digest string) bool {
-	return s != nil && s.ObservedRules == digest && s.Users != nil && s.Decided != nil && *s.Users == *s.Decided
+	return s != nil && s.ObservedRules == digest && s.UsersToDecide != nil && s.UsersDecided != nil && *s.UsersToDecide == *s.UsersDecided
 }

@@ -91,7 +91,7 @@ var _ = Describe("Rules for users", func() {
 			patch := client.MergeFrom(ep.DeepCopy())
 			ep.Status.Rules = &v1alpha1.RulesStatus{
 				ObservedRules: identity.Digest(ep.Spec.OrganizationID, ep.Spec.AccountPolicy),
-				Users:         ptr.To[int64](9), Decided: ptr.To(decided),
+				UsersToDecide: ptr.To[int64](9), UsersDecided: ptr.To(decided),
 				Preview: &v1alpha1.PreviewStatus{Users: ptr.To[int64](9), Changed: ptr.To[int64](2)},
 			}
 			Expect(env.Client.Status().Patch(ctx, ep, patch)).To(Succeed())
@@ -104,7 +104,7 @@ var _ = Describe("Rules for users", func() {
 		}
 		applied(4, applying...)
 		shows := func(decided int64) OmegaMatcher {
-			return And(HaveField("Status.Rules.Decided", HaveValue(Equal(decided))), HaveField("Status.Rules.Preview.Changed", HaveValue(BeEquivalentTo(2))))
+			return And(HaveField("Status.Rules.UsersDecided", HaveValue(Equal(decided))), HaveField("Status.Rules.Preview.Changed", HaveValue(BeEquivalentTo(2))))
 		}
 		Eventually(observed(ctx, idp)).Should(And(serving(), testenv.ReconcilingBecause(v1alpha1.ReasonApplyingRules), shows(4)))
 

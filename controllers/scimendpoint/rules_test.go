@@ -31,12 +31,12 @@ var _ = Describe("Rules for users", func() {
 			patch := client.MergeFrom(ep.DeepCopy())
 			ep.Status.Rules = &v1alpha1.RulesStatus{
 				ObservedRules: identity.Digest(ep.Spec.OrganizationID, ep.Spec.AccountPolicy),
-				Users:         ptr.To[int64](9), Decided: ptr.To(decided),
+				UsersToDecide: ptr.To[int64](9), UsersDecided: ptr.To(decided),
 			}
 			Expect(env.Client.Status().Patch(ctx, ep, patch)).To(Succeed())
 		}
 		applied(9)
-		Eventually(observed(ctx, ep)).Should(And(ready(), HaveField("Status.Rules.Users", HaveValue(BeEquivalentTo(9)))))
+		Eventually(observed(ctx, ep)).Should(And(ready(), HaveField("Status.Rules.UsersToDecide", HaveValue(BeEquivalentTo(9)))))
 
 		testenv.Change(ctx, env, ep, technicians("user.departmnt"))
 		Eventually(observed(ctx, ep)).Should(And(
@@ -48,7 +48,7 @@ var _ = Describe("Rules for users", func() {
 		testenv.Change(ctx, env, ep, technicians("user.active"))
 		Eventually(observed(ctx, ep)).Should(testenv.ReconcilingBecause(v1alpha1.ReasonApplyingRules))
 		applied(5)
-		Eventually(observed(ctx, ep)).Should(And(testenv.ReconcilingBecause(v1alpha1.ReasonApplyingRules), HaveField("Status.Rules.Decided", HaveValue(BeEquivalentTo(5)))))
+		Eventually(observed(ctx, ep)).Should(And(testenv.ReconcilingBecause(v1alpha1.ReasonApplyingRules), HaveField("Status.Rules.UsersDecided", HaveValue(BeEquivalentTo(5)))))
 		applied(9)
 		Eventually(observed(ctx, ep)).Should(ready())
 	})

@@ -51,8 +51,8 @@ func (s *sweeper) report(ctx context.Context, ep *v1alpha1.ScimEndpoint, st *sta
 func (st *state) rulesStatus() *v1alpha1.RulesStatus {
 	return &v1alpha1.RulesStatus{
 		ObservedRules: st.sweep.digest,
-		Users:         ptr.To(st.sweep.users),
-		Decided:       ptr.To(st.sweep.decided()),
+		UsersToDecide: ptr.To(st.sweep.users),
+		UsersDecided:  ptr.To(st.sweep.decided()),
 		Preview:       st.preview.status,
 	}
 }

@@ -155,7 +155,7 @@ func (s *sweeper) begin(ctx context.Context, ep *v1alpha1.ScimEndpoint, rules ed
 		return nil
 	}
 	if status := ep.Status.Rules; sw.digest == "" && !asked && status.Applied(rules.digest) {
-		*sw = sweep{digest: rules.digest, settled: true, users: ptr.Deref(status.Users, 0)}
+		*sw = sweep{digest: rules.digest, settled: true, users: ptr.Deref(status.UsersToDecide, 0)}
 		return nil
 	}
 	*sw = sweep{digest: rules.digest, began: s.now()}

@@ -57,6 +57,25 @@ func userTypes(ctx context.Context, namespace string) func(Gomega) map[v1alpha1.
 	}
 }
 
+var _ = Describe("The progress of rules", func() {
+	It("counts who was there when they were applied, and not who has come since", func(ctx SpecContext) {
+		const size = 5
+		ahead.Store(0)
+		namespace := env.Namespace(ctx)
+		ep := newEndpoint(namespace, "42")
+		env.Create(ctx, ep)
+		counting := func(n int) OmegaMatcher {
+			return And(beApplied(), HaveField("UsersToDecide", HaveValue(BeEquivalentTo(n))), HaveField("UsersDecided", HaveValue(BeEquivalentTo(n))))
+		}
+		Eventually(rulesOf(ctx, namespace), patient).Should(counting(0))
+		newCrowd(ctx, namespace, size)
+		Eventually(userTypes(ctx, namespace), patient).Should(Equal(map[v1alpha1.AccountType]int{v1alpha1.AccountEndUser: size}))
+		Consistently(rulesOf(ctx, namespace), testenv.Quiet).Should(counting(0))
+		testenv.Change(ctx, env, ep, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.OrganizationID = "7" })
+		Eventually(rulesOf(ctx, namespace), patient).Should(counting(size))
+	})
+})
+
 var _ = Describe("A change of rules", Ordered, func() {
 	const size = 2048
 	var (
@@ -82,7 +101,7 @@ var _ = Describe("A change of rules", Ordered, func() {
 			ep.Spec.UserTypes = techniciansAre(byExpression(`user.enterprise.department == "IT"`))
 		})
 		Eventually(rulesOf(ctx, namespace), patient).Should(And(
-			HaveField("ObservedRules", Not(Equal(before))), beApplied(), HaveField("Users", HaveValue(BeEquivalentTo(size)))))
+			HaveField("ObservedRules", Not(Equal(before))), beApplied(), HaveField("UsersToDecide", HaveValue(BeEquivalentTo(size)))))
 		Expect(userTypes(ctx, namespace)(Default)).To(Equal(map[v1alpha1.AccountType]int{
 			v1alpha1.AccountTechnician: size / 4, v1alpha1.AccountEndUser: size - size/4,
 		}))

@@ -101,7 +101,7 @@ var _ = Describe("two hundred people", Ordered, func() {
 		}), "Ready says that all of them are done")
 		Eventually(get(ctx, t.provider)).Should(And(
 			HaveField("Status.Technicians", HaveValue(BeEquivalentTo(size/4))),
-			HaveField("Status.Rules", And(HaveField("Decided", HaveValue(BeEquivalentTo(size))), HaveField("Preview", BeNil())))))
+			HaveField("Status.Rules", And(HaveField("UsersDecided", HaveValue(BeEquivalentTo(size))), HaveField("Preview", BeNil())))))
 	})
 
 	It("go on when the Secret of the token deletes itself", func(ctx context.Context) {

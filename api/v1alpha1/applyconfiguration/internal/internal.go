@@ -1027,16 +1027,16 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: io.scim-operator.api.v1alpha1.RulesStatus
   map:
     fields:
-    - name: decided
-      type:
-        scalar: numeric
     - name: observedRules
       type:
         scalar: string
     - name: preview
       type:
         namedType: io.scim-operator.api.v1alpha1.PreviewStatus
-    - name: users
+    - name: usersDecided
+      type:
+        scalar: numeric
+    - name: usersToDecide
       type:
         scalar: numeric
 - name: io.scim-operator.api.v1alpha1.SAMLMetadataSource

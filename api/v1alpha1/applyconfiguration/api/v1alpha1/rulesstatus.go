@@ -11,11 +11,14 @@ package v1alpha1
 type RulesStatusApplyConfiguration struct {
 	// observedRules is a digest of the rules that this status speaks of.
 	ObservedRules *string `json:"observedRules,omitempty"`
-	// users is the number of users in the directory, deleted ones that are kept as
-	// records included, when the rules were applied.
-	Users *int64 `json:"users,omitempty"`
-	// decided is the number of those users who have been decided by these rules.
-	Decided *int64 `json:"decided,omitempty"`
+	// usersToDecide is the number of users who were in the directory, deleted ones that are
+	// kept as records included, when these rules were applied to it. Whoever has come since is
+	// decided by them at once and not counted: status.users of the IdentityProvider is the
+	// number of users now.
+	UsersToDecide *int64 `json:"usersToDecide,omitempty"`
+	// usersDecided is the number of those users who have been decided by these rules. The
+	// rules have been applied when it is that of usersToDecide.
+	UsersDecided *int64 `json:"usersDecided,omitempty"`
 	// preview is what the rules in spec.preview would do.
 	Preview *PreviewStatusApplyConfiguration `json:"preview,omitempty"`
 }
@@ -34,19 +37,19 @@ func (b *RulesStatusApplyConfiguration) WithObservedRules(value string) *RulesSt
 	return b
 }
 
-// WithUsers sets the Users field in the declarative configuration to the given value
+// WithUsersToDecide sets the UsersToDecide field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the Users field is set to the value of the last call.
-func (b *RulesStatusApplyConfiguration) WithUsers(value int64) *RulesStatusApplyConfiguration {
-	b.Users = &value
+// If called multiple times, the UsersToDecide field is set to the value of the last call.
+func (b *RulesStatusApplyConfiguration) WithUsersToDecide(value int64) *RulesStatusApplyConfiguration {
+	b.UsersToDecide = &value
 	return b
 }
 
-// WithDecided sets the Decided field in the declarative configuration to the given value
+// WithUsersDecided sets the UsersDecided field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the Decided field is set to the value of the last call.
-func (b *RulesStatusApplyConfiguration) WithDecided(value int64) *RulesStatusApplyConfiguration {
-	b.Decided = &value
+// If called multiple times, the UsersDecided field is set to the value of the last call.
+func (b *RulesStatusApplyConfiguration) WithUsersDecided(value int64) *RulesStatusApplyConfiguration {
+	b.UsersDecided = &value
 	return b
 }
 
