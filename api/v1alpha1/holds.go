@@ -18,8 +18,8 @@ const (
 // With these annotations the manager remembers what became of people who are to leave: a
 // restore keeps metadata and drops the status. Nobody else writes them.
 const (
-	// DepartureAnnotation (ScimUser) is the Departure of a user who is held or whose leaving was
-	// rejected, and whether provisioning has ended for the user.
+	// DepartureAnnotation (ScimUser) is the Departure of a user about whom a person has to decide
+	// or has decided, and whether provisioning has ended for the user.
 	DepartureAnnotation = "scim-operator.io/departure"
 	// RoleLossAnnotation (ScimUser) is the RoleLoss of a user who keeps roles because the loss is
 	// held or was rejected.

@@ -24,23 +24,29 @@ type decider struct {
 
 // decide decides about one user, and returns the rules by which it did. It returns nil when
 // everything stays as it was decided, since the endpoint and its rules are gone: disabling
-// provisioning changes nobody.
+// provisioning changes nobody. About whom nothing was decided, as after a restore, it decides by
+// the rules of the provider; without one it knows no rules, and returns none.
 func (d *decider) decide(ctx context.Context, user *v1alpha1.ScimUser) (*identity.Decision, *identity.Rules, error) {
 	if !user.Linked() {
 		decision, err := decideWith(ctx, noRules, nil, user) // an end user, unless the user's own attributes say otherwise
 		return decision, noRules, err
 	}
-	rules, err := d.rulesOf(ctx, endpointOf(user))
-	if err != nil {
-		return nil, nil, err
-	}
-	if rules == nil {
+	key := endpointOf(user)
+	rules, err := d.rulesOf(ctx, key)
+	if rules == nil && err == nil {
 		if user.Status.UserType != "" {
 			return nil, nil, nil
 		}
-		rules = noRules
+		rules, err = d.rulesOfProvider(ctx, key)
 	}
-	decision, err := decideWith(ctx, rules, &members.Upward{Reader: d.reader, Endpoint: endpointOf(user)}, user)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case rules == nil:
+		decision, err := decideWith(ctx, noRules, nil, user)
+		return decision, nil, err
+	}
+	decision, err := decideWith(ctx, rules, &members.Upward{Reader: d.reader, Endpoint: key}, user)
 	return decision, rules, err
 }
 
@@ -55,6 +61,23 @@ func (d *decider) rulesOf(ctx context.Context, endpoint client.ObjectKey) (*iden
 		return nil, fmt.Errorf("read the ScimEndpoint: %w", err)
 	}
 	return d.rules.inForce(&ep), nil
+}
+
+// rulesOfProvider are the rules that the endpoint of a provider gets when provisioning is
+// enabled, or nil when there is no provider.
+func (d *decider) rulesOfProvider(ctx context.Context, key client.ObjectKey) (*identity.Rules, error) {
+	var idp v1alpha1.IdentityProvider
+	err := d.reader.Get(ctx, key, &idp, client.UnsafeDisableDeepCopy)
+	switch {
+	case client.IgnoreNotFound(err) != nil:
+		return nil, fmt.Errorf("read the IdentityProvider: %w", err)
+	case err != nil:
+		d.rules.forget(key)
+		return nil, nil
+	case idp.Spec.SCIM == nil:
+		return noRules, nil
+	}
+	return d.rules.of(key, &idp, idp.Spec.SCIM.OrganizationID, idp.Spec.SCIM.AccountPolicy).inForce, nil
 }
 
 // decideWith looks the user's groups up only when a rule depends on groups.
@@ -79,7 +102,7 @@ type rulebook struct {
 	compiled map[client.ObjectKey]edition
 }
 
-// edition is the rules of one generation of an endpoint.
+// edition is the rules of one generation of an endpoint, or of its provider.
 type edition struct {
 	uid        types.UID
 	generation int64
@@ -92,30 +115,34 @@ type edition struct {
 
 func newRulebook() *rulebook { return &rulebook{compiled: map[client.ObjectKey]edition{}} }
 
-func (b *rulebook) inForce(ep *v1alpha1.ScimEndpoint) *identity.Rules { return b.of(ep).inForce }
+func (b *rulebook) inForce(ep *v1alpha1.ScimEndpoint) *identity.Rules { return b.ofEndpoint(ep).inForce }
 
-func (b *rulebook) of(ep *v1alpha1.ScimEndpoint) edition {
-	key := client.ObjectKeyFromObject(ep)
+func (b *rulebook) ofEndpoint(ep *v1alpha1.ScimEndpoint) edition {
+	return b.of(client.ObjectKeyFromObject(ep), ep, ep.Spec.OrganizationID, ep.Spec.AccountPolicy)
+}
+
+// of is the rules that an object, the endpoint or its provider, has for an endpoint.
+func (b *rulebook) of(key client.ObjectKey, obj client.Object, organizationID string, policy v1alpha1.AccountPolicy) edition {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	known, ok := b.compiled[key]
-	if ok && known.uid == ep.UID && known.generation == ep.Generation {
+	if ok && known.uid == obj.GetUID() && known.generation == obj.GetGeneration() {
 		return known
 	}
 	next := edition{
-		uid: ep.UID, generation: ep.Generation,
-		digest:        identity.Digest(ep.Spec.OrganizationID, ep.Spec.AccountPolicy),
-		previewDigest: identity.PreviewDigest(ep.Spec.OrganizationID, ep.Spec.AccountPolicy),
+		uid: obj.GetUID(), generation: obj.GetGeneration(),
+		digest:        identity.Digest(organizationID, policy),
+		previewDigest: identity.PreviewDigest(organizationID, policy),
 	}
 	if next.inForce = known.inForce; !ok || known.digest != next.digest {
-		next.inForce = identity.Compile(ep.Spec.OrganizationID, ep.Spec.AccountPolicy)
+		next.inForce = identity.Compile(organizationID, policy)
 	}
 	switch {
-	case ep.Spec.Preview == nil:
+	case policy.Preview == nil:
 	case known.tried != nil && known.previewDigest == next.previewDigest:
 		next.tried = known.tried
 	default:
-		next.tried = identity.Compile(ep.Spec.OrganizationID, identity.Previewed(ep.Spec.AccountPolicy))
+		next.tried = identity.Compile(organizationID, identity.Previewed(policy))
 	}
 	b.compiled[key] = next
 	return next

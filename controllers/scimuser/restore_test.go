@@ -4,6 +4,7 @@ package scimuser
 
 import (
 	"context"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -133,5 +134,71 @@ var _ = Describe("A backup that is restored without any status", func() {
 		Eventually(standing(ctx, elsewhere)).Should(Equal(map[string]int{disabledFor: 2}), "the provider is not there")
 		env.Create(ctx, newEndpoint(elsewhere, "42"))
 		Eventually(standing(ctx, elsewhere)).Should(Equal(map[string]int{provisioned: 2}))
+	})
+
+	It("goes on counting who left before it, so that the guard holds as if nothing had happened", func(ctx SpecContext) {
+		ahead.Store(0)
+		const size, limit = 12, 4
+		namespace, elsewhere := env.Namespace(ctx), env.Namespace(ctx)
+		ep := endpointLeaving(namespace, guardOf(limit))
+		env.Create(ctx, ep)
+		staff(ctx, namespace, size)
+		leave := func(namespace string, from, to int) {
+			for n := from; n < to; n++ {
+				testenv.Change(ctx, env, userNamed(namespace, n), func(u *v1alpha1.ScimUser) {
+					u.Spec.Active, u.Spec.LastModifiedTime = ptr.To(false), ptr.To(metav1.NewMicroTime(now().Add(-time.Minute)))
+				})
+			}
+		}
+		leave(namespace, 0, limit+2)
+		Eventually(hold(ctx, namespace), 2*reportInterval).Should(holding(2))
+		annotate(ctx, ep, v1alpha1.ApproveHeldAnnotation, refTo(hold(ctx, namespace)(Default)))
+		Eventually(standing(ctx, namespace)).Should(Equal(map[string]int{stoppedFor: limit + 2, provisioned: size - limit - 2}))
+		people, _ := backUp(ctx, namespace)
+		for i := range people {
+			people[i].Namespace = elsewhere
+			env.Create(ctx, &people[i])
+		}
+		restored := endpointLeaving(elsewhere, guardOf(limit))
+		env.Create(ctx, restored)
+		Eventually(standing(ctx, elsewhere)).Should(Equal(map[string]int{stoppedFor: limit + 2, provisioned: size - limit - 2}))
+		leave(elsewhere, limit+2, limit+3)
+		Eventually(standing(ctx, elsewhere)).Should(HaveKeyWithValue(heldByGuard, 1))
+
+		By("whom a person had let go not being counted")
+		testenv.Change(ctx, env, restored, func(ep *v1alpha1.ScimEndpoint) { ep.Spec.Deprovisioning = guardOf(limit + 1) })
+		leave(elsewhere, limit+3, limit+5)
+		Eventually(standing(ctx, elsewhere)).Should(Equal(map[string]int{stoppedFor: limit + 3, heldByGuard: 2, provisioned: size - limit - 5}))
+	})
+
+	It("decides about users by the rules of a provider that is disabled", func(ctx SpecContext) {
+		ahead.Store(0)
+		namespace := env.Namespace(ctx)
+		idp := &v1alpha1.IdentityProvider{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: endpointName},
+			Spec: v1alpha1.IdentityProviderSpec{
+				Type: v1alpha1.ProviderOkta, SignOn: v1alpha1.SignOnSpec{None: &v1alpha1.NoSignOnSpec{}},
+				SCIM: &v1alpha1.SCIMSpec{Provisioning: v1alpha1.ProvisioningDisabled, DirectoryPolicy: v1alpha1.DirectoryPolicy{
+					OrganizationID: "42", AccountPolicy: rules(v1alpha1.AccountRules{
+						UserTypes: techniciansAre(byExpression(`user.enterprise.department == "IT"`)),
+						Roles:     []v1alpha1.RoleRule{{Name: "Tier1", UserMatcher: v1alpha1.UserMatcher{Roles: []string{"agent"}}}},
+					}),
+				}},
+			},
+		}
+		env.Create(ctx, idp)
+		barbara := newUser(namespace, "barbara", func(u *v1alpha1.ScimUser) {
+			u.Spec.Enterprise, u.Spec.Roles = &v1alpha1.EnterpriseUser{Department: "IT"}, []v1alpha1.MultiValue{{Value: "agent"}}
+		})
+		carol := newUser(namespace, "carol", nil)
+		env.Create(ctx, barbara, carol)
+		Eventually(statusOf(ctx, barbara)).Should(And(beTechnician("userTypes.technicians.expression"), HaveField("Roles", ConsistOf("Tier1"))))
+		Eventually(statusOf(ctx, carol)).Should(And(beEndUser(), haveOrganizations("42"), HaveField("Roles", BeEmpty())))
+
+		By("changing nobody afterwards")
+		testenv.Change(ctx, env, idp, func(idp *v1alpha1.IdentityProvider) { idp.Spec.SCIM.UserTypes, idp.Spec.SCIM.OrganizationID = nil, "7" })
+		testenv.Change(ctx, env, carol, func(u *v1alpha1.ScimUser) { u.Spec.Title = "Dr" })
+		Eventually(statusOf(ctx, carol)).Should(haveOrganizations("42"))
+		Consistently(statusOf(ctx, carol), testenv.Quiet).Should(haveOrganizations("42"))
 	})
 })

@@ -5,6 +5,8 @@ package scimuser
 import (
 	"context"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"scim-operator.io/api/v1alpha1"
 	"scim-operator.io/controllers/internal/outcome"
 	"scim-operator.io/internal/identity"
@@ -14,6 +16,10 @@ import (
 // away because the group or SCIM role went that gave it. It returns the decision together with
 // what the account keeps.
 func (r *Reconciler) keepRoles(ctx context.Context, pass *outcome.Pass, user *v1alpha1.ScimUser, terms *identity.Terms, rules *identity.Rules, d *identity.Decision) (*identity.Decision, error) {
+	if rules == nil { // as in the middle of a restore: what is held stays held
+		user.Status.RoleLoss = identity.RecallRoles(user)
+		return showRolesHeld(user, noRules, d), nil
+	}
 	now := r.now()
 	s := rules.StandRoles(user, d, terms, now)
 	switch {
@@ -28,17 +34,24 @@ func (r *Reconciler) keepRoles(ctx context.Context, pass *outcome.Pass, user *v1
 		return nil, err
 	}
 	user.Status.RoleLoss = s.Loss
-	if !s.Loss.Kept() {
+	return showRolesHeld(user, rules, d), nil
+}
+
+// showRolesHeld sets the condition RolesHeld, and returns the decision together with what the
+// account keeps.
+func showRolesHeld(user *v1alpha1.ScimUser, rules *identity.Rules, d *identity.Decision) *identity.Decision {
+	l := user.Status.RoleLoss
+	if !l.Kept() {
 		outcome.Remove(user, v1alpha1.ConditionRolesHeld)
-		return d, nil
+		return d
 	}
-	outcome.Set(user, v1alpha1.ConditionRolesHeld, true, s.Loss.HeldBecause, identity.RolesHeldMessage(s.Loss))
-	return rules.Keep(user, d, s.Loss), nil
+	outcome.Set(user, v1alpha1.ConditionRolesHeld, true, l.HeldBecause, identity.RolesHeldMessage(l))
+	return rules.Keep(user, d, l)
 }
 
 // losesInUse reports whether the guard counts what the user loses: it does nothing for those
 // whom the identity provider has made inactive.
 func losesInUse(user *v1alpha1.ScimUser, terms *identity.Terms) bool {
 	c := outcome.Find(user, v1alpha1.ConditionActive)
-	return terms.Deprovisioning.Guarded() != nil && (c.Status == "True" || c.Reason == v1alpha1.ReasonProvisioningDisabled)
+	return terms.Deprovisioning.Guarded() != nil && (c.Status == metav1.ConditionTrue || c.Reason == v1alpha1.ReasonProvisioningDisabled)
 }

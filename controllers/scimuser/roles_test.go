@@ -162,14 +162,15 @@ var _ = Describe("People who lose roles because a group goes", func() {
 		Expect(env.Get(ctx, namespace, endpointName, &endpoint)).To(Succeed())
 		people, _ := backUp(ctx, namespace)
 		namespace = env.Namespace(ctx)
-		ep = &v1alpha1.ScimEndpoint{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: endpointName, Annotations: endpoint.Annotations}, Spec: endpoint.Spec}
-		env.Create(ctx, ep)
 		for i := range people {
 			people[i].Namespace = namespace
 			env.Create(ctx, &people[i])
 		}
-		Eventually(having(ctx)).Should(Equal(map[string]int{held: size}))
+		Eventually(having(ctx)).Should(Equal(map[string]int{held: size}), "there is no endpoint yet")
+		ep = &v1alpha1.ScimEndpoint{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: endpointName, Annotations: endpoint.Annotations}, Spec: endpoint.Spec}
+		env.Create(ctx, ep)
 		Eventually(hold(ctx, namespace), 2*reportInterval).Should(And(holding(size), HaveField("Digest", shown.Digest)))
+		Expect(having(ctx)(Default)).To(Equal(map[string]int{held: size}))
 		annotate(ctx, ep, v1alpha1.ApproveHeldAnnotation, refTo(shown))
 		Eventually(having(ctx)).Should(Equal(map[string]int{none: size}))
 	})

@@ -89,7 +89,7 @@ func (s *sweeper) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result,
 		return ctrl.Result{}, err
 	}
 	st := s.of(req.NamespacedName)
-	rules := s.decider.rules.of(&ep)
+	rules := s.decider.rules.ofEndpoint(&ep)
 	sweepNext, sweepErr := s.step(ctx, &ep, rules, st)
 	previewNext, previewErr := s.tryPreview(ctx, &ep, rules, st)
 	if err := errors.Join(sweepErr, previewErr); err != nil {

@@ -28,7 +28,8 @@ func TestStandingIsRemembered(t *testing.T) {
 	}{
 		{"held", ptr.To(false), departure(reasonHeld), Terms{Served: true}, true},
 		{"rejected", ptr.To(false), departure(reasonRejected), Terms{Served: true}, true},
-		{"gone", ptr.To(false), departure(""), Terms{Served: true}, false},
+		{"gone with a person's approval", ptr.To(false), departure(""), Terms{Served: true}, true},
+		{"gone", ptr.To(false), &v1alpha1.Departure{Wish: deactivate, Time: metav1.NewTime(now)}, Terms{Served: true}, false},
 		{"provisioning has ended", nil, nil, Terms{Ended: true}, true},
 		{"provisioning has ended for one who is held", ptr.To(false), departure(reasonHeld), Terms{Ended: true}, true},
 		{"nothing is wanted", nil, nil, Terms{Served: true}, false},
@@ -53,6 +54,43 @@ func TestStandingIsRemembered(t *testing.T) {
 			}
 			if again := after.Memory(); again != kept {
 				t.Errorf("%q became %q", kept, again)
+			}
+		})
+	}
+}
+
+// TestDeparturesAreRecovered: who had left before the restore is counted as of then.
+func TestDeparturesAreRecovered(t *testing.T) {
+	made := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	before, after := metav1.NewMicroTime(made.Add(-time.Minute)), metav1.NewMicroTime(made.Add(time.Minute))
+	for _, row := range []struct {
+		name              string
+		active            *bool
+		modified, deleted *metav1.MicroTime
+		shown             bool
+		want              v1alpha1.DeprovisioningPolicy // "" for no departure
+	}{
+		{"deactivated before the restore", ptr.To(false), &before, nil, false, deactivate},
+		{"deleted before the restore", nil, &before, &before, false, deleted},
+		{"active", nil, &before, nil, false, ""},
+		{"new, and inactive from the beginning", ptr.To(false), nil, nil, false, ""},
+		{"new, and changed before a manager has looked", ptr.To(false), &after, nil, false, ""},
+		{"deleted since", nil, &before, &after, false, ""},
+		{"known to have been inactive", ptr.To(false), &before, nil, true, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			u := user(nil)
+			u.CreationTimestamp, u.Spec.EndpointRef.Name = metav1.NewTime(made), "okta"
+			u.Spec.Active, u.Spec.LastModifiedTime, u.Spec.DeletedTime = row.active, row.modified, row.deleted
+			if row.shown {
+				u.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionActive, Status: metav1.ConditionFalse}}
+			}
+			d, _ := Recall(u)
+			if (d != nil) != (row.want != "") || d != nil && (!d.Gone() || d.Wish != row.want || !d.Time.Equal(&metav1.Time{Time: before.Time})) {
+				t.Errorf("recovered %+v", d)
+			}
+			if s := Stand(u, &Terms{Served: true}, made); d != nil && (s.Active || s.Ask || s.Memory() != "") {
+				t.Errorf("stands as %+v", s)
 			}
 		})
 	}

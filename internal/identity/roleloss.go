@@ -3,6 +3,7 @@
 package identity
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -206,16 +207,19 @@ func (r *Rules) Keep(user *v1alpha1.ScimUser, d *Decision, l *v1alpha1.RoleLoss)
 		kept.UserType, kept.UserTypeRule = v1alpha1.AccountTechnician, l.TechnicianRule
 		kept.Organizations, kept.WithheldOrganizations = r.organizations(user, kept.UserType)
 	}
-	kept.Grants = nil
-	for i := range r.roles {
-		name := r.roles[i].name
-		if at := slices.IndexFunc(d.Grants, func(g Grant) bool { return g.Role == name }); at >= 0 {
-			kept.Grants = append(kept.Grants, d.Grants[at])
-		} else if at := slices.IndexFunc(l.Roles, func(role v1alpha1.LostRole) bool { return role.Name == name }); at >= 0 {
-			kept.Grants = append(kept.Grants, Grant{name, l.Roles[at].Rule})
+	kept.Grants = slices.Clone(d.Grants)
+	for _, role := range l.Roles {
+		if !d.grants(role.Name) {
+			kept.Grants = append(kept.Grants, Grant{role.Name, role.Rule})
 		}
 	}
+	slices.SortStableFunc(kept.Grants, func(a, b Grant) int { return cmp.Compare(r.order(a.Role), r.order(b.Role)) })
 	return &kept
+}
+
+// order is the place of the rule that gives a role.
+func (r *Rules) order(role string) int {
+	return slices.IndexFunc(r.roles, func(rule roleRule) bool { return rule.name == role })
 }
 
 // RolesHeldMessage says what the account keeps, and until when.
