@@ -69,11 +69,11 @@ func (d *decider) rulesOfProvider(ctx context.Context, key client.ObjectKey) (*i
 	var idp v1alpha1.IdentityProvider
 	err := d.reader.Get(ctx, key, &idp, client.UnsafeDisableDeepCopy)
 	switch {
-	case client.IgnoreNotFound(err) != nil:
-		return nil, fmt.Errorf("read the IdentityProvider: %w", err)
-	case err != nil:
+	case apierrors.IsNotFound(err):
 		d.rules.forget(key)
 		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("read the IdentityProvider: %w", err)
 	case idp.Spec.SCIM == nil:
 		return noRules, nil
 	}
@@ -115,7 +115,9 @@ type edition struct {
 
 func newRulebook() *rulebook { return &rulebook{compiled: map[client.ObjectKey]edition{}} }
 
-func (b *rulebook) inForce(ep *v1alpha1.ScimEndpoint) *identity.Rules { return b.ofEndpoint(ep).inForce }
+func (b *rulebook) inForce(ep *v1alpha1.ScimEndpoint) *identity.Rules {
+	return b.ofEndpoint(ep).inForce
+}
 
 func (b *rulebook) ofEndpoint(ep *v1alpha1.ScimEndpoint) edition {
 	return b.of(client.ObjectKeyFromObject(ep), ep, ep.Spec.OrganizationID, ep.Spec.AccountPolicy)
