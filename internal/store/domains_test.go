@@ -84,9 +84,9 @@ func TestAUserFromBeforeKeepsAddresses(t *testing.T) {
 		r.patch(rt, id, operations)
 	}
 	for operations, path := range map[string]string{
-		`{"op":"replace","path":"userName","value":"grace@evil.com"}`:                      "userName",
-		`{"op":"add","path":"emails","value":[{"value":"grace@evil.com"}]}`:                "emails.value",
-		`{"op":"replace","path":"emails[type eq \"home\"].value","value":"x@evil.com"}`:    "emails.value",
+		`{"op":"replace","path":"userName","value":"grace@evil.com"}`:                       "userName",
+		`{"op":"add","path":"emails","value":[{"value":"grace@evil.com"}]}`:                 "emails.value",
+		`{"op":"replace","path":"emails[type eq \"home\"].value","value":"x@evil.com"}`:     "emails.value",
 		`{"op":"replace","value":{"title":"Dr","emails":[{"value":"y@evil.example.com"}]}}`: "emails.value",
 	} {
 		_, _, err := r.tryPatch(rt, id, operations, Match{})
