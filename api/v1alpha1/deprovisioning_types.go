@@ -147,9 +147,9 @@ const (
 type HoldLoss string
 
 const (
-	// LosesAccess: the users become inactive.
+	// LosesAccess means that the users become inactive.
 	LosesAccess HoldLoss = "Access"
-	// LosesRoles: the users lose roles, or are technicians no more.
+	// LosesRoles means that the users lose roles, or are technicians no more.
 	LosesRoles HoldLoss = "Roles"
 )
 
