@@ -35,7 +35,7 @@ var _ = Describe("two products in one namespace", Ordered, func() {
 	})
 
 	It("have a PATCH with an unknown attribute refused for one, and the rest of it applied for the other", func() {
-		const patch = `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","value":{"shoeSize":"44","active":false}}]}`
+		const patch = `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"shoeSize","value":"44"},{"op":"replace","path":"active","value":false}]}`
 		refused := create(okta, "00u1", "ada@e2e.example").id()
 		okta.scim().mustDo("PATCH", "/Users/"+refused, patch, http.StatusBadRequest)
 		Expect(okta.scim().do("GET", "/Users/"+refused, "")).To(HaveField("Body", HaveKeyWithValue("active", true)))
