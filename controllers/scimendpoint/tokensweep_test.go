@@ -72,6 +72,8 @@ var _ = Describe("The Secrets of tokens", func() {
 	It("have numbers that are not given twice, although the digests are lost and no token is left", func(ctx SpecContext) {
 		first := issued(ctx, 1)
 		rotate(ctx, 2)
+		Eventually(endpointNamed(ctx, ep)).Should(HaveField("Annotations",
+			HaveKeyWithValue(v1alpha1.EndpointRecordAnnotation, ContainSubstring(`"tokenSerial":2`))))
 		ahead.Store(int64(200 * day))
 		env.Touch(ctx, ep)
 		Eventually(observed(ctx, ep)).Should(And(testenv.StalledBecause(v1alpha1.ReasonTokenExpired), HaveField("Status.Tokens", BeEmpty())))
