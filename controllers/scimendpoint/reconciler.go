@@ -94,7 +94,7 @@ func (r *Reconciler) reconcile(ctx context.Context, pass *outcome.Pass, ep *v1al
 	observeUnreadable(ep)
 	outcome.ObserveHeld(ep, ep.Status.Deprovisioning)
 	r.observePolicies(ep)
-	errs = append(errs, conflictsErr, err, observeAvailability(ep, deployment), r.observeRules(ep), observeOAuth(ep), r.keepRecord(ctx, ep))
+	errs = append(errs, conflictsErr, err, observeAvailability(ep, deployment), r.observeRules(ep), observeOAuth(ep), keepRecord(ctx, pass, ep))
 	result := success(ep)
 	result.Next = outcome.Earliest(outcome.Earliest(next, tokensNext), conflictsNext)
 	return result, outcome.Join(errs...)

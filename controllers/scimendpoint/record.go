@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -65,8 +64,9 @@ func routesOf(ep *v1alpha1.ScimEndpoint) []string {
 }
 
 // keepRecord writes the annotation when the status says something else. When a token was
-// last used is not in it: it would be written every minute.
-func (r *Reconciler) keepRecord(ctx context.Context, ep *v1alpha1.ScimEndpoint) error {
+// last used is not in it: it would be written every minute. It is written through the pass, whose
+// status is then written over that version.
+func keepRecord(ctx context.Context, pass *outcome.Pass, ep *v1alpha1.ScimEndpoint) error {
 	now := record{
 		Routes: ep.Status.Routes, TokenGeneration: ep.Status.TokenGeneration,
 		TokenSerial: max(recordOf(ep).TokenSerial, lastSerial(ep, ep.Status.Tokens)),
@@ -82,17 +82,8 @@ func (r *Reconciler) keepRecord(ctx context.Context, ep *v1alpha1.ScimEndpoint) 
 	if before, ok := ep.Annotations[v1alpha1.EndpointRecordAnnotation]; before == string(encoded) || !ok && string(encoded) == "{}" {
 		return nil
 	}
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
-		"uid":         ep.UID,
-		"annotations": map[string]string{v1alpha1.EndpointRecordAnnotation: string(encoded)},
-	}})
-	if err != nil {
-		return fmt.Errorf("encode the record of the endpoint: %w", err)
-	}
-	// A copy: the answer must not replace the object whose status is reported.
-	target := ep.DeepCopy()
-	if err := r.client.Patch(ctx, target, client.RawPatch(types.MergePatchType, patch), outcome.Owner); client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("write the record of the endpoint: %w", err)
+	if err := pass.Annotate(ctx, v1alpha1.EndpointRecordAnnotation, string(encoded)); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("keep the record of the endpoint: %w", err)
 	}
 	return nil
 }
