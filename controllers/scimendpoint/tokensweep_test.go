@@ -54,7 +54,8 @@ var _ = Describe("The Secrets of tokens", func() {
 
 	It("are neither listed nor watched by the manager", func(ctx SpecContext) {
 		manager := env.As("system:serviceaccount:scim-operator-system:scim-operator")
-		Expect(manager.Get(ctx, client.ObjectKey{Namespace: ep.Namespace, Name: ep.DigestSecretName()}, &corev1.Secret{})).To(Succeed())
+		digests := client.ObjectKey{Namespace: ep.Namespace, Name: ep.DigestSecretName()} // written after the token
+		Eventually(func() error { return manager.Get(ctx, digests, &corev1.Secret{}) }).Should(Succeed())
 		Expect(manager.List(ctx, &corev1.SecretList{}, client.InNamespace(ep.Namespace))).To(Satisfy(apierrors.IsForbidden))
 		_, err := manager.Watch(ctx, &corev1.SecretList{}, client.InNamespace(ep.Namespace))
 		Expect(err).To(Satisfy(apierrors.IsForbidden))
